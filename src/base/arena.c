@@ -1,0 +1,111 @@
+#include "base/arena.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/number.h"
+#include "base/panic.h"
+
+#define ARENA_ALIGNMENT 16u
+
+struct arena_block {
+    struct arena_block *older;
+    size_t bytes; /* of the whole block, this header included */
+};
+
+static_assert(sizeof(struct arena_block) % ARENA_ALIGNMENT == 0, "blocks start aligned");
+
+void arena_open(struct arena *a, void *first, size_t first_bytes, size_t block_bytes, size_t limit)
+{
+    ASSERT((uintptr_t)first % ARENA_ALIGNMENT == 0);
+    *a = (struct arena){ .block_bytes = block_bytes,
+                         .limit = limit,
+                         .first = first,
+                         .first_bytes = first ? first_bytes : 0 };
+    a->next = first;
+    a->end = first ? (char *)first + first_bytes : NULL;
+    a->total = a->first_bytes;
+}
+
+static void free_blocks(struct arena *a)
+{
+    while (a->blocks) {
+        struct arena_block *older = a->blocks->older;
+        free(a->blocks);
+        a->blocks = older;
+    }
+}
+
+void arena_close(struct arena *a)
+{
+    free_blocks(a);
+    *a = (struct arena){ 0 };
+}
+
+void arena_reset(struct arena *a)
+{
+    free_blocks(a);
+    a->next = a->first;
+    a->end = a->first ? (char *)a->first + a->first_bytes : NULL;
+    a->total = a->first_bytes;
+}
+
+static bool add_block(struct arena *a, size_t bytes)
+{
+    size_t need;
+    if (!size_add(bytes, sizeof(struct arena_block), &need))
+        return false;
+    size_t size = need > a->block_bytes ? need : a->block_bytes;
+    if (a->total > a->limit || size > a->limit - a->total)
+        size = need; /* a smaller block may still fit */
+    if (a->total > a->limit || size > a->limit - a->total)
+        return false;
+    struct arena_block *block = malloc(size);
+    if (!block)
+        return false;
+    block->older = a->blocks;
+    block->bytes = size;
+    a->blocks = block;
+    a->total += size;
+    a->next = (char *)(block + 1);
+    a->end = (char *)block + size;
+    return true;
+}
+
+void *arena_take(struct arena *a, size_t bytes)
+{
+    if (bytes > SIZE_MAX - ARENA_ALIGNMENT)
+        return NULL;
+    size_t rounded = (bytes + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    if (rounded > (size_t)(a->end - a->next) && !add_block(a, rounded))
+        return NULL;
+    char *taken = a->next;
+    a->next += rounded;
+    memset(taken, 0, rounded);
+    return taken;
+}
+
+void *arena_take_array(struct arena *a, size_t count, size_t each)
+{
+    size_t bytes;
+    return size_multiply(count, each, &bytes) ? arena_take(a, bytes) : NULL;
+}
+
+slice arena_copy(struct arena *a, slice s)
+{
+    char *copy = arena_take(a, s.len ? s.len : 1);
+    if (copy && s.len)
+        memcpy(copy, s.ptr, s.len);
+    return slice_of(copy, copy ? s.len : 0);
+}
+
+char *arena_text(struct arena *a, slice s)
+{
+    size_t bytes;
+    if (!size_add(s.len, 1, &bytes))
+        return NULL;
+    char *copy = arena_take(a, bytes);
+    if (copy && s.len)
+        memcpy(copy, s.ptr, s.len);
+    return copy;
+}

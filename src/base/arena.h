@@ -1,0 +1,43 @@
+/* An arena: memory that is given piece by piece and freed at once. One per exchange, per connection
+ * that needs one, per configuration. Memory is zeroed and aligned to 16 bytes.
+ *
+ * The first block may be the caller's (a pooled buffer), so that an ordinary exchange allocates
+ * nothing. `limit` bounds the sum of all blocks; past it every request returns NULL, which callers
+ * answer with -ENOMEM. Not for objects that own something else. */
+#pragma once
+
+#include "base/slice.h"
+
+struct arena_block;
+
+struct arena {
+    struct arena_block *blocks; /* newest first; the caller's first block is not in the list */
+    char *next;                 /* free bytes of the block in use */
+    char *end;
+    size_t block_bytes; /* size of a new block */
+    size_t total;       /* bytes in blocks, the caller's included */
+    size_t limit;
+    void *first; /* caller's block, for arena_reset */
+    size_t first_bytes;
+};
+
+/* first may be NULL. block_bytes: how much to take from malloc at a time (at least what is asked). */
+void arena_open(struct arena *a, void *first, size_t first_bytes, size_t block_bytes, size_t limit);
+
+/* Frees all blocks; the arena can be opened again. Safe on a zeroed arena. */
+void arena_close(struct arena *a);
+
+/* Frees all blocks but the caller's first one and starts again. */
+void arena_reset(struct arena *a);
+
+/* Zeroed memory, or NULL when the limit or malloc says no. */
+MUST_CHECK void *arena_take(struct arena *a, size_t bytes);
+
+/* count * each with checked multiplication. */
+MUST_CHECK void *arena_take_array(struct arena *a, size_t count, size_t each);
+
+/* A copy of s (not NUL-terminated), ptr NULL when there is no memory. */
+MUST_CHECK slice arena_copy(struct arena *a, slice s);
+
+/* The same with a NUL behind it, for C interfaces. NULL when there is no memory. */
+MUST_CHECK char *arena_text(struct arena *a, slice s);

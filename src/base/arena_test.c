@@ -1,0 +1,51 @@
+#include "base/arena.h"
+#include "base/test.h"
+
+TEST(arena_gives_zeroed_aligned_memory_from_the_callers_block_first)
+{
+    static char first[64] __attribute__((aligned(16)));
+    memset(first, 'x', sizeof first);
+    struct arena a;
+    arena_open(&a, first, sizeof first, 256, 4096);
+    char *one = arena_take(&a, 20);
+    assert_ptr_equal(one, first);
+    for (size_t i = 0; i < 20; i++)
+        assert_int_equal(one[i], 0);
+    char *two = arena_take(&a, 20);
+    assert_int_equal((uintptr_t)two % 16, 0);
+    assert_non_null(arena_take(&a, 100)); /* a block of its own */
+    arena_reset(&a);
+    assert_ptr_equal(arena_take(&a, 1), first);
+    arena_close(&a);
+}
+
+TEST(arena_stops_at_its_limit)
+{
+    struct arena a;
+    arena_open(&a, NULL, 0, 512, 1024);
+    assert_non_null(arena_take(&a, 400));
+    assert_null(arena_take(&a, 1024));
+    assert_non_null(arena_take(&a, 400)); /* still usable */
+    assert_null(arena_take_array(&a, SIZE_MAX / 2, 3));
+    arena_close(&a);
+}
+
+TEST(arena_copies_text)
+{
+    struct arena a;
+    arena_open(&a, NULL, 0, 512, 1024);
+    assert_string_equal(arena_text(&a, SLICE("name")), "name");
+    assert_slice_equal(arena_copy(&a, SLICE("value")), SLICE("value"));
+    assert_non_null(arena_copy(&a, SLICE("")).ptr);
+    arena_close(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(arena_gives_zeroed_aligned_memory_from_the_callers_block_first),
+        cmocka_unit_test(arena_stops_at_its_limit),
+        cmocka_unit_test(arena_copies_text),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

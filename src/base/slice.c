@@ -1,0 +1,50 @@
+#include "base/slice.h"
+
+bool slice_equal_fold(slice a, slice b)
+{
+    if (a.len != b.len)
+        return false;
+    for (size_t i = 0; i < a.len; i++)
+        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+            return false;
+    return true;
+}
+
+size_t slice_find_byte(slice s, char byte)
+{
+    const char *found = s.len ? memchr(s.ptr, byte, s.len) : NULL;
+    return found ? (size_t)(found - s.ptr) : s.len;
+}
+
+size_t slice_find(slice s, slice needle)
+{
+    if (needle.len == 0)
+        return 0;
+    const char *found = s.len ? memmem(s.ptr, s.len, needle.ptr, needle.len) : NULL;
+    return found ? (size_t)(found - s.ptr) : s.len;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+slice slice_trim(slice s)
+{
+    while (s.len && is_blank(s.ptr[0])) {
+        s.ptr++;
+        s.len--;
+    }
+    while (s.len && is_blank(s.ptr[s.len - 1]))
+        s.len--;
+    return s;
+}
+
+int slice_compare(slice a, slice b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int order = common ? memcmp(a.ptr, b.ptr, common) : 0;
+    if (order)
+        return order;
+    return (a.len > b.len) - (a.len < b.len);
+}

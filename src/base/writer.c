@@ -1,0 +1,171 @@
+#include "base/writer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+void writer_text(struct writer *w, const char *text)
+{
+    writer_bytes(w, text, strlen(text));
+}
+
+void writer_decimal(struct writer *w, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value);
+    writer_bytes(w, digits + at, sizeof digits - at);
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+
+void writer_hex(struct writer *w, uint64_t value)
+{
+    char digits[16];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = hex_digits[value & 15];
+        value >>= 4;
+    } while (value);
+    writer_bytes(w, digits + at, sizeof digits - at);
+}
+
+void writer_hex_bytes(struct writer *w, const void *bytes, size_t count)
+{
+    const unsigned char *byte = bytes;
+    for (size_t i = 0; i < count; i++) {
+        char pair[2] = { hex_digits[byte[i] >> 4], hex_digits[byte[i] & 15] };
+        writer_bytes(w, pair, 2);
+    }
+}
+
+void writer_format(struct writer *w, const char *format, ...)
+{
+    if (w->overflowed)
+        return;
+    size_t room = w->capacity - w->len;
+    va_list arguments;
+    va_start(arguments, format);
+    /* vsnprintf wants a byte for its NUL, so exactly filling the writer counts as overflow */
+    int length = vsnprintf(w->ptr + w->len, room, format, arguments);
+    va_end(arguments);
+    if (length < 0 || (size_t)length >= room) {
+        w->overflowed = true;
+        return;
+    }
+    w->len += (size_t)length;
+}
+
+void writer_seconds_us(struct writer *w, int64_t microseconds)
+{
+    uint64_t us = microseconds > 0 ? (uint64_t)microseconds : 0;
+    uint64_t ms = us / 1000;
+    writer_decimal(w, ms / 1000);
+    char fraction[4] = { '.', (char)('0' + ms % 1000 / 100), (char)('0' + ms % 100 / 10),
+                         (char)('0' + ms % 10) };
+    writer_bytes(w, fraction, sizeof fraction);
+}
+
+/* Length of the valid UTF-8 sequence at the front of s (RFC 3629), or 0. */
+static size_t utf8_sequence(slice s)
+{
+    const unsigned char *b = (const unsigned char *)s.ptr;
+    size_t need;
+    unsigned low = 0x80, high = 0xbf;
+    if (b[0] >= 0xc2 && b[0] <= 0xdf) {
+        need = 2;
+    } else if (b[0] >= 0xe0 && b[0] <= 0xef) {
+        need = 3;
+        if (b[0] == 0xe0)
+            low = 0xa0; /* overlong */
+        if (b[0] == 0xed)
+            high = 0x9f; /* surrogates */
+    } else if (b[0] >= 0xf0 && b[0] <= 0xf4) {
+        need = 4;
+        if (b[0] == 0xf0)
+            low = 0x90;
+        if (b[0] == 0xf4)
+            high = 0x8f;
+    } else {
+        return 0;
+    }
+    if (s.len < need || b[1] < low || b[1] > high)
+        return 0;
+    for (size_t i = 2; i < need; i++)
+        if (b[i] < 0x80 || b[i] > 0xbf)
+            return 0;
+    return need;
+}
+
+static void json_escape(struct writer *w, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        writer_literal(w, "\\\"");
+        return;
+    case '\\':
+        writer_literal(w, "\\\\");
+        return;
+    case '\n':
+        writer_literal(w, "\\n");
+        return;
+    case '\r':
+        writer_literal(w, "\\r");
+        return;
+    case '\t':
+        writer_literal(w, "\\t");
+        return;
+    default:
+        writer_literal(w, "\\u00");
+        writer_hex_bytes(w, &c, 1);
+    }
+}
+
+void writer_json(struct writer *w, slice s)
+{
+    size_t plain = 0; /* bytes that go out as they are */
+    while (plain < s.len) {
+        unsigned char c = (unsigned char)s.ptr[plain];
+        if (LIKELY(c >= 0x20 && c < 0x7f && c != '"' && c != '\\')) {
+            plain++;
+            continue;
+        }
+        size_t sequence = c >= 0x80 ? utf8_sequence(slice_after(s, plain)) : 0;
+        if (sequence) {
+            plain += sequence;
+            continue;
+        }
+        writer_bytes(w, s.ptr, plain);
+        json_escape(w, c);
+        s = slice_after(s, plain + 1);
+        plain = 0;
+    }
+    writer_bytes(w, s.ptr, plain);
+}
+
+void writer_html(struct writer *w, slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        switch (s.ptr[i]) {
+        case '&':
+            writer_literal(w, "&amp;");
+            break;
+        case '<':
+            writer_literal(w, "&lt;");
+            break;
+        case '>':
+            writer_literal(w, "&gt;");
+            break;
+        case '"':
+            writer_literal(w, "&quot;");
+            break;
+        case '\'':
+            writer_literal(w, "&#39;");
+            break;
+        default:
+            writer_byte(w, s.ptr[i]);
+        }
+    }
+}

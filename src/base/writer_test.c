@@ -1,0 +1,68 @@
+#include "base/test.h"
+#include "base/writer.h"
+
+TEST(writer_overflow_is_sticky_and_writes_nothing_more)
+{
+    char memory[4];
+    struct writer w = writer_over(memory, sizeof memory);
+    writer_literal(&w, "abc");
+    writer_literal(&w, "de");
+    assert_true(w.overflowed);
+    writer_byte(&w, 'f');
+    assert_slice_equal(writer_slice(&w), SLICE("abc"));
+}
+
+TEST(writer_writes_numbers)
+{
+    char memory[128];
+    struct writer w = writer_over(memory, sizeof memory);
+    writer_decimal(&w, 0);
+    writer_byte(&w, ' ');
+    writer_decimal(&w, UINT64_MAX);
+    writer_byte(&w, ' ');
+    writer_hex(&w, 0xab0);
+    writer_byte(&w, ' ');
+    writer_seconds_us(&w, 1234567);
+    assert_slice_equal(writer_slice(&w), SLICE("0 18446744073709551615 ab0 1.234"));
+}
+
+TEST(writer_json_is_always_valid)
+{
+    static const struct {
+        slice in, out;
+    } cases[] = {
+        { SLICE("plain"), SLICE("plain") },
+        { SLICE("a\"b\\c"), SLICE("a\\\"b\\\\c") },
+        { SLICE("\x01\n\x7f"), SLICE("\\u0001\\n\\u007f") },
+        { SLICE("\xc3\xa4"), SLICE("\xc3\xa4") },
+        { SLICE("\xc3"), SLICE("\\u00c3") },
+        { SLICE("\xed\xa0\x80"), SLICE("\\u00ed\\u00a0\\u0080") }, /* a surrogate */
+        { SLICE("\xc0\xaf"), SLICE("\\u00c0\\u00af") },            /* overlong */
+        { SLICE("\xf0\x9f\x9a\xaa!"), SLICE("\xf0\x9f\x9a\xaa!") },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char memory[64];
+        struct writer w = writer_over(memory, sizeof memory);
+        writer_json(&w, cases[i].in);
+        assert_slice_equal(writer_slice(&w), cases[i].out);
+    }
+}
+
+TEST(writer_html_escapes)
+{
+    char memory[64];
+    struct writer w = writer_over(memory, sizeof memory);
+    writer_html(&w, SLICE("<a href=\"x\">&'"));
+    assert_slice_equal(writer_slice(&w), SLICE("&lt;a href=&quot;x&quot;&gt;&amp;&#39;"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(writer_overflow_is_sticky_and_writes_nothing_more),
+        cmocka_unit_test(writer_writes_numbers),
+        cmocka_unit_test(writer_json_is_always_valid),
+        cmocka_unit_test(writer_html_escapes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
