@@ -1,0 +1,70 @@
+/* A stream socket on a fiber: TCP or Unix. Non-blocking, registered once. Every call that can wait
+ * takes a deadline in loop_now_ms() time. Results: bytes or 0 · -ETIMEDOUT · -ECANCELED · -EPIPE ·
+ * -ECONNRESET · other -errno. Nothing here reads errno after a switch.
+ *
+ * The struct belongs to its owner and does not move while the socket is open. The simulated twin
+ * (net/sim) implements this same header. */
+#pragma once
+
+#include <sys/uio.h>
+
+#include "net/address.h"
+#include "runtime/loop.h"
+#include "runtime/pollable.h"
+
+struct socket {
+    struct pollable poll;
+};
+
+static inline bool socket_is_open(const struct socket *s)
+{
+    return s->poll.fd >= 0;
+}
+
+#define SOCKET_CLOSED { .poll = { .fd = -1 } }
+
+/* A connected or accepted descriptor, non-blocking already; owned from now on, closed on failure. */
+MUST_CHECK int socket_adopt(struct socket *s, int fd);
+
+struct socket_options {
+    uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0 the kernel's */
+    bool keep_alive;          /* TCP keep-alive with 60 s idle, 10 s interval, 6 probes */
+};
+
+/* Connects, TCP_NODELAY set. 0 · -ECONNREFUSED · -ETIMEDOUT · ... */
+MAY_WAIT int socket_connect(struct socket *s, const struct address *to,
+                            const struct socket_options *options, int64_t deadline_ms);
+
+/* Reads what is there, waits when nothing is. > 0 bytes · 0 the peer has ended its side */
+MAY_WAIT ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms);
+
+/* Does not wait: -EAGAIN when nothing is there (a short read before means no system call now). */
+MUST_CHECK ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max);
+
+/* Writes everything, gathered, waiting as needed; the iovecs are modified. deadline_ms applies to
+ * each wait being extended by stall_ms on progress: the write fails when nothing moved for that long, or
+ * at deadline_ms in any case. stall_ms 0: none. 0 · -errno; *ret_written (may be NULL) counts in any case. */
+MAY_WAIT int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall_ms,
+                          int64_t deadline_ms, size_t *ret_written);
+
+/* Does not wait; how much went, maybe 0. more: MSG_MORE, something follows at once. */
+MUST_CHECK ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count,
+                                    bool more);
+
+/* Half-close: FIN after what was written. */
+void socket_shutdown_write(struct socket *s);
+
+/* Closes; harmless when closed. With unread data the kernel answers RST: linger first if that
+ * matters. socket_reset closes with RST always (a truncated response to a HTTP/1.0 reader). */
+void socket_close(struct socket *s);
+void socket_reset(struct socket *s);
+
+/* Waits until the socket is readable or has hung up. */
+MAY_WAIT int socket_wait_readable(struct socket *s, int64_t deadline_ms);
+
+/* True when an idle pooled connection must not be used: the peer closed, or sent something. No
+ * system call in the ordinary case. */
+bool socket_is_stale(struct socket *s);
+
+/* No fiber: on_ready is called once when bytes or an end arrive. NULL unparks. */
+void socket_park(struct socket *s, void (*on_ready)(struct pollable *));

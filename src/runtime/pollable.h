@@ -1,0 +1,40 @@
+/* A descriptor that the loop watches: registered once, edge-triggered for both directions, never
+ * touched again. Readiness is remembered: a short read or write clears the bit and the next wait
+ * parks without a probe. After RDHUP, HUP or ERR reading goes on until 0, since data and FIN can
+ * come in one edge (`hangup`).
+ *
+ * At most one fiber waits for each direction. While no fiber waits, an owner may park it: then
+ * on_ready is called on the loop's stack, once, when it becomes readable or hangs up. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "runtime/fiber.h"
+
+enum { POLL_READ = 1, POLL_WRITE = 2 };
+
+struct pollable {
+    int fd; /* -1: none */
+    uint8_t ready; /* POLL_READ | POLL_WRITE */
+    bool hangup;   /* RDHUP, HUP or ERR was seen */
+    bool registered;
+    struct fiber *reader, *writer;
+    void (*on_ready)(struct pollable *); /* MUST_NOT_WAIT; set while parked */
+};
+
+/* Edge-triggered, both directions, RDHUP. Does not own the fd. 0 · -errno */
+MUST_CHECK int pollable_open(struct pollable *p, int fd);
+/* Level-triggered, readable only: listeners, control sockets, eventfds. on_ready is called every
+ * turn it is readable. */
+MUST_CHECK int pollable_open_level(struct pollable *p, int fd, void (*on_ready)(struct pollable *));
+/* Stops watching (needed before close only where the fd lives on elsewhere); events already
+ * fetched in this turn are not delivered. Fibers must not wait on it. `forget` skips the EPOLL_CTL_DEL when
+ * the caller closes the last reference to the descriptor at once. */
+void pollable_close(struct pollable *p, bool forget);
+
+/* Waits for one direction. 0 ready · -ETIMEDOUT · -ECANCELED */
+MAY_WAIT int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms);
+
+/* on_ready fires when readable or hung up, at once (in this turn) when it already is. NULL unparks. */
+void pollable_park(struct pollable *p, void (*on_ready)(struct pollable *));
