@@ -1,0 +1,236 @@
+/* One loaded configuration: what the proxy reads while serving. Built by the generation process
+ * (src/control/load*), immutable afterwards, shared copy-on-write by its workers.
+ *
+ * Inheritance is decided once at load: a route points to one block per feature; a block that no
+ * statement of the route changed is the site's own block, and so on up to the built-in defaults. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/siphash.h"
+#include "net/address.h"
+#include "proxy/network_set.h"
+#include "proxy/template.h"
+#include "wire/uri.h"
+
+/* The features a route has settings of: one row here, one block in route.blocks. */
+enum feature_slot {
+    FEATURE_TIMEOUT, /* struct timeout_settings */
+    FEATURE_LIMITS,  /* struct limits_settings  */
+    FEATURE_TARGET,  /* struct target_settings: to, path options */
+    FEATURE_ANSWER,  /* struct answer_settings: redirect, respond */
+    FEATURE_ACCESS,  /* struct access_settings: allow, deny */
+    FEATURE_HEADERS, /* struct headers_settings */
+    FEATURE_COUNT
+};
+
+/* timeout { connect 5s; head 30s; idle 60s; send 30s; total 24h; header 10s } */
+struct timeout_settings {
+    int64_t connect_ms; /* one connection attempt to an origin server */
+    int64_t head_ms;    /* from the request's last byte to the origin's response head */
+    int64_t idle_ms;    /* no byte of a body; an idle keep-alive connection (defaults only) */
+    int64_t send_ms;    /* no byte taken by the receiving side */
+    int64_t total_ms;   /* the whole exchange; not tunnels */
+    int64_t header_ms;  /* the whole request head, from its first byte (defaults only) */
+    int64_t tunnel_ms;  /* idle WebSocket: 1h unless `idle` is written */
+};
+
+/* limits { body 10M; body-rate 1K/s } in defaults, policy, site, route */
+struct limits_settings {
+    uint64_t body_bytes_max;
+    uint64_t
+        body_rate_min; /* bytes per second of an upload, averaged from the 10th second on; 0 off */
+};
+
+/* limits at the top: what is decided before a route is known. */
+struct limits_global {
+    uint32_t head_bytes_max;              /* head 64K */
+    uint32_t fields_max;                  /* fields 100 */
+    uint32_t line_bytes_max;              /* line 16K */
+    uint32_t target_bytes_max;            /* target 8K */
+    uint32_t connections_max;             /* connections 20000: over all workers */
+    uint32_t connections_per_client_max;  /* connections-per-client 256 */
+    uint32_t requests_per_connection_max; /* requests-per-connection 10000 */
+    uint32_t fibers_max;                  /* fibers auto: per worker; 0 auto */
+    uint64_t buffered_bytes_max;          /* buffered 256M: per worker */
+};
+
+/* One server of an origin: an address that the configuration wrote. A name has several addresses in
+ * time; see shared/names.h. */
+struct server {
+    slice text; /* as written, for logs */
+    bool is_name;
+    slice host; /* when is_name */
+    uint16_t port;
+    struct address address; /* when not is_name */
+    int name_slot;          /* when is_name; -1 none (checks without shared memory) */
+    uint32_t weight;        /* 1..1000 */
+    uint32_t max;           /* connections in use at once over all workers; 0 unlimited */
+    uint32_t counter_row;
+    uint32_t index; /* 0.. over the whole configuration */
+};
+
+enum proxy_protocol_out { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
+
+struct origin {
+    slice name; /* "app", or the address for `to 127.0.0.1:3000` */
+    struct server *servers;
+    uint32_t server_count;
+    uint32_t queue_max; /* exchanges waiting for `max`, per worker; queue 128 */
+    int64_t queue_ms;   /* how long they wait; 5s */
+    uint32_t idle_max;  /* idle connections kept per server and worker; keep-alive 64 */
+    int64_t idle_ms;    /* how long; 60s (fewer than the usual server's 75 s) */
+    enum proxy_protocol_out proxy_protocol;
+    const struct timeout_settings
+        *timeout; /* NULL: the route's; else connect, head, idle, send of it count */
+    uint32_t index;
+};
+
+struct target_settings {
+    const struct origin *origin; /* NULL: nothing written */
+    slice prefix;                /* `to app path /base`: put before the canonical path; empty */
+    enum slash_policy slashes;   /* `slashes refuse|decode|keep` */
+};
+
+enum answer_kind { ANSWER_NONE, ANSWER_REDIRECT, ANSWER_RESPOND };
+struct answer_settings {
+    enum answer_kind kind;
+    uint16_t status;
+    struct template text; /* Location, or the body */
+};
+
+struct access_settings {
+    struct network_entry *entries; /* accumulated while loading */
+    uint32_t entry_count;
+    struct network_set networks; /* built when the route is complete */
+    uint32_t methods_allowed;    /* bit enum method; 0: no `allow method` was written */
+    uint32_t methods_denied;
+    struct slice_list {
+        slice *items;
+        uint32_t count;
+    } other_methods_allowed, other_methods_denied; /* tokens of METHOD_OTHER */
+};
+
+enum header_edit_kind { HEADER_SET, HEADER_ADD, HEADER_REMOVE };
+struct header_edit {
+    enum header_edit_kind kind;
+    slice name;
+    enum field_id id;
+    struct template value;
+};
+struct headers_settings {
+    bool keep_via;               /* `headers { via on }`: tell clients; off */
+    struct header_edit *request; /* to the origin, in order */
+    uint32_t request_count;
+    struct header_edit *response; /* to the client */
+    uint32_t response_count;
+};
+
+/* --- Routing -------------------------------------------------------------------------------- */
+
+enum match_kind { MATCH_EXACT, MATCH_PREFIX, MATCH_EXTENSION, MATCH_REGEX, MATCH_ANY };
+
+struct route_pattern {
+    enum match_kind kind;
+    slice text;  /* "/x" (exact), "/x" for "/x/ *" (prefix), ".css" (extension), the regex */
+    void *regex; /* pcre2_code *, compiled and JITed before the fork */
+};
+
+enum condition_kind {
+    CONDITION_METHOD,
+    CONDITION_HEADER,
+    CONDITION_QUERY,
+    CONDITION_COOKIE,
+    CONDITION_IP
+};
+struct condition {
+    enum condition_kind kind;
+    bool negated;
+    slice name;    /* header, query, cookie */
+    slice *values; /* any of them; none: it is present */
+    uint32_t value_count;
+    struct network_set networks; /* ip */
+};
+
+struct route {
+    const struct site *site;
+    struct route_pattern *patterns;
+    uint32_t pattern_count;
+    struct condition *conditions;
+    uint32_t condition_count;
+    int32_t priority;
+    const void *blocks[FEATURE_COUNT];
+    slice label; /* "/api/ *" for logs and metrics; "" for the site itself */
+    slice where; /* "portcullis.conf:12:3" */
+};
+
+struct site {
+    slice name; /* the first host */
+    slice *hosts;
+    uint32_t host_count;
+    uint64_t listener_mask; /* bit i: listens[i]; all bits when `on` is not written */
+    struct route *routes;   /* most specific first: the first that matches is it; the last is the
+                               site's own, MATCH_ANY */
+    uint32_t route_count;
+    uint32_t counter_row;
+    slice where;
+};
+
+/* Host to sites: several sites may share a host on different listeners. */
+struct host_entry {
+    slice host; /* canonical; a suffix ".example.com" for wildcards */
+    uint64_t hash;
+    const struct site *site;
+    struct host_entry *next; /* the same host on other listeners */
+};
+
+struct listen {
+    struct address address; /* with the port as resolved when it was 0 */
+    slice text;
+    bool proxy_protocol;
+    bool is_plain; /* always true until TLS is built */
+};
+
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
+struct log_settings {
+    bool is_on;
+    enum log_format format;
+    slice path;    /* absolute path, or "stdout" or "stderr" */
+    uint16_t sink; /* in the logger's table */
+};
+
+#define LISTENS_MAX 64u
+
+struct configuration {
+    struct arena arena; /* owns everything below */
+    uint64_t generation;
+    struct listen *listens;
+    uint32_t listen_count;
+    struct site *sites;
+    uint32_t site_count;
+    struct host_entry **exact; /* open hashing, power of two */
+    uint32_t exact_mask;
+    struct host_entry **wildcard; /* by suffix */
+    uint32_t wildcard_mask;
+    uint32_t wildcard_labels_max; /* how many labels the longest suffix has */
+    struct host_entry *any;       /* `site *` */
+    struct siphash_key hash_key;
+    struct origin *origins;
+    uint32_t origin_count;
+    uint32_t server_count;               /* over all origins */
+    const void *defaults[FEATURE_COUNT]; /* blocks in force before a route is known */
+    struct limits_global limits;
+    struct network_set trusted; /* peers whose forwarding fields and request ids are believed */
+    bool trusts_any;
+    struct log_settings logs[2];    /* LOG_REQUESTS, LOG_SECURITY */
+    struct address metrics_address; /* length 0: admin socket only */
+    struct address admin_address;   /* length 0: the Unix socket of the state directory */
+    slice user;       /* empty: the starting user, or "portcullis"/"nobody" for root */
+    uint32_t workers; /* 0: auto */
+    int64_t drain_ms; /* 1h */
+    uint32_t drain_generations_max; /* 64 */
+};
+
+/* The host's sites that this listener serves: exact, longest wildcard, `*`; NULL: none. `host` is
+ * canonical (lower case, no dot or port). Linear in the number of labels. */
+const struct site *configuration_find_site(const struct configuration *c, slice host,
+                                           uint32_t listener);

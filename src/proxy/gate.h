@@ -1,0 +1,47 @@
+/* The gate: the proxy inside one worker process. One per process. It owns the accepted connections;
+ * the worker (src/control/worker.c) owns the loop, the control socket and the listeners' life.
+ *
+ * After gate_open() and loop_run() it serves. gate_drain() stops accepting (EPOLL_CTL_DEL first),
+ * closes idle connections that may be closed, announces the end on the others with their next
+ * response; on_empty is called once when the last connection has gone. */
+#pragma once
+
+#include "proxy/configuration.h"
+#include "shared/clients.h"
+#include "shared/counters.h"
+#include "shared/log_ring.h"
+#include "shared/names.h"
+
+/* What a worker shares with the others; every pointer is into a mapped segment. */
+struct gate_shared {
+    uint32_t slot;                    /* this worker's */
+    struct worker_counters *counters; /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
+    uint32_t
+        slots_in_use; /* sums go over [0, slots_in_use); kept up to date by the control socket */
+    struct clients_segment *clients;
+    const struct names_segment *names;
+    struct log_ring *ring;
+};
+
+struct gate_listener {
+    int fd;          /* listening, non-blocking */
+    uint32_t listen; /* index in configuration->listens */
+};
+
+struct gate_options {
+    const struct configuration *configuration;
+    struct gate_shared shared;
+    void (*on_empty)(void);
+};
+
+MUST_CHECK int gate_open(const struct gate_options *options);
+/* Accepts from one more listener (its own, a surplus one or a stalled sibling's); fd stays the
+ * caller's. */
+MUST_CHECK int gate_add_listener(const struct gate_listener *listener);
+void gate_remove_listener(int fd);
+void gate_set_slots_in_use(uint32_t slots);
+void gate_drain(void);
+/* Ends everything that is left: cancels all exchanges, closes all tunnels. */
+void gate_cancel_all(void);
+uint32_t gate_connection_count(void);
+void gate_close(void);

@@ -1,0 +1,45 @@
+/* A text with run-time variables, compiled while loading: "https://{host}{uri}".
+ *
+ * Variables: {host} {path} {uri} (path with query) {query} {method} {scheme} {client.ip}
+ * {client.port} {request.id} {site} {header.NAME} {cookie.NAME}. A variable that has no value is
+ * empty. "\{" is a literal brace. */
+#pragma once
+
+#include "base/arena.h"
+#include "base/writer.h"
+
+struct exchange;
+
+enum template_variable {
+    TEMPLATE_LITERAL,
+    TEMPLATE_HOST,
+    TEMPLATE_PATH,
+    TEMPLATE_URI,
+    TEMPLATE_QUERY,
+    TEMPLATE_METHOD,
+    TEMPLATE_SCHEME,
+    TEMPLATE_CLIENT_IP,
+    TEMPLATE_CLIENT_PORT,
+    TEMPLATE_REQUEST_ID,
+    TEMPLATE_SITE,
+    TEMPLATE_HEADER,
+    TEMPLATE_COOKIE,
+};
+
+struct template_part {
+    enum template_variable variable;
+    slice text; /* the literal, or NAME of a header or cookie */
+};
+
+struct template
+{
+    struct template_part *parts;
+    uint32_t count;
+};
+
+/* 0 · -ENOMEM · -EINVAL unknown variable or an open brace: *reterr_at is its offset */
+MUST_CHECK int template_compile(struct arena *a, slice text, struct template *ret,
+                                size_t *reterr_at);
+void template_write(struct writer *w, const struct template *t, const struct exchange *x);
+/* The names of all variables for messages and help: NULL-terminated. */
+extern const char *const template_variable_names[];

@@ -1,0 +1,57 @@
+/* Counters: what the workers have done. One block per worker slot, written by that worker alone
+ * with plain 64-bit stores; readers sum over slots. When a worker has died the supervisor adds its
+ * totals to the block "retired" and zeroes the slot, gauges included.
+ *
+ * Sites and origin servers have rows of their own, found by name through the name table (a hash of
+ * the name, never the index in one configuration), so that totals survive reloads. The last row is
+ * "other" for whatever does not fit. */
+#pragma once
+
+#include "base/slice.h"
+#include "shared/segment.h"
+
+#define WORKER_SLOTS_MAX    256u
+#define COUNTER_SITES_MAX   1024u /* rows; sites beyond share the last */
+#define COUNTER_SERVERS_MAX 1024u
+
+/* Upper bounds of the latency histogram in microseconds; the last bucket has none. */
+#define HISTOGRAM_BOUNDS_US                                                                        \
+    {                                                                                              \
+        1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 10000000  \
+    }
+#define HISTOGRAM_BUCKETS 13u
+
+struct histogram {
+    uint64_t bucket[HISTOGRAM_BUCKETS]; /* not cumulative */
+    uint64_t sum_us;
+};
+void histogram_add(struct histogram *h, int64_t microseconds);
+
+struct site_counters {
+    uint64_t requests;
+    uint64_t status[6]; /* by class; [0]: no response was sent */
+    uint64_t refused;   /* a security record was written */
+    uint64_t bytes_in, bytes_out;
+    struct histogram duration;
+};
+
+struct server_counters {
+    uint64_t in_flight; /* gauge: exchanges that have a connection to this server */
+    uint64_t requests;
+    uint64_t connects, connect_failures, reused, failures; /* failures: no valid response */
+    struct histogram head_time; /* from the request's end to the response head */
+};
+
+struct worker_counters {
+    /* gauges */
+    uint64_t connections_open, connections_idle, tunnels_open, fibers, buffered_bytes,
+        upstream_idle, upstream_open;
+    /* totals */
+    uint64_t connections_accepted;
+    uint64_t connections_refused_total, connections_refused_client, connections_refused_resources;
+    uint64_t requests, refused, retries, panics;
+    uint64_t bytes_in, bytes_out;
+    uint64_t log_lines_written, log_lines_dropped, security_lines_written, security_lines_dropped;
+    struct site_counters sites[COUNTER_SITES_MAX];
+    struct server_counters servers[COUNTER_SERVERS_MAX];
+};
