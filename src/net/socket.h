@@ -38,6 +38,12 @@ MAY_WAIT int socket_connect(struct socket *s, const struct address *to,
 /* Reads what is there, waits when nothing is. > 0 bytes · 0 the peer has ended its side */
 MAY_WAIT ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms);
 
+/* The same, scattered over several parts: the first is filled before the second is touched. No switch
+ * happens between the system call and the return of any read here, so that a part may be the worker's
+ * scratch memory. */
+MAY_WAIT ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, int count,
+                                   int64_t deadline_ms);
+
 /* Does not wait: -EAGAIN when nothing is there (a short read before means no system call now). */
 MUST_CHECK ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max);
 
@@ -53,6 +59,10 @@ MUST_CHECK ssize_t socket_write_now(struct socket *s, const struct iovec *parts,
 
 /* Half-close: FIN after what was written. */
 void socket_shutdown_write(struct socket *s);
+
+/* Ends both directions at once and wakes whoever waits on the socket (reads return 0 or
+ * -ECONNRESET, writes -EPIPE); the descriptor stays until socket_close. */
+void socket_abort(struct socket *s);
 
 /* Closes; harmless when closed. With unread data the kernel answers RST: linger first if that
  * matters. socket_reset closes with RST always (a truncated response to a HTTP/1.0 reader). */

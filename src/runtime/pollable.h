@@ -18,6 +18,8 @@ struct pollable {
     int fd; /* -1: none */
     uint8_t ready; /* POLL_READ | POLL_WRITE */
     bool hangup;   /* RDHUP, HUP or ERR was seen */
+    bool broken;   /* HUP or ERR was seen: not a mere half-close */
+    bool watched;  /* on_ready stays and fires at every new edge (pollable_watch) */
     bool registered;
     struct fiber *reader, *writer;
     void (*on_ready)(struct pollable *); /* MUST_NOT_WAIT; set while parked */
@@ -38,3 +40,8 @@ MAY_WAIT int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadli
 
 /* on_ready fires when readable or hung up, at once (in this turn) when it already is. NULL unparks. */
 void pollable_park(struct pollable *p, void (*on_ready)(struct pollable *));
+
+/* Calls on_edge at every new edge from now on, never for what was ready before, also while a fiber
+ * waits; pollable_park(p, NULL) ends it. For an exchange that waits for its origin and wants to know
+ * that its client went away. */
+void pollable_watch(struct pollable *p, void (*on_edge)(struct pollable *));
