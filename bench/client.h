@@ -1,0 +1,73 @@
+/* One client of the load generator: a connection that sends one prepared request after another and
+ * judges what comes back (status, length, nothing left over).
+ *
+ * It opens its connection when it has something to send and none is open, so a client whose
+ * connection was closed between two exchanges, or that uses a new one for each, needs no special
+ * care. It registers the connection with epoll once, edge-triggered, with itself as the event's
+ * data, and never waits. A WebSocket client does the opening handshake first; its exchange is one
+ * frame there and back. */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdint.h>
+
+#include "base/slice.h"
+
+enum {
+    CLIENT_RECEIVED_MAX = 2048, /* a response head, or a frame */
+    CLIENT_FRAME_MAX = 1024,    /* payload of a WebSocket message */
+};
+
+/* What all clients of a run do. Read only while it runs. */
+struct client_plan {
+    struct sockaddr_in to;
+    unsigned sources; /* clients take turns with this many source addresses from 127.0.1.1 on */
+    slice request;    /* head and body; with WebSocket, the opening handshake */
+    slice frame;      /* with WebSocket: the message; otherwise empty */
+    uint64_t length;  /* that the response's body, or the message's payload, must have */
+    bool close_each;  /* a new connection per request; the response ends with its close */
+};
+
+enum client_state {
+    CLIENT_CLOSED,
+    CLIENT_OPENING,   /* the TCP connection is being made */
+    CLIENT_UPGRADING, /* WebSocket: the handshake is on its way */
+    CLIENT_READY,     /* between two exchanges */
+    CLIENT_BUSY,      /* a request was sent, in part at least */
+};
+
+enum client_outcome {
+    CLIENT_WAITS,  /* nothing to tell yet */
+    CLIENT_DONE,   /* the exchange is complete and as it should be */
+    CLIENT_FAILED, /* it is not: `error` says why; the connection is closed */
+    CLIENT_CUT,    /* a reused connection ended before the first byte of a response; closed. What a
+                      browser would silently try again */
+    CLIENT_GONE,   /* the connection was closed between two exchanges */
+};
+
+struct client {
+    int fd;
+    unsigned index;
+    enum client_state state;
+    bool reused; /* an exchange was completed on this connection */
+    bool last;   /* the response said Connection: close */
+    bool head_taken;
+    uint64_t body_left;
+    slice sending;
+    int64_t intended_ns; /* when the exchange was to start */
+    const char *error;
+    size_t received;
+    char bytes[CLIENT_RECEIVED_MAX];
+};
+
+/* Starts an exchange, over a new connection when none is open. The client is CLOSED or READY.
+ * CLIENT_WAITS · CLIENT_FAILED · CLIENT_CUT */
+enum client_outcome client_begin(struct client *client, const struct client_plan *plan, int epoll,
+                                 int64_t intended_ns);
+
+/* Goes on after an event of epoll. */
+enum client_outcome client_advance(struct client *client, const struct client_plan *plan,
+                                   uint32_t events);
+
+/* Closes the connection, if one is open. */
+void client_close(struct client *client);

@@ -1,0 +1,164 @@
+"""The load generator and the origin against each other, in every mode, and against servers that
+answer wrongly: what must count as a failure does."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+ORIGIN, LOAD = sys.argv[1:3]
+KEY_ANSWER = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def load(port, *options):
+    """Runs the generator; its exit status and its result."""
+    command = [LOAD, "--port", str(port), "--timeout", "20", *map(str, options)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+class AgainstTheOrigin(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.origin = subprocess.Popen([ORIGIN], stdout=subprocess.PIPE, text=True)
+        cls.port = int(cls.origin.stdout.readline().split()[1])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.origin.terminate()
+        cls.origin.wait()
+        cls.origin.stdout.close()
+
+    def assert_all_done(self, requests, *options):
+        status, result = load(self.port, "--requests", requests, *options)
+        self.assertEqual((status, result["error"]), (0, ""))
+        self.assertEqual((result["requests"], result["failed"], result["cut"]), (requests, 0, 0))
+        self.assertLessEqual(result["p50_us"], result["p999_us"])
+        self.assertLessEqual(result["p999_us"], result["max_us"])
+        return result
+
+    def test_keep_alive(self):
+        for path, length in ("/1k", 1024), ("/10k", 10240), ("/100k", 102400):
+            self.assert_all_done(500, "--path", path, "--length", length, "--connections", 16)
+
+    def test_warm_up_comes_before(self):
+        options = ("--path", "/1k", "--length", 1024, "--connections", 4, "--warm-up", 50)
+        self.assert_all_done(100, *options)
+
+    def test_a_new_connection_for_each_request(self):
+        options = ("--path", "/1k", "--length", 1024, "--connections", 8, "--close")
+        self.assert_all_done(200, *options, "--sources", 10)
+
+    def test_post_from_small_to_larger_than_a_socket_takes_at_once(self):
+        for body in 1, 10240, 20 * 1024 * 1024:
+            self.assert_all_done(8, "--path", "/sink", "--length", 2, "--body", body)
+
+    def test_websocket_round_trips(self):
+        for payload in 1, 100, 125, 126, 1024:
+            self.assert_all_done(200, "--path", "/ws", "--websocket", payload, "--connections", 4)
+
+    def test_open_loop_keeps_its_rate(self):
+        options = ("--path", "/1k", "--length", 1024, "--connections", 16, "--rate", 1000)
+        result = self.assert_all_done(300, *options)
+        self.assertGreaterEqual(result["seconds"], 0.298)
+
+    def test_once_holds_every_connection(self):
+        options = ("--path", "/1k", "--length", 1024, "--connections", 300)
+        self.assert_all_done(300, *options, "--concurrency", 32, "--once", "--sources", 20)
+
+    def test_a_wrong_length_or_status_is_a_failure(self):
+        for path, length, error in (
+            ("/1k", 1000, "unexpected Content-Length"),
+            ("/none", 0, "unexpected status"),
+        ):
+            status, result = load(self.port, "--path", path, "--length", length, "--requests", 3)
+            self.assertEqual((status, result["failed"], result["error"]), (1, 3, error))
+
+    def test_a_closed_port_is_a_failure(self):
+        with socket.socket() as unused:
+            unused.bind(("127.0.0.1", 0))
+            status, result = load(unused.getsockname()[1], "--length", 1)
+        self.assertEqual((status, result["error"]), (1, "cannot connect"))
+
+    def test_steps_wait_for_a_line_before_and_after(self):
+        command = [LOAD, "--port", str(self.port), "--path", "/1k", "--length", "1024", "--step"]
+        with subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ) as process:
+            self.assertEqual(process.stdout.readline(), "warm\n")
+            process.stdin.write("\n")
+            process.stdin.flush()
+            self.assertEqual(json.loads(process.stdout.readline())["requests"], 1)
+            self.assertIsNone(process.poll())
+            process.stdin.write("\n")
+            process.stdin.flush()
+            self.assertEqual(process.wait(timeout=20), 0)
+
+
+class AgainstWrongServers(unittest.TestCase):
+    """A server here is a list of connections, each a list of answers; then it closes."""
+
+    def answers(self, connections, *options):
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve():
+            for answers in connections:
+                peer, _ = listener.accept()
+                with peer:
+                    for answer in answers:
+                        peer.recv(65536)
+                        peer.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            return load(listener.getsockname()[1], "--length", 2, *options)
+        finally:
+            thread.join(timeout=20)
+            listener.close()
+
+    GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+    def test_what_is_wrong_with_an_answer_is_told(self):
+        for answer, error in (
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no", "the connection ended early"),
+            (b"HTTP/1.1 200 OK\r\n\r\nok", "no plain Content-Length"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok!", "bytes after the response"),
+            (b"HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno", "unexpected status"),
+            (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 4000, "response head too long"),
+        ):
+            with self.subTest(error):
+                status, result = self.answers([[answer]])
+                self.assertEqual((status, result["failed"], result["error"]), (1, 1, error))
+
+    def test_connection_close_is_followed(self):
+        last = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+        status, result = self.answers([[last], [self.GOOD, last]], "--requests", 3)
+        self.assertEqual((status, result["requests"], result["cut"]), (0, 3, 0))
+
+    def test_a_cut_connection_is_a_failure_unless_it_is_tried_again(self):
+        cut = [[self.GOOD, b""], [self.GOOD]]
+        status, result = self.answers(cut, "--requests", 2, "--retry")
+        self.assertEqual((status, result["failed"], result["cut"]), (0, 0, 1))
+        status, result = self.answers(cut, "--requests", 3)
+        self.assertEqual((status, result["failed"], result["cut"]), (1, 1, 1))
+
+    def test_a_wrong_websocket_answer_is_told(self):
+        shake = b"HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: "
+        good = shake + KEY_ANSWER + b"\r\n\r\n"
+        for answers, error in (
+            ([shake + b"x\r\n\r\n"], "wrong Sec-WebSocket-Accept"),
+            ([self.GOOD], "unexpected status"),
+            ([good, b"\x82\x02ab"], "another message came back"),
+            ([good, b"\x82\x03abd"], "another message came back"),
+            ([good, b"\x82\x03abcd"], "another message came back"),
+        ):
+            with self.subTest(error):
+                status, result = self.answers([answers], "--websocket", 3)
+                self.assertEqual((status, result["error"]), (1, error))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
