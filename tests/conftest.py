@@ -1,0 +1,3 @@
+"""Fixtures for every black-box test: see scenarios/harness/fixtures.py."""
+
+pytest_plugins = ["harness.fixtures"]

@@ -1,0 +1,12 @@
+"""The harness of the black-box tests: raw bytes on both sides of the proxy, a deadline on every
+wait, port 0 everywhere, nothing left behind.
+
+stream     bytes of one connection: read until, read exactly, how it ended
+message    a strict reader of HTTP/1 messages, independent of the proxy's own
+client     what a client does, good and bad
+origin     a scripted origin server that keeps every byte it was sent
+websocket  frames by hand
+gate       the program under test: start, ask, reload, stop, and what it left
+records    its logs
+metrics    its metrics, parsed strictly
+"""

@@ -1,0 +1,266 @@
+"""The program under test, in a directory of its own.
+
+A configuration in a test says only what the test is about. Unless `bare` is asked for, the harness
+puts before it: one listener on port 0, both logs, the metrics, one worker. "@name" in the text is
+replaced by the value given for `name`, so that braces stay readable."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from . import processes
+from .client import Client
+from .deadline import SECONDS, Deadline, eventually
+from .metrics import Metrics
+from .records import Log
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+BINARIES = ("build/sanitized/portcullis", "build/debug/portcullis")
+REPORTS = re.compile(
+    r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|ASSERT|panic|BUG", re.IGNORECASE
+)
+PREAMBLE = """\
+listen 127.0.0.1:0
+workers 1
+log requests json to @directory/requests.log
+log security json to @directory/security.log
+"""
+
+
+def binary_path():
+    """Of PORTCULLIS_BINARY, or the sanitized build of this checkout, or its debug build."""
+    named = os.environ.get("PORTCULLIS_BINARY")
+    candidates = [named] if named else [os.path.join(ROOT, path) for path in BINARIES]
+    for candidate in candidates:
+        if os.access(candidate, os.X_OK):
+            return os.path.abspath(candidate)
+    raise FileNotFoundError(f"no program to test: {', '.join(candidates)} (make sanitized)")
+
+
+def replace_names(text, values):
+    """Puts values for "@name"; a name without a value is a mistake in the test."""
+
+    def value(match):
+        return str(values[match.group(1)])
+
+    return re.sub(r"@([a-z][a-z0-9_]*)", value, text)
+
+
+class Notifications:
+    """The service manager's end of sd_notify."""
+
+    def __init__(self, path):
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(path)
+        os.chmod(path, 0o777)
+        self.messages = []
+
+    def poll(self, seconds):
+        """Takes one message if it comes within `seconds`."""
+        self.socket.settimeout(seconds)
+        try:
+            self.messages += self.socket.recv(65536).decode().splitlines()
+        except TimeoutError:
+            pass
+
+    def close(self):
+        self.socket.close()
+
+
+class Gate:
+    def __init__(self, config, values=None, bare=False, prefix=(), environment=None, arguments=()):
+        self.directory = tempfile.mkdtemp(prefix="gate-")
+        os.chmod(self.directory, 0o777)
+        self.state = os.path.join(self.directory, "state")
+        self.config_path = os.path.join(self.directory, "portcullis.conf")
+        self.values = {"directory": self.directory, **(values or {})}
+        self.bare = bare
+        self.prefix = list(prefix)
+        self.arguments = list(arguments)
+        self.environment = environment or {}
+        self.requests_log = Log(os.path.join(self.directory, "requests.log"))
+        self.security_log = Log(os.path.join(self.directory, "security.log"))
+        self.stderr_path = os.path.join(self.directory, "stderr")
+        self.process = None
+        self.notifications = None
+        self.expected_reports = False
+        self.write_config(config)
+
+    # --- Starting -------------------------------------------------------------------------------
+
+    def write_config(self, config):
+        text = config if self.bare else PREAMBLE + config
+        with open(self.config_path, "w") as file:
+            file.write(replace_names(text, self.values) + "\n")
+
+    def command_environment(self):
+        environment = dict(os.environ)
+        environment.pop("NOTIFY_SOCKET", None)
+        environment.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+        environment["NO_COLOR"] = "1"
+        environment.update(self.environment)
+        return environment
+
+    def spawn(self):
+        """Starts the program without waiting for anything."""
+        path = os.path.join(self.directory, "notify")
+        if os.path.exists(path):
+            os.unlink(path)
+        self.notifications = Notifications(path)
+        command = [*self.prefix, binary_path(), "run", "-c", self.config_path]
+        command += ["--state", self.state, *self.arguments]
+        with open(self.stderr_path, "ab") as stderr, open(
+            os.path.join(self.directory, "stdout"), "ab"
+        ) as stdout:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                cwd=self.directory,
+                env={**self.command_environment(), "NOTIFY_SOCKET": path},
+                start_new_session=True,
+            )
+        return self
+
+    def start(self):
+        """Starts the program and waits for READY=1."""
+        self.spawn()
+        self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        deadline = Deadline()
+        while "READY=1" not in self.notifications.messages:
+            assert self.process.poll() is None, f"it ended at once:\n{self.stderr()}"
+            assert not deadline.has_passed(), f"not ready in time:\n{self.stderr()}"
+            self.notifications.poll(0.1)
+
+    # --- Asking ---------------------------------------------------------------------------------
+
+    def stderr(self):
+        with open(self.stderr_path, errors="replace") as file:
+            return file.read()
+
+    def stdout(self):
+        with open(os.path.join(self.directory, "stdout"), errors="replace") as file:
+            return file.read()
+
+    def wait_stderr(self, pattern):
+        """Until the program log has a match of the pattern; the match."""
+        return eventually(lambda: re.search(pattern, self.stderr()), f"{pattern!r} in the log")
+
+    def command(self, *arguments, check=None, input=None):
+        """Another invocation of the program on the same state directory."""
+        done = subprocess.run(
+            [binary_path(), arguments[0], "--state", self.state, *arguments[1:]],
+            stdin=subprocess.DEVNULL if input is None else None,
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS * 2,
+            cwd=self.directory,
+            env=self.command_environment(),
+        )
+        if check is not None:
+            told = f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            assert done.returncode == check, told
+        return done
+
+    def status(self):
+        return json.loads(self.command("status", "--json", check=0).stdout)
+
+    def addresses(self):
+        return [listener["address"] for listener in self.status()["listeners"]]
+
+    @property
+    def address(self):
+        """Of the first listener; ports do not change while the program lives."""
+        if not hasattr(self, "_address"):
+            self._address = self.addresses()[0]
+        return self._address
+
+    def client(self, **options):
+        return Client(self.address, **options)
+
+    def metrics(self):
+        """From the admin socket."""
+        with Client(f"unix:{self.state}/admin.sock") as client:
+            client.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = client.response()
+        assert answer.status == 200, answer.raw
+        assert answer.get("content-type").startswith("text/plain; version=0.0.4"), answer.head
+        return Metrics(answer.body.decode())
+
+    def reload(self, config=None, check=0, **values):
+        """Another configuration, taken over by `reload`."""
+        self.values.update(values)
+        if config is not None:
+            self.write_config(config)
+        return self.command("reload", check=check)
+
+    def send_signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def workers(self):
+        """Process ids of the current generation's workers."""
+        return [worker["pid"] for worker in self.status()["workers"]]
+
+    # --- The end --------------------------------------------------------------------------------
+
+    def members(self):
+        """All its living processes."""
+        return processes.session_members(self.process.pid)
+
+    def stop(self, number=signal.SIGTERM, status=0, seconds=None):
+        """Ends it and checks that it ended well and left nothing behind."""
+        self.send_signal(number)
+        self.wait_end(status, seconds)
+
+    def wait_end(self, status=0, seconds=None):
+        try:
+            ended = self.process.wait(timeout=seconds or SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end; its log:\n{self.stderr()}") from None
+        assert ended == status, f"exit {ended}, expected {status}; its log:\n{self.stderr()}"
+        eventually(lambda: not self.members(), "no process of it left")
+        self.assert_no_report()
+
+    def assert_no_report(self):
+        if not self.expected_reports:
+            found = REPORTS.search(self.stderr())
+            assert not found, f"a report in its log:\n{self.stderr()}"
+
+    def kill_left_overs(self):
+        left = self.members()
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        return left
+
+    def close(self, failed=False):
+        """After the test: stops it if the test did not, and removes its directory."""
+        try:
+            if self.process and self.process.poll() is None and not failed:
+                self.stop()
+            if self.process and not failed:
+                self.assert_no_report()
+        finally:
+            left = self.kill_left_overs() if self.process else []
+            if self.process:
+                self.process.wait(timeout=SECONDS)
+            if self.notifications:
+                self.notifications.close()
+            if os.environ.get("PORTCULLIS_KEEP"):
+                print(f"kept: {self.directory}")
+            else:
+                shutil.rmtree(self.directory, ignore_errors=True)
+        assert failed or not left, f"processes left behind: {left}"

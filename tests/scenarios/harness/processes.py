@@ -1,0 +1,51 @@
+"""What /proc tells about processes."""
+
+import os
+
+
+def stat_fields(pid):
+    """The fields of /proc/PID/stat after the name: state, parent, group, session, …; or None."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return data[data.rindex(b")") + 2 :].split()
+
+
+def session_members(session):
+    """Living processes (not zombies) of a session."""
+    members = []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            fields = stat_fields(name)
+            if fields and int(fields[3]) == session and fields[0] != b"Z":
+                members.append(int(name))
+    return sorted(members)
+
+
+def command_line(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return [part.decode() for part in file.read().split(b"\0")[:-1]]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def parent(pid):
+    fields = stat_fields(pid)
+    return int(fields[1]) if fields else None
+
+
+def is_alive(pid):
+    fields = stat_fields(pid)
+    return fields is not None and fields[0] != b"Z"
+
+
+def resident_bytes(pid):
+    with open(f"/proc/{pid}/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def descriptor_count(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
