@@ -1,0 +1,173 @@
+"""The benchmark's own arithmetic: what it reads from the kernel, and what it makes of it."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import accounting
+import environment
+import peers
+import report
+import scenarios
+
+
+class Accounts(unittest.TestCase):
+    def test_a_family_is_a_process_and_all_that_descend_from_it(self):
+        parents = {1: 0, 10: 1, 11: 10, 12: 11, 13: 10, 20: 1, 21: 20}
+        self.assertEqual(accounting.family(10, parents), [10, 11, 12, 13])
+        self.assertEqual(accounting.family(21, parents), [21])
+        self.assertEqual(accounting.family(99, parents), [])
+
+    def test_a_child_is_found_in_the_tree(self):
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+            self.assertIn(child.pid, accounting.tree(os.getpid()))
+            self.assertEqual(accounting.tree(child.pid), [child.pid])
+
+    def test_work_is_accounted_in_nanoseconds(self):
+        before = accounting.account(os.getpid())
+        burnt = os.times()
+        while sum(os.times()[:2]) - sum(burnt[:2]) < 0.05:
+            pass
+        os.sched_yield()  # the account of a running process is brought up to date when it yields
+        cost = accounting.account(os.getpid()).since(before)
+        self.assertGreater(cost.cpu_ns, 30e6)
+        self.assertGreater(accounting.pss_bytes(os.getpid()), 1e6)
+
+    def test_a_process_that_ended_makes_the_difference_invalid(self):
+        before = accounting.Account((1, 2), 100, 5)
+        self.assertEqual(accounting.Account((1, 2, 3), 150, 7).since(before).cpu_ns, 50)
+        with self.assertRaises(ValueError):
+            accounting.Account((1, 3), 150, 7).since(before)
+
+    def test_both_kinds_of_context_switches_count(self):
+        status = "Name:\tx\nvoluntary_ctxt_switches:\t12\nnonvoluntary_ctxt_switches:\t3\n"
+        self.assertEqual(accounting.thread_switches(status), 15)
+
+    def test_the_total_of_strace_is_read_with_and_without_errors(self):
+        rule = "------ ----------- ----------- --------- --------- ----------------\n"
+        head = "% time     seconds  usecs/call     calls    errors syscall\n" + rule
+        row = " 60.00    0.005003           4      1001           writev\n"
+        for total in (
+            "100.00    0.008338           4      2003         3 total\n",
+            "100.00    0.008338           4      2003           total\n",
+        ):
+            self.assertEqual(accounting.strace_total(head + row + rule + total), 2003)
+        with self.assertRaises(ValueError):
+            accounting.strace_total("")
+
+
+def rounds(*values):
+    return [{"cpu_us": value} for value in values]
+
+
+class Figures(unittest.TestCase):
+    def test_a_figure_is_the_median_with_its_spread(self):
+        self.assertEqual(report.figure(rounds(3, 1, 2), "cpu_us"), (2, 1, 3))
+        self.assertEqual(report.figure(rounds(4, 2), "cpu_us"), (3, 2, 4))
+        self.assertIsNone(report.figure([], "cpu_us"))
+        self.assertIsNone(report.figure(rounds(1), "other"))
+
+    def test_a_ratio_compares_within_rounds(self):
+        # The second round was twice as slow for both: it does not change the ratio.
+        self.assertEqual(report.ratio(rounds(8, 16, 8), rounds(10, 20, 10), "cpu_us"), 0.8)
+        self.assertIsNone(report.ratio(rounds(8), [], "cpu_us"))
+        self.assertIsNone(report.ratio(rounds(8), rounds(0), "cpu_us"))
+
+    def result(self, name, kind="cost", **values):
+        return {name: {"title": name, "kind": kind, "values": values, "calls": {}}}
+
+    def verdicts(self, results):
+        return {text: met for text, _, met in report.goals(results) if met is not None}
+
+    def test_a_goal_is_met_at_its_limit_and_missed_above(self):
+        for ours, met in ((8.5, True), (8.51, False)):
+            results = self.result("post-10k", portcullis=rounds(ours), nginx=rounds(10))
+            self.assertEqual(self.verdicts(results), {"POST of 10 KB ≤ 0.85 × nginx": met})
+
+    def test_a_goal_against_two_peers_needs_both(self):
+        for haproxy, verdicts in (
+            (rounds(11), {"new connection ≤ both": True}),
+            (rounds(9), {"new connection ≤ both": False}),
+            ([], {}),
+        ):
+            results = self.result(
+                "new-connections", portcullis=rounds(10), nginx=rounds(12), haproxy=haproxy
+            )
+            self.assertEqual(self.verdicts(results), verdicts)
+
+    def test_nginx_with_a_buffered_log_counts_as_nginx_where_it_was_measured(self):
+        results = self.result(
+            "post-10k",
+            **{"portcullis": rounds(8), "nginx": rounds(10), "nginx-buffered": rounds(9)},
+        )
+        self.assertEqual(self.verdicts(results), {"POST of 10 KB ≤ 0.85 × nginx": False})
+
+    def test_a_goal_without_peers_is_the_figure_itself(self):
+        results = self.result("memory", kind="memory", portcullis=[{"bytes": 499}, {"bytes": 480}])
+        self.assertEqual(self.verdicts(results), {"idle connection ≤ 500 bytes": True})
+
+    def test_the_whole_report_names_every_part(self):
+        results = self.result(
+            "keepalive-1k", portcullis=rounds(7, 9), nginx=rounds(10, 10), haproxy=[]
+        )
+        results["keepalive-1k"]["calls"] = {"portcullis": 4.25, "nginx": None}
+        text = report.markdown(results, ["portcullis", "nginx"], {"Kernel": "x"}, "bench/run")
+        self.assertIn("8.0 (7.0–9.0)", text)
+        self.assertIn("0.80", text)
+        self.assertIn("| 1 KB keep-alive ≤ 0.85 × nginx     | 0.80 × nginx |          met |", text)
+        widths = {len(line) for line in text.splitlines() if line.startswith("| nginx")}
+        self.assertEqual(len(widths), 1)
+
+    def test_figures_go_between_the_marks_of_a_document(self):
+        document = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+        embedded = report.embed(document, "new\n")
+        self.assertNotIn("old", embedded)
+        self.assertTrue(embedded.startswith("before\n") and embedded.endswith("\nafter\n"))
+        self.assertEqual(report.embed(embedded, "new\n"), embedded)
+        self.assertEqual(report.embed("", "new\n"), "new\n")
+
+
+class Peers(unittest.TestCase):
+    def test_a_template_and_its_values_must_agree(self):
+        self.assertEqual(peers.fill("a @x@ b@y@", {"x": 1, "y": ""}), "a 1 b")
+        with self.assertRaises(KeyError):
+            peers.fill("@x@", {})
+        with self.assertRaises(KeyError):
+            peers.fill("x", {"x": 1})
+
+    def test_every_peer_fills_its_template_with_sites_and_without(self):
+        for kind in peers.PROXIES:
+            for sites in 0, 3:
+                with self.subTest(kind.name, sites=sites), tempfile.TemporaryDirectory() as place:
+                    proxy = kind()
+                    proxy.directory = pathlib.Path(place)
+                    text = proxy.configuration(20001, 20002, sites)
+                    self.assertIn("20001", text)
+                    named = any(
+                        "site3.bench.test" in path.read_text() for path in proxy.directory.iterdir()
+                    )
+                    self.assertEqual("site3.bench.test" in text or named, sites == 3)
+
+    def test_names_of_scenarios_and_goals_belong_together(self):
+        known = {scenario.name: scenario for scenario in scenarios.SCENARIOS}
+        self.assertEqual(len(known), len(scenarios.SCENARIOS))
+        names = {kind.name for kind in peers.PROXIES}
+        for goal in report.GOALS:
+            columns = report.COLUMNS[known[goal.scenario].kind]
+            self.assertIn(goal.key, {column.key for column in columns})
+            self.assertLessEqual(set(goal.peers), names)
+
+
+class Environment(unittest.TestCase):
+    def test_the_processor_is_named(self):
+        self.assertEqual(environment.cpu_model("model name\t: A 1\nmodel name\t: A 1\n"), "A 1")
+        self.assertTrue(environment.cpu_model(""))
+
+
+if __name__ == "__main__":
+    unittest.main()
