@@ -26,6 +26,6 @@ def describe(proxies, proxy_cpus, load_cpus):
         "Processor": f"{cpu_model(read('/proc/cpuinfo'))}, {os.cpu_count()} CPUs visible",
         "Kernel": f"Linux {platform.release()} {platform.machine()}",
         "Distribution": distribution.group(1) if distribution else "unknown",
-        "Proxies": ", ".join(dict.fromkeys(proxy.version() for proxy in proxies)),
+        "Proxies": ", ".join(dict.fromkeys(filter(None, (p.version() for p in proxies)))),
         "Placement": f"proxy on one CPU, origin and load generator on {shared}",
     }

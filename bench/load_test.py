@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
-ORIGIN, LOAD = sys.argv[1:3]
+ORIGIN, LOAD, RELAY = sys.argv[1:4]
 KEY_ANSWER = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
 
@@ -95,6 +96,33 @@ class AgainstTheOrigin(unittest.TestCase):
             process.stdin.write("\n")
             process.stdin.flush()
             self.assertEqual(process.wait(timeout=20), 0)
+
+
+class ThroughTheRelay(AgainstTheOrigin):
+    """The same, with the floor of the benchmark between."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        cls.relay = subprocess.Popen([RELAY, str(port), str(cls.port)])
+        cls.port = port
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                return
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline or cls.relay.poll() is not None:
+                    raise
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.relay.terminate()
+        cls.relay.wait()
+        super().tearDownClass()
 
 
 class AgainstWrongServers(unittest.TestCase):

@@ -50,6 +50,8 @@ class Proxy:
     program = ""
     template = ""
     reload_signal = signal.SIGHUP
+    logs = True
+    left_out = ()  # the scenarios that mean nothing for it
 
     def __init__(self, program=None):
         self.program = program or self.program
@@ -80,7 +82,7 @@ class Proxy:
         self.directory.mkdir(mode=0o755)
         self.log = self.directory / "access.log"
         self.log_offset = self.log_lines_seen = 0
-        path = self.directory / self.template
+        path = self.directory / (self.template or "none")
         path.write_text(self.configuration(free_port(), origin_port, sites), encoding="utf-8")
         self.asked = 0
         began = time.monotonic()
@@ -240,4 +242,22 @@ class Portcullis(Proxy):
         return first_line(self.program, "version")
 
 
-PROXIES = (Portcullis, Nginx, NginxBuffered, HaProxy)
+class Floor(Proxy):
+    """No proxy: the relay, which shows what the kernel takes for moving the bytes."""
+
+    name = "floor"
+    logs = False
+    left_out = ("new-connections", "reload", "memory", "sites")
+
+    def configuration(self, port, origin_port, sites):
+        self.port, self.origin = port, origin_port
+        return ""
+
+    def command(self, path):
+        return [self.program, str(self.port), str(self.origin)]
+
+    def version(self):
+        return ""
+
+
+PROXIES = (Portcullis, Nginx, NginxBuffered, HaProxy, Floor)

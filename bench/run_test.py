@@ -141,7 +141,7 @@ class Peers(unittest.TestCase):
             peers.fill("x", {"x": 1})
 
     def test_every_peer_fills_its_template_with_sites_and_without(self):
-        for kind in peers.PROXIES:
+        for kind in (kind for kind in peers.PROXIES if kind.template):
             for sites in 0, 3:
                 with self.subTest(kind.name, sites=sites), tempfile.TemporaryDirectory() as place:
                     proxy = kind()
