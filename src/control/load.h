@@ -1,0 +1,40 @@
+/* From the text of a configuration to what the proxy reads while serving. Used by `check`, by every
+ * command that looks into the configuration, and by the generation process before it forks workers.
+ *
+ * Loading is all or nothing: with one error there is no configuration, and `diagnostics` holds all
+ * errors at once. Warnings do not stop it. It may read files (includes, lists, secrets) and the
+ * environment; it opens no socket and changes nothing. */
+#pragma once
+
+#include "config/diagnostics.h"
+#include "proxy/configuration.h"
+
+/* Where a loaded configuration meets shared memory. Without hooks (plain `check`) names have slot
+ * -1 and every row is 0. */
+struct load_hooks {
+    void *context;
+    /* A host name that has to be resolved: its slot >= 0, or -errno (names_want). */
+    int (*want_name)(void *context, slice name);
+    /* The row of counters that belongs to the site or server of that name; never fails: the last
+     * row stands for what does not fit. */
+    uint32_t (*site_row)(void *context, slice name);
+    uint32_t (*server_row)(void *context, slice name);
+};
+
+struct load_options {
+    const char *path; /* the file; NULL: `text` is the configuration */
+    slice text;
+    uint64_t generation;
+    const struct load_hooks *hooks; /* may be NULL */
+    const char *log_folder; /* where logs go when nothing is written; NULL: standard output */
+};
+
+/* returns 0, *ret belongs to the caller · -EINVAL there are errors, all in `d` · -ENOMEM */
+MUST_CHECK int configuration_load(const struct load_options *options, struct configuration **ret,
+                                  struct diagnostics *d);
+/* NULL is allowed. */
+void configuration_free(struct configuration *c);
+
+/* Prints all diagnostics for people to `fd`, in colour when it is a terminal and NO_COLOR is not
+ * set; `name` of the file and the closing line included. */
+void load_report(struct diagnostics *d, const char *name, int fd);
