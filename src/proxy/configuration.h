@@ -72,8 +72,8 @@ struct server {
 enum proxy_protocol_out { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_V1, PROXY_PROTOCOL_V2 };
 
 struct origin {
-    slice name; /* "app", or the address for `to 127.0.0.1:3000` */
-    struct server *servers;
+    slice name;             /* "app", or the address for `to 127.0.0.1:3000` */
+    struct server *servers; /* at most 64 */
     uint32_t server_count;
     uint32_t queue_max; /* exchanges waiting for `max`, per worker; queue 128 */
     int64_t queue_ms;   /* how long they wait; 5s */
@@ -175,12 +175,13 @@ struct site {
     slice where;
 };
 
-/* Host to sites: several sites may share a host on different listeners. */
+/* Host to sites, a bucket chained through next: several sites may share a host on different
+ * listeners. */
 struct host_entry {
     slice host; /* canonical; a suffix ".example.com" for wildcards */
     uint64_t hash;
     const struct site *site;
-    struct host_entry *next; /* the same host on other listeners */
+    struct host_entry *next; /* of the same bucket */
 };
 
 struct listen {
@@ -211,8 +212,7 @@ struct configuration {
     uint32_t exact_mask;
     struct host_entry **wildcard; /* by suffix */
     uint32_t wildcard_mask;
-    uint32_t wildcard_labels_max; /* how many labels the longest suffix has */
-    struct host_entry *any;       /* `site *` */
+    struct host_entry *any; /* `site *` */
     struct siphash_key hash_key;
     struct origin *origins;
     uint32_t origin_count;

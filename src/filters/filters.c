@@ -1,0 +1,14 @@
+/* The order of all filters. Order is security: text order in the configuration never changes it. */
+#include "proxy/filter.h"
+
+#include "filters/filters.h"
+
+const struct filter *const filters_in_order[] = {
+    &access_filter,       /* who may not come in learns nothing of what is behind */
+    &answer_filter,       /* redirect and respond, before an origin is asked */
+    &headers_filter,      /* edits: of what is really sent, so behind every decision */
+    &metrics_filter,      /* counts what happened, whoever decided it */
+    &access_log_filter,   /* one line per exchange, always */
+    &security_log_filter, /* one line per refusal */
+    NULL,
+};

@@ -1,0 +1,12 @@
+/* All filters there are. Each is described at the top of its own file; their order stands in
+ * filters.c. */
+#pragma once
+
+#include "proxy/filter.h"
+
+extern const struct filter access_filter;       /* access.c: allow and deny */
+extern const struct filter answer_filter;       /* answer.c: redirect and respond */
+extern const struct filter headers_filter;      /* headers.c: set, add, remove */
+extern const struct filter metrics_filter;      /* metrics.c: counters */
+extern const struct filter access_log_filter;   /* access_log.c: the request log */
+extern const struct filter security_log_filter; /* security_log.c: refusals */

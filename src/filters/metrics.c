@@ -1,0 +1,34 @@
+/* Counts every exchange, in this worker's block of the shared counters. */
+#include "base/buffer.h"
+#include "filters/filters.h"
+#include "proxy/gate_state.h"
+#include "proxy/upstream.h"
+
+static void on_finish(struct exchange *x)
+{
+    struct worker_counters *all = gate.counters;
+    struct site_counters *site =
+        &all->sites[x->site ? x->site->counter_row : COUNTER_SITES_MAX - 1];
+    unsigned class = x->status / 100 < 6 ? x->status / 100 : 0;
+    all->requests++;
+    all->bytes_in += x->bytes_in;
+    all->bytes_out += x->bytes_out;
+    site->requests++;
+    site->status[class]++;
+    site->bytes_in += x->bytes_in;
+    site->bytes_out += x->bytes_out;
+    if (!x->is_tunnel)
+        histogram_add(&site->duration, x->times.end - x->times.begin);
+    if (x->failure.whose == FAULT_CLIENT || x->failure.whose == FAULT_POLICY) {
+        all->refused++;
+        site->refused++;
+    }
+    all->fibers = fiber_count();
+    all->buffered_bytes = buffer_bytes_in_use();
+}
+
+const struct filter metrics_filter = {
+    .name = "metrics",
+    .summary = "Counters and latency histograms",
+    .on_finish = on_finish,
+};

@@ -1,0 +1,251 @@
+#include "proxy/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "proxy/exchange.h"
+#include "proxy/filter.h"
+#include "proxy/gate_state.h"
+#include "proxy/refusal.h"
+#include "proxy/scratch.h"
+#include "wire/proxy_protocol.h"
+
+/* How long a client that was refused may go on sending before the connection is closed for good. */
+#define LINGER_MS 5000
+
+static void serve(void *argument);
+
+static const struct timeout_settings *timeouts(void)
+{
+    return gate.configuration->defaults[FEATURE_TIMEOUT];
+}
+
+static void end(struct connection *c)
+{
+    timer_clear(&c->timer);
+    buffer_drop(&c->input);
+    socket_close(&c->socket);
+    list_remove(&c->link);
+    if (c->is_counted)
+        clients_leave(gate.shared.clients, gate.shared.slot, &c->client_key);
+    free(c);
+    gate_connection_ended();
+}
+
+/* --- Idle ------------------------------------------------------------------------------------- */
+
+/* No memory or fiber for what has arrived: refused in one write, nobody waits. */
+static void refuse_resources(struct connection *c)
+{
+    gate.counters->connections_refused_resources++;
+    refusal_write_bare(&c->socket, 503);
+    end(c);
+}
+
+static void on_ready(struct pollable *p)
+{
+    struct connection *c = CONTAINER_OF(p, struct connection, socket.poll);
+    struct buffer *b = buffer_take();
+    if (!b) {
+        refuse_resources(c);
+        return;
+    }
+    ssize_t got = socket_read_now(&c->socket, b->memory, b->capacity);
+    if (got == -EAGAIN) {
+        buffer_release(b);
+        socket_park(&c->socket, on_ready);
+        return;
+    }
+    if (got <= 0) {
+        buffer_release(b);
+        end(c);
+        return;
+    }
+    timer_clear(&c->timer);
+    gate.counters->connections_idle--;
+    b->end = (uint32_t)got;
+    c->input = b;
+    if (fiber_start("exchange", serve, c, &c->fiber) != 0)
+        refuse_resources(c);
+}
+
+static void park(struct connection *c, int64_t span_ms)
+{
+    gate.counters->connections_idle++;
+    timer_set(&c->timer, loop_now_ms() + span_ms);
+    socket_park(&c->socket, on_ready);
+}
+
+static void on_idle_timeout(struct timer *t)
+{
+    struct connection *c = CONTAINER_OF(t, struct connection, timer);
+    gate.counters->connections_idle--;
+    end(c);
+}
+
+void connection_begin(struct connection *c)
+{
+    timer_init(&c->timer, on_idle_timeout);
+    park(c, timeouts()->header_ms);
+}
+
+/* --- While a fiber serves ----------------------------------------------------------------------
+ */
+
+/* Everything that arrives is thrown away until the client ends, so that it can read our refusal:
+ * closing with unread data would reset the connection and take the response with it. */
+static void linger(struct connection *c)
+{
+    int64_t deadline_ms = loop_now_ms() + LINGER_MS;
+    socket_shutdown_write(&c->socket);
+    while (socket_read(&c->socket, scratch_body, SCRATCH_BODY_BYTES, deadline_ms) > 0)
+        ;
+}
+
+/* The PROXY header in front of the first request (v1 or v2). Only a trusted peer may say who its
+ * client is. 0 · -EPROTO · -ETIMEDOUT · -ECANCELED */
+static int take_proxy_header(struct connection *c)
+{
+    int64_t deadline_ms = c->accepted_ms + timeouts()->header_ms;
+    for (;;) {
+        slice bytes = slice_of(c->input->memory + c->input->start, buffer_length(c->input));
+        struct proxy_addresses addresses;
+        size_t used;
+        int result = proxy_protocol_parse(bytes, &addresses, &used);
+        if (result == 0) {
+            c->input->start += (uint32_t)used;
+            c->awaits_proxy_header = false;
+            if (addresses.is_local)
+                return 0;
+            memcpy(c->peer.bytes, addresses.source, sizeof c->peer.bytes);
+            c->peer_port = addresses.source_port;
+            c->local_port = addresses.destination_port;
+            return 0;
+        }
+        if (result != -EAGAIN || buffer_room(c->input) == 0)
+            return -EPROTO;
+        ssize_t got = socket_read(&c->socket, c->input->memory + c->input->end,
+                                  buffer_room(c->input), deadline_ms);
+        if (got <= 0)
+            return got == 0 ? -EPROTO : (int)got;
+        c->input->end += (uint32_t)got;
+    }
+}
+
+/* What came behind the request just served. */
+static void keep_left_over(struct connection *c, struct exchange *x)
+{
+    if (c->input || !x->head_buffer || buffer_length(x->head_buffer) == 0)
+        return;
+    c->input = x->head_buffer;
+    x->head_buffer = NULL;
+}
+
+/* One exchange. True: the connection goes on. */
+static bool serve_one(struct connection *c)
+{
+    struct exchange *x = exchange_make(c);
+    if (!x) {
+        gate.counters->connections_refused_resources++;
+        refusal_write_bare(&c->socket, 503);
+        return false;
+    }
+    c->requests++;
+    exchange_run(x);
+    bool goes_on = !x->close_after;
+    if (goes_on)
+        keep_left_over(c, x);
+    if (x->truncated)
+        socket_reset(&c->socket);
+    else if (!goes_on && x->must_linger && x->response_complete)
+        linger(c);
+    exchange_free(x);
+    return goes_on;
+}
+
+/* CRLF between requests is not a request (RFC 9112 §2.2). */
+static bool has_request_bytes(struct connection *c)
+{
+    if (!c->input)
+        return false;
+    slice bytes = slice_of(c->input->memory + c->input->start, buffer_length(c->input));
+    c->input->start += (uint32_t)h1_skip_empty_lines(bytes);
+    if (buffer_length(c->input))
+        return true;
+    buffer_drop(&c->input);
+    return false;
+}
+
+static void serve(void *argument)
+{
+    struct connection *c = argument;
+    bool goes_on = true;
+    if (c->awaits_proxy_header && take_proxy_header(c) != 0) {
+        filters_connection_refused("proxy-protocol.malformed", 0, c->peer);
+        goes_on = false;
+    }
+    while (goes_on && has_request_bytes(c))
+        goes_on = serve_one(c);
+    c->fiber = NULL;
+    if (goes_on)
+        park(c, timeouts()->idle_ms);
+    else
+        end(c);
+}
+
+/* --- Noticing that the client went away --------------------------------------------------------
+ */
+
+/* A FIN alone may be a half-close of a client that waits for its answer. A client of HTTP/1.1 is
+ * asked: one that has closed for good answers an interim response with a reset, and the next edge
+ * says so. */
+static void on_edge(struct pollable *p)
+{
+    static const char probe[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct connection *c = CONTAINER_OF(p, struct connection, socket.poll);
+    if (!p->hangup)
+        return; /* the next request of a pipelining client */
+    bool gone = p->broken;
+    if (!gone && c->may_probe) {
+        struct iovec part = { (void *)(uintptr_t)probe, sizeof probe - 1 };
+        ssize_t sent = socket_write_now(&c->socket, &part, 1, false);
+        c->may_probe = false;
+        gone = sent < 0 && sent != -EAGAIN;
+    }
+    if (!gone)
+        return;
+    c->client_gone = true;
+    fiber_cancel(c->fiber);
+}
+
+void connection_watch(struct connection *c, struct exchange *x)
+{
+    c->may_probe = x->request.minor_version == 1 && !x->response_begun;
+    if (!c->socket.poll.watched)
+        pollable_watch(&c->socket.poll, on_edge);
+}
+
+void connection_unwatch(struct connection *c)
+{
+    c->may_probe = false;
+    if (c->socket.poll.watched)
+        pollable_park(&c->socket.poll, NULL);
+}
+
+void connection_cancel(struct connection *c)
+{
+    if (c->fiber) {
+        fiber_cancel(c->fiber);
+        return;
+    }
+    gate.counters->connections_idle--;
+    end(c);
+}
+
+struct ip connection_local_ip(const struct connection *c)
+{
+    struct address local = { .length = sizeof local.v6 };
+    if (getsockname(c->socket.poll.fd, &local.any, &local.length) != 0)
+        return (struct ip){ 0 };
+    return address_ip(&local);
+}

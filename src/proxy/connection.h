@@ -1,0 +1,45 @@
+/* A client's connection. While it is idle it is this struct, parked in epoll: no fiber, no buffer.
+ * When bytes arrive a fiber serves exchanges on it until nothing is left to serve.
+ *
+ * Made by the gate at accept; frees itself when it closes. */
+#pragma once
+
+#include "base/buffer.h"
+#include "net/address.h"
+#include "net/socket.h"
+#include "runtime/timer.h"
+#include "shared/clients.h"
+
+struct connection {
+    struct socket socket;
+    struct timer timer;   /* idle, while parked */
+    struct list link;     /* in the gate's list of all */
+    struct fiber *fiber;  /* while one serves it */
+    struct buffer *input; /* bytes that arrived and are not served yet; NULL while idle */
+    int64_t accepted_ms;
+    struct ip peer; /* who connected, or whom a PROXY header named */
+    uint16_t peer_port;
+    uint16_t local_port;
+    uint32_t requests; /* begun so far */
+    uint8_t listen;    /* index in the configuration */
+    bool awaits_proxy_header;
+    bool is_counted;  /* in the table of clients */
+    bool may_probe;   /* a FIN may be asked about with an interim response */
+    bool client_gone; /* noticed while an exchange waited for its origin */
+    struct client_key client_key;
+};
+
+/* Takes over an accepted socket and parks it. Frees the connection on failure. */
+void connection_begin(struct connection *c);
+
+/* Cancels what runs on it, or closes it when it is idle. */
+void connection_cancel(struct connection *c);
+
+/* The address the client connected to (asked from the kernel: not for the ordinary path). */
+struct ip connection_local_ip(const struct connection *c);
+
+/* Cancels the exchange in progress when the client hangs up; between the two calls nobody reads
+ * from the client. */
+struct exchange;
+void connection_watch(struct connection *c, struct exchange *x);
+void connection_unwatch(struct connection *c);

@@ -1,0 +1,12 @@
+/* Stage 9: the response goes to the client, head and body. Its framing is ours: a length stays a
+ * length, everything else is chunked for HTTP/1.1 and ends with the connection for HTTP/1.0. A
+ * response that was cut short by the origin is never completed for the client. */
+#pragma once
+
+#include "proxy/exchange.h"
+
+/* The origin's response. 0 · -EREFUSED · -ECANCELED · -errno of the client's connection */
+MAY_WAIT int exchange_deliver(struct exchange *x);
+
+/* x->answer: a response of our own. */
+MAY_WAIT int answer_deliver(struct exchange *x);

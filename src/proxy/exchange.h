@@ -1,0 +1,174 @@
+/* An exchange: one request and its response. It is served by one fiber, as one function that reads
+ * top to bottom: exchange_serve() in exchange.c.
+ *
+ * Made by connection.c for each request, from a pool; freed when the response is delivered and the
+ * log line is written. All slices point into its arena, the connection's head buffer or the
+ * configuration, and are valid until then.
+ *
+ * Who refuses, answers or changes something says so in x->failure or x->answer: the status, the log
+ * line, the security record and the metric all come from there. */
+#pragma once
+
+#include "base/arena.h"
+#include "net/socket.h"
+#include "proxy/configuration.h"
+#include "runtime/bundle.h"
+#include "wire/h1.h"
+#include "wire/uri.h"
+
+struct connection;
+struct upstream;
+
+/* Whose fault it is that an exchange did not go the ordinary way. */
+enum fault {
+    FAULT_NONE,
+    FAULT_CLIENT,   /* malformed, too slow, too large, gone */
+    FAULT_UPSTREAM, /* the origin: unreachable, slow, malformed, truncated */
+    FAULT_OURS,     /* out of memory, descriptors, fibers */
+    FAULT_POLICY,   /* the configuration says no */
+};
+
+struct failure {
+    enum fault whose;   /* FAULT_NONE: nothing went wrong */
+    uint16_t status;    /* for the client; 0: no response, the connection just ends */
+    bool may_retry;     /* the request was provably not processed */
+    const char *reason; /* a stable word: "h1.bare-lf", "access.deny", "upstream.connect" */
+    const char *text;   /* one sentence for the operator; static or in the arena */
+};
+
+/* Negative results inside the proxy that are not errno values. */
+#define EANSWERED 4001 /* a filter or stage has decided: the response is in x->answer */
+#define EREFUSED  4002 /* x->failure says why */
+
+/* A response of our own: a redirect, a text, an error page. */
+struct answer {
+    bool is_set;
+    uint16_t status;
+    slice content_type; /* empty: no body */
+    slice body;
+    slice location; /* empty: none */
+};
+
+/* Moments in microseconds (loop clock); 0: never came. */
+struct exchange_times {
+    int64_t begin;    /* the first byte of the request (or the connection, for the first) */
+    int64_t received; /* the head was complete */
+    int64_t chosen;   /* a connection to the origin was there */
+    int64_t sent;     /* the request had gone to the origin, body included */
+    int64_t head;     /* the response head had come */
+    int64_t end;
+    int64_t wall_ms; /* begin, wall clock */
+};
+
+enum upload_state { UPLOAD_NONE, UPLOAD_RUNNING, UPLOAD_DONE, UPLOAD_FAILED };
+
+/* The request body on its way to the origin. */
+struct upload {
+    enum upload_state state;
+    struct h1_body body;            /* decoder; its `decoded` counts */
+    bool broken_by_client;          /* x->failure holds the client's fault */
+    bool told_to_continue;          /* 100 (Continue) has been sent */
+    bool streamed;                  /* bytes were taken from the client's connection for it */
+    uint32_t first_at, first_bytes; /* where it began in the head buffer, how much stood there */
+    uint64_t sent;                  /* bytes written to the origin, framing included */
+    int64_t began_ms;
+    struct bundle children;
+};
+
+#define EXCHANGE_FIELDS_INLINE 128u
+#define EXCHANGE_ARENA_INLINE  6144u
+#define EXCHANGE_ARENA_MAX     (1u << 20)
+#define REQUEST_ID_BYTES       26u
+
+struct exchange {
+    struct connection *connection;
+    const struct configuration *configuration;
+    struct arena arena;
+
+    /* 1 received */
+    struct buffer *head_buffer; /* holds the request head and what came behind it */
+    struct h1_request request;
+    struct target target;
+    struct authority authority; /* of Host */
+    slice host;                 /* canonical, without port; empty when there was none */
+    slice path;                 /* canonical */
+    slice request_id;
+    slice scheme;         /* "http" or "https": the client's, or a trusted proxy's word */
+    struct ip client;     /* the client as far as trust reaches */
+    uint16_t client_port; /* 0 when the client is behind a trusted proxy */
+    bool peer_is_trusted;
+    slice origin_host;         /* Host for the origin when the configuration sets one; else empty */
+    slice user_agent, referer; /* as the client sent them, for the log */
+    slice
+        forwarded_for; /* the chain believed from a trusted peer, without the client's additions */
+
+    /* 2 routed */
+    const struct site *site;
+    const struct route *route;
+    int64_t deadline_ms; /* of the whole exchange */
+
+    /* 6 the origin */
+    struct upstream *upstream;
+    const struct server *server; /* the last one tried */
+    uint32_t attempts;
+    struct upload upload;
+    struct h1_response response;
+    struct buffer *response_buffer; /* holds the response head and what came behind it */
+    slice response_more; /* what did not fit there: in the worker's scratch, until a wait */
+    struct h1_body download;
+    bool response_reusable; /* the origin's connection may serve another request */
+
+    /* 9 delivered */
+    struct answer answer;
+    struct failure failure;
+    uint16_t status;     /* sent to the client; 0 none */
+    bool response_begun; /* a byte of the final response has gone to the client */
+    bool response_complete;
+    bool close_after; /* the client's connection ends after this exchange */
+    bool must_linger; /* unread bytes of the client are on their way: close gently */
+    bool truncated;   /* the client must be told by a reset */
+    bool is_tunnel;
+    uint64_t bytes_in, bytes_out; /* on the client's connection, heads included */
+    uint64_t body_bytes_out; /* body of the response, without framing: for the combined format */
+    struct exchange_times times;
+
+    /* Not cleared between exchanges. */
+    struct field *request_fields, *response_fields; /* the inline ones, or larger */
+    struct exchange *pool_next;
+    char request_id_text[REQUEST_ID_BYTES];
+    char arena_memory[EXCHANGE_ARENA_INLINE] __attribute__((aligned(16)));
+    struct field fields_inline[2][EXCHANGE_FIELDS_INLINE];
+};
+
+/* From and to the worker's pool. NULL when memory is out. */
+struct exchange *exchange_make(struct connection *c);
+void exchange_free(struct exchange *x);
+void exchange_pool_trim(void);
+
+/* Serves the next request of the connection to its end. Never fails: what went wrong has been
+ * answered, logged and counted. Afterwards x->close_after says whether the connection goes on. */
+void exchange_run(struct exchange *x);
+
+/* The settings in force: the route's, or the defaults before there is one. */
+const void *exchange_block(const struct exchange *x, enum feature_slot slot);
+static inline const struct timeout_settings *exchange_timeouts(const struct exchange *x)
+{
+    return (const struct timeout_settings *)exchange_block(x, FEATURE_TIMEOUT);
+}
+static inline const struct limits_settings *exchange_limits(const struct exchange *x)
+{
+    return (const struct limits_settings *)exchange_block(x, FEATURE_LIMITS);
+}
+
+/* Notes the failure (the first one stays) and returns -EREFUSED. */
+int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const char *reason,
+                    const char *text);
+
+/* now + span, but never after the exchange's own deadline. */
+int64_t exchange_deadline(const struct exchange *x, int64_t span_ms);
+
+/* Host with its port, canonical, as it is told to the origin and in redirects. */
+void exchange_write_host(const struct exchange *x, struct writer *w);
+
+/* How the client's connection stands after the response: persistent unless somebody said close. */
+bool exchange_keeps_connection(const struct exchange *x);

@@ -1,0 +1,314 @@
+#include "proxy/fetch.h"
+
+#include <errno.h>
+
+#include "proxy/connection.h"
+#include "proxy/gate_state.h"
+#include "proxy/scratch.h"
+#include "proxy/upload.h"
+#include "proxy/upstream.h"
+
+#define INTERIM_MAX        16u /* interim responses before the final one */
+#define SEND_PASSES_MAX    2u  /* a reused connection, then a fresh one */
+#define RESPONSE_HEAD_ROOM BUFFER_BYTES
+
+/* --- The request as the origin gets it -------------------------------------------------------- */
+
+static void write_framing(struct writer *w, const struct exchange *x)
+{
+    const struct h1_request *request = &x->request;
+    if (request->framing == H1_FRAMING_CHUNKED) {
+        h1_write_field(w, field_name_of(FIELD_TRANSFER_ENCODING), SLICE("chunked"));
+        return;
+    }
+    bool wants_length = request->framing == H1_FRAMING_LENGTH || request->method == METHOD_POST ||
+                        request->method == METHOD_PUT || request->method == METHOD_PATCH;
+    if (!wants_length)
+        return;
+    writer_literal(w, "Content-Length: ");
+    writer_decimal(w, request->content_length);
+    writer_literal(w, "\r\n");
+}
+
+static void write_connection(struct writer *w, const struct exchange *x)
+{
+    if (x->request.upgrades_to_websocket)
+        writer_literal(w, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    else if (x->upstream->origin->proxy_protocol != PROXY_PROTOCOL_OFF || gate.is_draining)
+        writer_literal(w, "Connection: close\r\n");
+}
+
+static void write_target(struct writer *w, const struct exchange *x)
+{
+    const struct target_settings *target = exchange_block(x, FEATURE_TARGET);
+    writer_slice_add(w, x->request.method_text);
+    writer_byte(w, ' ');
+    if (target->prefix.len && x->target.form != TARGET_ASTERISK) {
+        slice prefix = target->prefix;
+        if (prefix.ptr[prefix.len - 1] == '/')
+            prefix.len--;
+        writer_slice_add(w, prefix);
+    }
+    writer_slice_add(w, x->path);
+    if (x->target.has_query) {
+        writer_byte(w, '?');
+        writer_slice_add(w, x->target.query);
+    }
+    writer_literal(w, " HTTP/1.1\r\n");
+}
+
+/* Re-serialised from what was understood; the received bytes are never forwarded. */
+static int write_request(struct exchange *x, slice *ret_head)
+{
+    struct writer w = scratch_head();
+    write_target(&w, x);
+    writer_literal(&w, "Host: ");
+    if (x->origin_host.len)
+        writer_slice_add(&w, x->origin_host);
+    else if (x->host.len)
+        exchange_write_host(x, &w);
+    else
+        writer_slice_add(&w, x->server->text); /* HTTP/1.0 without Host */
+    writer_literal(&w, "\r\n");
+    fields_drop(&x->request.fields, FIELD_CONTENT_LENGTH);
+    fields_drop(&x->request.fields, FIELD_TRANSFER_ENCODING);
+    h1_write_fields(&w, &x->request.fields);
+    write_framing(&w, x);
+    write_connection(&w, x);
+    writer_literal(&w, "\r\n");
+    if (w.overflowed)
+        return exchange_refuse(x, FAULT_OURS, 500, "request.too-large",
+                               "the request head for the origin does not fit");
+    *ret_head = writer_slice(&w);
+    return 0;
+}
+
+/* --- The response head ------------------------------------------------------------------------ */
+
+static struct h1_limits response_limits(const struct exchange *x)
+{
+    const struct limits_global *limits = &x->configuration->limits;
+    return (struct h1_limits){ .head_bytes_max = limits->head_bytes_max,
+                               .line_bytes_max = limits->line_bytes_max,
+                               .target_bytes_max = limits->target_bytes_max,
+                               .fields_max = limits->fields_max };
+}
+
+static const struct timeout_settings *origin_timeouts(const struct exchange *x)
+{
+    const struct timeout_settings *own = x->upstream->origin->timeout;
+    return own ? own : exchange_timeouts(x);
+}
+
+/* The head's time runs from the request's last byte; while the body is still going out, its own
+ * limits watch over it. */
+static int64_t head_deadline(const struct exchange *x)
+{
+    int64_t span = origin_timeouts(x)->head_ms;
+    int64_t sent_ms = x->times.sent / 1000;
+    if (x->upload.state == UPLOAD_RUNNING || sent_ms == 0)
+        return exchange_deadline(x, span);
+    int64_t deadline = sent_ms + span + 1;
+    return deadline < x->deadline_ms ? deadline : x->deadline_ms;
+}
+
+/* Moves everything that was read into one larger buffer: a head that does not fit the first. */
+static int grow_response(struct exchange *x, uint32_t head_bytes_max)
+{
+    struct buffer *old = x->response_buffer;
+    size_t have = buffer_length(old) + x->response_more.len;
+    struct buffer *larger = buffer_take_large((uint32_t)have + head_bytes_max + BUFFER_BYTES);
+    if (!larger)
+        return -ENOBUFS;
+    memcpy(larger->memory, old->memory + old->start, buffer_length(old));
+    memcpy(larger->memory + buffer_length(old), x->response_more.ptr, x->response_more.len);
+    larger->end = (uint32_t)have;
+    x->response_more = slice_of(NULL, 0);
+    buffer_release(old);
+    x->response_buffer = larger;
+    return 0;
+}
+
+/* One read: first into the response's buffer, the rest of a large one into scratch memory.
+ * > 0 · 0 the origin closed · -errno */
+static ssize_t read_response(struct exchange *x)
+{
+    struct buffer *b = x->response_buffer;
+    struct iovec parts[2] = { { b->memory + b->end, buffer_room(b) },
+                              { scratch_body, SCRATCH_BODY_BYTES } };
+    for (;;) {
+        int64_t deadline_ms = head_deadline(x);
+        ssize_t got = socket_read_parts(&x->upstream->socket, parts, 2, deadline_ms);
+        if (got == -ETIMEDOUT && head_deadline(x) > loop_now_ms())
+            continue; /* the upload ended meanwhile: its time starts then */
+        if (got <= 0)
+            return got;
+        size_t in_buffer = (size_t)got < parts[0].iov_len ? (size_t)got : parts[0].iov_len;
+        b->end += (uint32_t)in_buffer;
+        x->response_more = slice_of(scratch_body, (size_t)got - in_buffer);
+        return got;
+    }
+}
+
+static int fail_upstream(struct exchange *x, uint16_t status, const char *reason, const char *text)
+{
+    gate.counters->servers[x->server->counter_row].failures++;
+    return exchange_refuse(x, FAULT_UPSTREAM, status, reason, text);
+}
+
+static int note_read_failure(struct exchange *x, ssize_t got)
+{
+    if (x->upload.broken_by_client)
+        return -EREFUSED; /* the upload has said why, and aborted the socket */
+    if (got == -ECANCELED)
+        return -ECANCELED;
+    if (got == -ETIMEDOUT)
+        return loop_now_ms() >= x->deadline_ms
+                   ? fail_upstream(x, 504, "timeout.total",
+                                   "the exchange took longer than `timeout total`")
+                   : fail_upstream(x, 504, "upstream.head-timeout",
+                                   "the origin did not answer within `timeout head`");
+    return -ECONNRESET; /* closed or reset: the caller knows whether that may be retried */
+}
+
+/* Reads until a complete head stands in the buffer. 0 · -ECONNRESET nothing or half a head came */
+static int read_head(struct exchange *x, slice *ret_head)
+{
+    struct h1_limits limits = response_limits(x);
+    size_t scanned = 0, head_bytes;
+    for (;;) {
+        struct buffer *b = x->response_buffer;
+        slice bytes = slice_of(b->memory + b->start, buffer_length(b));
+        int result = bytes.len ? h1_head_scan(bytes, &limits, &scanned, &head_bytes) : -EAGAIN;
+        if (result == 0) {
+            *ret_head = slice_first(bytes, head_bytes);
+            b->start += (uint32_t)head_bytes;
+            return 0;
+        }
+        if (result == -EMSGSIZE)
+            return fail_upstream(x, 502, "upstream.head-length",
+                                 "the origin's response head is longer than `limits head` allows");
+        if ((buffer_room(b) == 0 || x->response_more.len) &&
+            grow_response(x, limits.head_bytes_max) != 0)
+            return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+                                   "no memory for the response head within `limits buffered`");
+        ssize_t got = read_response(x);
+        if (got <= 0)
+            return note_read_failure(x, got);
+    }
+}
+
+/* 103 (Early Hints) goes on to clients that can take it; others end here. */
+static int relay_interim(struct exchange *x)
+{
+    if (x->response.status != 103 || x->request.minor_version == 0)
+        return 0;
+    struct writer w = scratch_head();
+    h1_write_status_line(&w, x->response.status);
+    h1_write_fields(&w, &x->response.fields);
+    writer_literal(&w, "\r\n");
+    struct iovec part = { w.ptr, w.len };
+    struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
+                                    .deadline_ms = x->deadline_ms };
+    return scratch_send(&x->connection->socket, &part, 1, &options, &x->bytes_out);
+}
+
+static slice websocket_key(const struct exchange *x)
+{
+    const struct field *key = fields_find(&x->request.fields, FIELD_SEC_WEBSOCKET_KEY);
+    return key ? key->value : slice_of(NULL, 0);
+}
+
+static int parse_head(struct exchange *x, slice head)
+{
+    struct h1_limits limits = response_limits(x);
+    struct h1_question question = { .method = x->request.method,
+                                    .asked_websocket = x->request.upgrades_to_websocket,
+                                    .websocket_key = websocket_key(x) };
+    struct h1_error error = { 0 };
+    if (h1_response_parse(head, &limits, x->response_fields, &question, &x->response, &error) != 0)
+        return fail_upstream(x, 502, error.reason, error.text);
+    x->response.fields.capacity = gate.field_capacity;
+    return 0;
+}
+
+/* The final response's head, behind at most INTERIM_MAX interim ones. */
+static int read_final_head(struct exchange *x)
+{
+    for (uint32_t interim = 0; interim <= INTERIM_MAX; interim++) {
+        slice head;
+        TRY(read_head(x, &head));
+        TRY(parse_head(x, head));
+        if (x->response.status >= 200 || x->response.status == 101)
+            return 0;
+        if (x->response_more.len && grow_response(x, 0) != 0)
+            return -ENOMEM;
+        TRY(relay_interim(x));
+    }
+    return fail_upstream(x, 502, "upstream.interim", "the origin sent too many interim responses");
+}
+
+/* --- One attempt, and whether there may be another -------------------------------------------- */
+
+static int attempt(struct exchange *x)
+{
+    slice head;
+    TRY(write_request(x, &head));
+    int result = upload_begin(x, head);
+    if (result == -EREFUSED || result == -ECANCELED)
+        return result;
+    /* When the origin no longer takes our bytes its answer may still be there: read on. */
+    if (x->upload.state != UPLOAD_RUNNING)
+        connection_watch(x->connection, x);
+    x->response_buffer = buffer_take();
+    if (!x->response_buffer)
+        return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+                               "no memory for the response within `limits buffered`");
+    return read_final_head(x);
+}
+
+/* RFC 9110 §9.2.2: only what provably was not processed, or may safely be processed twice, goes out
+ * again; and only when a reused connection was closed before a byte of an answer. */
+static bool may_repeat(const struct exchange *x, int result)
+{
+    bool untouched = x->response_buffer == NULL || buffer_length(x->response_buffer) == 0;
+    return result == -ECONNRESET && x->upstream->requests > 1 && untouched &&
+           upload_can_repeat(x) && (method_is_idempotent(x->request.method) || x->upload.sent == 0);
+}
+
+static void discard_attempt(struct exchange *x)
+{
+    connection_unwatch(x->connection);
+    buffer_drop(&x->response_buffer);
+    x->response_more = slice_of(NULL, 0);
+    x->response_reusable = false;
+    upstream_release(x);
+    upload_rewind(x);
+    gate.counters->retries++;
+}
+
+int exchange_fetch(struct exchange *x)
+{
+    const struct target_settings *target = exchange_block(x, FEATURE_TARGET);
+    if (!target->origin)
+        return exchange_refuse(x, FAULT_POLICY, 404, "route.nothing",
+                               "this route has neither `to` nor an answer of its own");
+    int result = 0;
+    for (uint32_t pass = 0; pass < SEND_PASSES_MAX; pass++) {
+        TRY(upstream_take(x, target->origin, pass > 0));
+        result = attempt(x);
+        if (result == 0) {
+            x->times.head = loop_now_us();
+            histogram_add(&upstream_counters(x)->head_time, x->times.head - x->times.chosen);
+            x->is_tunnel = x->response.is_websocket;
+            return 0;
+        }
+        if (!may_repeat(x, result))
+            break;
+        discard_attempt(x);
+    }
+    if (result == -ECONNRESET)
+        return fail_upstream(x, 502, "upstream.closed",
+                             "the origin closed the connection without a complete response head");
+    return result;
+}

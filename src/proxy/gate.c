@@ -1,0 +1,306 @@
+#include "proxy/gate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/panic.h"
+#include "net/listen.h"
+#include "proxy/connection.h"
+#include "proxy/filter.h"
+#include "proxy/gate_state.h"
+#include "proxy/refusal.h"
+#include "proxy/router.h"
+#include "proxy/upstream.h"
+
+/* Accepts per listener and turn: one listener must not starve the connections it already has. */
+#define ACCEPTS_PER_TURN 32
+/* Out of descriptors: how long a listener rests before it tries again. */
+#define REST_MS 100
+
+struct gate_state gate;
+
+struct listener {
+    struct pollable poll;
+    struct list link;
+    uint32_t listen;
+};
+
+static struct list connections; /* all, idle or served */
+static struct list listeners;
+static struct timer rest_timer;
+static uint32_t connection_count;
+static int reserve_fd = -1; /* given up to refuse a client when no descriptor is left */
+static void (*on_empty)(void);
+
+int64_t gate_wall_ms(void)
+{
+    static int64_t turn_us = -1, wall_ms;
+    if (turn_us != loop_now_us()) {
+        turn_us = loop_now_us();
+        wall_ms = clock_wall_ms();
+    }
+    return wall_ms;
+}
+
+uint64_t gate_total_connections(void)
+{
+    uint64_t total = 0;
+    for (uint32_t slot = 0; slot < gate.shared.slots_in_use; slot++)
+        total += gate.shared.counters[slot].connections_open;
+    return total;
+}
+
+uint32_t gate_connection_count(void)
+{
+    return connection_count;
+}
+
+/* --- Accepting -------------------------------------------------------------------------------- */
+
+static void refuse(struct socket *s, uint16_t status, uint64_t *counter, const char *reason,
+                   struct ip peer)
+{
+    (*counter)++;
+    filters_connection_refused(reason, status, peer);
+    refusal_write_bare(s, status);
+    socket_close(s);
+}
+
+/* Limits that count connections: `connections` and `connections-per-client`. True: let in. */
+static bool judge_limits(struct connection *c)
+{
+    const struct limits_global *limits = &gate.configuration->limits;
+    if (gate_total_connections() >= limits->connections_max) {
+        refuse(&c->socket, 503, &gate.counters->connections_refused_total, "limits.connections",
+               c->peer);
+        return false;
+    }
+    struct ip key = ip_client_key(c->peer);
+    memcpy(c->client_key.bytes, key.bytes, sizeof c->client_key.bytes);
+    uint32_t theirs = clients_enter(gate.shared.clients, gate.shared.slot, &c->client_key);
+    c->is_counted = theirs > 0;
+    if (theirs > limits->connections_per_client_max) {
+        clients_leave(gate.shared.clients, gate.shared.slot, &c->client_key);
+        refuse(&c->socket, 429, &gate.counters->connections_refused_client,
+               "limits.connections-per-client", c->peer);
+        return false;
+    }
+    return true;
+}
+
+/* A listener with `proxy-protocol` believes only peers inside `trust proxies`. */
+static bool judge_proxy_peer(struct connection *c)
+{
+    const struct configuration *configuration = gate.configuration;
+    if (!c->awaits_proxy_header || configuration->trusts_any ||
+        network_set_find(&configuration->trusted, c->peer))
+        return true;
+    refuse(&c->socket, 403, &gate.counters->connections_refused_client, "proxy-protocol.untrusted",
+           c->peer);
+    return false;
+}
+
+static void let_in(struct connection *c)
+{
+    list_push_back(&connections, &c->link);
+    connection_count++;
+    gate.counters->connections_open++;
+    connection_begin(c);
+}
+
+/* One connection from the listener's queue. 0 · -EAGAIN the queue is empty · -errno */
+static int accept_one(struct listener *l)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    if (!c)
+        return -ENOMEM;
+    c->socket = (struct socket)SOCKET_CLOSED;
+    struct address peer;
+    int result = listen_accept(l->poll.fd, &c->socket, &peer);
+    if (result != 0) {
+        free(c);
+        return result;
+    }
+    const struct listen *listen = &gate.configuration->listens[l->listen];
+    c->listen = (uint8_t)l->listen;
+    c->accepted_ms = loop_now_ms();
+    c->peer = address_ip(&peer);
+    c->peer_port = address_port(&peer);
+    c->local_port = address_port(&listen->address);
+    c->awaits_proxy_header = listen->proxy_protocol;
+    gate.counters->connections_accepted++;
+    if (judge_proxy_peer(c) && judge_limits(c))
+        let_in(c);
+    else
+        free(c);
+    return 0;
+}
+
+/* No descriptor is left: the reserve is given up for a moment to close the newest client, instead
+ * of leaving it in the queue for ever. */
+static void shed_one(struct listener *l)
+{
+    if (reserve_fd >= 0)
+        close(reserve_fd);
+    struct socket s = SOCKET_CLOSED;
+    struct address peer;
+    if (listen_accept(l->poll.fd, &s, &peer) == 0)
+        refuse(&s, 503, &gate.counters->connections_refused_resources, "resources.descriptors",
+               address_ip(&peer));
+    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void on_listener(struct pollable *p)
+{
+    struct listener *l = CONTAINER_OF(p, struct listener, poll);
+    int result = 0;
+    for (int i = 0; i < ACCEPTS_PER_TURN && result == 0; i++) {
+        result = accept_one(l);
+        if (result == -ECONNABORTED || result == -EPROTO)
+            result = 0; /* that client is gone; the next may be there */
+    }
+    if (result == 0 || result == -EAGAIN)
+        return;
+    shed_one(l);
+    pollable_close(&l->poll, false); /* level-triggered: it would turn the loop without end */
+    timer_set(&rest_timer, loop_now_ms() + REST_MS);
+}
+
+static void on_rested(struct timer *t)
+{
+    LIST_EACH(node, &listeners)
+    {
+        struct listener *l = LIST_ENTRY(node, struct listener, link);
+        if (!l->poll.registered && pollable_open_level(&l->poll, l->poll.fd, on_listener) != 0)
+            timer_set(t, loop_now_ms() + REST_MS);
+    }
+}
+
+int gate_add_listener(const struct gate_listener *listener)
+{
+    struct listener *l = calloc(1, sizeof *l);
+    if (!l)
+        return -ENOMEM;
+    ASSERT(listener->listen < gate.configuration->listen_count);
+    l->listen = listener->listen;
+    int result = pollable_open_level(&l->poll, listener->fd, on_listener);
+    if (result != 0) {
+        free(l);
+        return result;
+    }
+    list_push_back(&listeners, &l->link);
+    return 0;
+}
+
+static void drop_listener(struct listener *l)
+{
+    if (l->poll.registered)
+        pollable_close(&l->poll, false);
+    list_remove(&l->link);
+    free(l);
+}
+
+void gate_remove_listener(int fd)
+{
+    LIST_EACH(node, &listeners)
+    {
+        struct listener *l = LIST_ENTRY(node, struct listener, link);
+        if (l->poll.fd == fd)
+            drop_listener(l);
+    }
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+/* The client's fields, our seven, and every edit that any route can make. */
+static uint32_t field_capacity(const struct configuration *c)
+{
+    uint32_t edits_max = 0;
+    for (uint32_t s = 0; s < c->site_count; s++)
+        for (uint32_t r = 0; r < c->sites[s].route_count; r++) {
+            const struct headers_settings *h = c->sites[s].routes[r].blocks[FEATURE_HEADERS];
+            uint32_t edits =
+                h->request_count > h->response_count ? h->request_count : h->response_count;
+            edits_max = edits > edits_max ? edits : edits_max;
+        }
+    return c->limits.fields_max + edits_max + 8;
+}
+
+int gate_open(const struct gate_options *options)
+{
+    gate = (struct gate_state){ .configuration = options->configuration,
+                                .shared = options->shared,
+                                .counters = &options->shared.counters[options->shared.slot],
+                                .field_capacity = field_capacity(options->configuration) };
+    on_empty = options->on_empty;
+    list_open(&connections);
+    list_open(&listeners);
+    timer_init(&rest_timer, on_rested);
+    connection_count = 0;
+    buffer_limit(options->configuration->limits.buffered_bytes_max);
+    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    TRY(router_open());
+    return upstream_open(options->configuration);
+}
+
+void gate_set_slots_in_use(uint32_t slots)
+{
+    gate.shared.slots_in_use = slots;
+}
+
+static void tell_when_empty(void)
+{
+    if (gate.is_draining && connection_count == 0 && on_empty) {
+        void (*tell)(void) = on_empty;
+        on_empty = NULL;
+        tell();
+    }
+}
+
+void gate_connection_ended(void)
+{
+    ASSERT(connection_count > 0);
+    connection_count--;
+    gate.counters->connections_open--;
+    tell_when_empty();
+}
+
+void gate_drain(void)
+{
+    LIST_EACH(node, &listeners)
+    {
+        drop_listener(LIST_ENTRY(node, struct listener, link));
+    }
+    gate.is_draining = true;
+    upstream_close_idle();
+    tell_when_empty();
+}
+
+void gate_cancel_all(void)
+{
+    LIST_EACH(node, &connections)
+    {
+        connection_cancel(LIST_ENTRY(node, struct connection, link));
+    }
+}
+
+void gate_close(void)
+{
+    ASSERT(connection_count == 0);
+    LIST_EACH(node, &listeners)
+    {
+        drop_listener(LIST_ENTRY(node, struct listener, link));
+    }
+    timer_clear(&rest_timer);
+    upstream_close();
+    router_close();
+    exchange_pool_trim();
+    buffer_pool_trim(0);
+    if (reserve_fd >= 0)
+        close(reserve_fd);
+    reserve_fd = -1;
+}

@@ -1,0 +1,250 @@
+#include "proxy/receive.h"
+
+#include <errno.h>
+
+#include "proxy/connection.h"
+#include "proxy/forwarding.h"
+#include "proxy/gate_state.h"
+#include "proxy/request_id.h"
+#include "proxy/router.h"
+
+static slice input_bytes(const struct buffer *b)
+{
+    return slice_of(b->memory + b->start, buffer_length(b));
+}
+
+/* Room for more of a head that has filled its buffer. 0 · -ENOMEM */
+static int grow_input(struct connection *c, uint32_t head_bytes_max)
+{
+    struct buffer *old = c->input;
+    buffer_compact(old);
+    if (buffer_room(old) > 0)
+        return 0;
+    struct buffer *larger = buffer_take_large(head_bytes_max + BUFFER_BYTES);
+    if (!larger)
+        return -ENOMEM;
+    memcpy(larger->memory, old->memory, old->end);
+    larger->end = old->end;
+    buffer_release(old);
+    c->input = larger;
+    return 0;
+}
+
+static int refuse_too_long(struct exchange *x, slice bytes)
+{
+    if (slice_find_byte(bytes, '\n') == bytes.len)
+        return exchange_refuse(x, FAULT_CLIENT, 414, "h1.target-length",
+                               "the request line is longer than `limits head` allows");
+    return exchange_refuse(x, FAULT_CLIENT, 431, "h1.head-length",
+                           "the request head is longer than `limits head` allows");
+}
+
+/* More bytes of the head. 0 · -EREFUSED · -ECANCELED */
+static int read_more(struct exchange *x, int64_t deadline_ms)
+{
+    struct connection *c = x->connection;
+    if (buffer_room(c->input) == 0 && grow_input(c, x->configuration->limits.head_bytes_max) != 0)
+        return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+                               "no memory for the request head within `limits buffered`");
+    ssize_t got = socket_read(&c->socket, c->input->memory + c->input->end, buffer_room(c->input),
+                              deadline_ms);
+    if (got == -ECANCELED)
+        return -ECANCELED;
+    if (got == -ETIMEDOUT)
+        return exchange_refuse(x, FAULT_CLIENT, 408, "timeout.header",
+                               "the request head did not come within `timeout header`");
+    if (got <= 0)
+        return exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
+                               "the client closed before its request head was complete");
+    c->input->end += (uint32_t)got;
+    x->bytes_in += (uint64_t)got;
+    return 0;
+}
+
+static struct h1_limits head_limits(const struct limits_global *limits)
+{
+    return (struct h1_limits){ .head_bytes_max = limits->head_bytes_max,
+                               .line_bytes_max = limits->line_bytes_max,
+                               .target_bytes_max = limits->target_bytes_max,
+                               .fields_max = limits->fields_max };
+}
+
+/* Reads until the head is complete; *ret_head is it. */
+static int read_head(struct exchange *x, const struct h1_limits *limits, slice *ret_head)
+{
+    struct connection *c = x->connection;
+    const struct timeout_settings *timeouts = exchange_timeouts(x);
+    int64_t deadline_ms = loop_now_ms() + timeouts->header_ms;
+    size_t scanned = 0;
+    for (;;) {
+        if (scanned == 0)
+            c->input->start += (uint32_t)h1_skip_empty_lines(input_bytes(c->input));
+        slice bytes = input_bytes(c->input);
+        size_t head_bytes;
+        int result = h1_head_scan(bytes, limits, &scanned, &head_bytes);
+        if (result == 0) {
+            *ret_head = slice_first(bytes, head_bytes);
+            return 0;
+        }
+        if (result == -EMSGSIZE)
+            return refuse_too_long(x, bytes);
+        TRY(read_more(x, deadline_ms));
+    }
+}
+
+static int refuse_method(struct exchange *x)
+{
+    if (x->request.method == METHOD_CONNECT)
+        return exchange_refuse(x, FAULT_POLICY, 405, "method.connect",
+                               "CONNECT is refused: this is not a forward proxy");
+    return exchange_refuse(x, FAULT_POLICY, 405, "method.trace",
+                           "TRACE is refused: it would show the client the inside");
+}
+
+/* RFC 9112 §3.3, §3.2.2: with an absolute target its authority counts; one that disagrees with Host
+ * is two answers to one question. */
+static int judge_host(struct exchange *x)
+{
+    if (x->request.host.len && authority_parse(x->request.host, &x->authority) != 0)
+        return exchange_refuse(x, FAULT_CLIENT, 400, "h1.host", "Host is malformed");
+    if (x->target.form == TARGET_ABSOLUTE) {
+        const struct authority *named = &x->target.authority;
+        if (x->request.host.len && (!slice_equal_fold(named->host, x->authority.host) ||
+                                    named->has_port != x->authority.has_port ||
+                                    (named->has_port && named->port != x->authority.port)))
+            return exchange_refuse(x, FAULT_CLIENT, 400, "h1.host-differs",
+                                   "Host and the absolute target name different authorities");
+        x->authority = *named;
+    }
+    char *host = arena_take(&x->arena, HOST_BYTES_MAX + 1);
+    if (!host)
+        return -ENOMEM;
+    struct writer w = writer_over(host, HOST_BYTES_MAX);
+    if (x->authority.host.len)
+        authority_write_host(&w, &x->authority);
+    x->host = writer_slice(&w);
+    return 0;
+}
+
+static int canonical_path(struct exchange *x, const struct path_options *options)
+{
+    if (x->target.form == TARGET_ASTERISK) {
+        x->path = x->target.path;
+        return 0;
+    }
+    size_t room = 3 * x->target.path.len + 1; /* every byte escaped */
+    char *memory = arena_take(&x->arena, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    const char *reason = "uri.path";
+    if (path_canonicalize(x->target.path, options, &w, &reason) != 0)
+        return exchange_refuse(x, FAULT_CLIENT, 400, reason,
+                               "the path can be read in more than one way");
+    x->path = writer_slice(&w);
+    return 0;
+}
+
+/* A length must be known for what a method or version promises (RFC 9110 §15.5.12). */
+static int judge_body(struct exchange *x)
+{
+    const struct h1_request *request = &x->request;
+    bool wants_body = request->method == METHOD_POST || request->method == METHOD_PUT ||
+                      request->method == METHOD_PATCH;
+    if (request->minor_version == 0 && wants_body && request->framing == H1_FRAMING_NONE)
+        return exchange_refuse(x, FAULT_CLIENT, 411, "h1.length-required",
+                               "an HTTP/1.0 request with a body must say its length");
+    return 0;
+}
+
+static int judge(struct exchange *x)
+{
+    const char *reason = "uri.target";
+    if (x->request.method == METHOD_CONNECT || x->request.method == METHOD_TRACE)
+        return refuse_method(x);
+    if (target_parse(x->request.target, x->request.method, &x->target, &reason) != 0)
+        return exchange_refuse(x, FAULT_CLIENT, 400, reason, "the request target is malformed");
+    TRY(judge_host(x));
+    return judge_body(x);
+}
+
+/* What the log shows of the client's fields stays as sent, whatever is edited later. */
+static void note_for_log(struct exchange *x)
+{
+    const struct field *agent = fields_find(&x->request.fields, FIELD_USER_AGENT);
+    const struct field *referer = fields_find(&x->request.fields, FIELD_REFERER);
+    if (agent)
+        x->user_agent = agent->value;
+    if (referer)
+        x->referer = referer->value;
+}
+
+int exchange_receive(struct exchange *x)
+{
+    struct connection *c = x->connection;
+    struct h1_limits limits = head_limits(&x->configuration->limits);
+    struct h1_error error = { 0 };
+    slice head;
+    x->times.begin = loop_now_us();
+    x->times.wall_ms = gate_wall_ms();
+    x->bytes_in = buffer_length(c->input);
+    x->request.keep_alive = false; /* until a head has said otherwise */
+    x->request_id = request_id_make(x->request_id_text);
+    TRY(read_head(x, &limits, &head));
+    x->times.received = loop_now_us();
+    x->head_buffer = c->input;
+    c->input = NULL;
+    x->head_buffer->start += (uint32_t)head.len;
+    x->bytes_in -= buffer_length(x->head_buffer); /* counted again when the body takes it */
+    if (h1_request_parse(head, &limits, x->request_fields, &x->request, &error) != 0) {
+        x->request.keep_alive = false;
+        return exchange_refuse(x, FAULT_CLIENT, error.status, error.reason, error.text);
+    }
+    x->request.fields.capacity = gate.field_capacity;
+    note_for_log(x);
+    h1_body_open(&x->upload.body, x->request.framing, x->request.content_length);
+    int result = judge(x);
+    if (result == -EREFUSED && x->failure.whose == FAULT_CLIENT)
+        x->request.keep_alive = false; /* who is ambiguous once is not listened to again */
+    return result;
+}
+
+static int limit_length(struct exchange *x)
+{
+    uint64_t max = exchange_limits(x)->body_bytes_max;
+    if (x->request.framing == H1_FRAMING_LENGTH && x->request.content_length > max)
+        return exchange_refuse(x, FAULT_CLIENT, 413, "limits.body",
+                               "the request body is longer than `limits body` allows");
+    return 0;
+}
+
+int exchange_route(struct exchange *x)
+{
+    const struct configuration *configuration = x->configuration;
+    identify_client(x);
+    x->site = configuration_find_site(configuration, x->host, x->connection->listen);
+    if (!x->site) {
+        x->request.keep_alive = false;
+        return exchange_refuse(x, FAULT_POLICY, 421, "site.unknown",
+                               "no site is configured for this host");
+    }
+    const struct target_settings *site_target =
+        x->site->routes[x->site->route_count - 1].blocks[FEATURE_TARGET];
+    struct path_options options = { .slashes = site_target->slashes, .collapse_slashes = true };
+    int result = canonical_path(x, &options);
+    if (result == -EREFUSED)
+        x->request.keep_alive = false;
+    TRY(result);
+    struct routing_question question = {
+        .method = x->request.method,
+        .method_text = x->request.method_text,
+        .path = x->path,
+        .query = x->target.query,
+        .fields = &x->request.fields,
+        .client = x->client,
+    };
+    x->route = router_find(x->site, &question);
+    x->deadline_ms = loop_now_ms() + exchange_timeouts(x)->total_ms;
+    TRY(limit_length(x));
+    return forwarding_apply(x);
+}

@@ -1,0 +1,121 @@
+#include "proxy/refusal.h"
+
+#include <errno.h>
+
+#include "base/panic.h"
+#include "proxy/connection.h"
+#include "proxy/deliver.h"
+#include "wire/accept.h"
+
+const char *fault_name(enum fault whose)
+{
+    switch (whose) {
+    case FAULT_NONE:
+        return "-";
+    case FAULT_CLIENT:
+        return "client";
+    case FAULT_UPSTREAM:
+        return "upstream";
+    case FAULT_OURS:
+        return "ours";
+    case FAULT_POLICY:
+        return "policy";
+    }
+    UNREACHABLE();
+}
+
+void failure_note_result(struct exchange *x, int result)
+{
+    switch (result) {
+    case -EREFUSED:
+        ASSERT(x->failure.whose != FAULT_NONE);
+        break;
+    case -ECANCELED:
+        if (x->connection->client_gone)
+            (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.gone",
+                                  "the client hung up before the response");
+        else
+            (void)exchange_refuse(x, FAULT_OURS, 0, "worker.ending",
+                                  "the worker ended before the exchange did");
+        break;
+    case -ENOMEM:
+    case -ENOBUFS:
+        (void)exchange_refuse(x, FAULT_OURS, 503, "resources.memory", "out of memory");
+        break;
+    case -EMSGSIZE:
+        (void)exchange_refuse(x, FAULT_OURS, 500, "limits.fields",
+                              "the message with our own fields is too large");
+        break;
+    case -ETIMEDOUT:
+        (void)exchange_refuse(x, FAULT_CLIENT, 0, "timeout.send",
+                              "the client took no byte within `timeout send`");
+        break;
+    default:
+        (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.closed", "the client closed");
+    }
+}
+
+static void write_html(struct writer *w, const struct exchange *x)
+{
+    slice phrase = status_phrase(x->failure.status);
+    writer_literal(w, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                      "<meta name=\"viewport\" content=\"width=device-width\">"
+                      "<meta name=\"robots\" content=\"noindex\"><title>");
+    writer_decimal(w, x->failure.status);
+    writer_byte(w, ' ');
+    writer_html(w, phrase);
+    writer_literal(w, "</title><style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;"
+                      "max-width:32rem;padding:0 1rem;color:#222;background:#fff}"
+                      "h1{font-size:1.5rem}code{color:#555}"
+                      "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}"
+                      "code{color:#aaa}}</style></head><body><h1>");
+    writer_decimal(w, x->failure.status);
+    writer_byte(w, ' ');
+    writer_html(w, phrase);
+    writer_literal(w, "</h1><p>The request could not be completed. If you ask about it, please "
+                      "mention this id:</p><p><code>");
+    writer_html(w, x->request_id);
+    writer_literal(w, "</code></p></body></html>\n");
+}
+
+static void write_json(struct writer *w, const struct exchange *x)
+{
+    writer_literal(w, "{\"status\":");
+    writer_decimal(w, x->failure.status);
+    writer_literal(w, ",\"error\":\"");
+    writer_json(w, status_phrase(x->failure.status));
+    writer_literal(w, "\",\"request_id\":\"");
+    writer_json(w, x->request_id);
+    writer_literal(w, "\"}\n");
+}
+
+int refusal_deliver(struct exchange *x)
+{
+    enum { PAGE_BYTES = 2048 };
+    char *memory = arena_take(&x->arena, PAGE_BYTES);
+    struct writer w = writer_over(memory, memory ? PAGE_BYTES : 0);
+    const struct field *accept = fields_find(&x->request.fields, FIELD_ACCEPT);
+    bool json = accept && accept_prefers_json(accept->value);
+    if (json)
+        write_json(&w, x);
+    else
+        write_html(&w, x);
+    x->answer = (struct answer){
+        .is_set = true,
+        .status = x->failure.status,
+        .content_type = json ? SLICE("application/json") : SLICE("text/html; charset=utf-8"),
+        .body = w.overflowed ? slice_of(NULL, 0) : writer_slice(&w),
+    };
+    return answer_deliver(x);
+}
+
+void refusal_write_bare(struct socket *s, uint16_t status)
+{
+    char memory[256];
+    struct writer w = writer_over(memory, sizeof memory);
+    h1_write_status_line(&w, status);
+    writer_literal(&w, "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    struct iovec part = { memory, w.len };
+    ssize_t ignored = socket_write_now(s, &part, 1, false);
+    (void)ignored; /* a peer that does not take 80 bytes is closed without them */
+}

@@ -1,0 +1,153 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include "proxy/router.h"
+
+#include <errno.h>
+#include <pcre2.h>
+
+#include "wire/cookie.h"
+#include "wire/query.h"
+
+/* A pattern that needs more steps than this does not match: a route's regular expression must not
+ * be a way to stop a worker. */
+#define REGEX_STEPS_MAX 100000u
+#define REGEX_STACK_MIN (32u << 10)
+#define REGEX_STACK_MAX (256u << 10)
+
+static pcre2_match_context *regex_context;
+static pcre2_match_data *regex_data;
+static pcre2_jit_stack *regex_stack; /* the JIT wants more than a fiber should give */
+
+int router_open(void)
+{
+    regex_context = pcre2_match_context_create(NULL);
+    regex_data = pcre2_match_data_create(1, NULL);
+    regex_stack = pcre2_jit_stack_create(REGEX_STACK_MIN, REGEX_STACK_MAX, NULL);
+    if (!regex_context || !regex_data || !regex_stack) {
+        router_close();
+        return -ENOMEM;
+    }
+    pcre2_set_match_limit(regex_context, REGEX_STEPS_MAX);
+    pcre2_jit_stack_assign(regex_context, NULL, regex_stack);
+    return 0;
+}
+
+void router_close(void)
+{
+    pcre2_match_context_free(regex_context);
+    pcre2_match_data_free(regex_data);
+    pcre2_jit_stack_free(regex_stack);
+    regex_context = NULL;
+    regex_data = NULL;
+    regex_stack = NULL;
+}
+
+static bool regex_matches(const struct route_pattern *p, slice path)
+{
+    if (!regex_context && router_open() != 0)
+        return false;
+    return pcre2_match(p->regex, (PCRE2_SPTR)path.ptr, path.len, 0, 0, regex_data, regex_context) >=
+           0;
+}
+
+bool route_pattern_matches(const struct route_pattern *p, slice path)
+{
+    switch (p->kind) {
+    case MATCH_EXACT:
+        return slice_equal(path, p->text);
+    case MATCH_PREFIX: /* "/x/" and "/x" itself, never "/xy" */
+        return slice_starts_with(path, p->text) &&
+               (path.len == p->text.len || p->text.len == 0 ||
+                p->text.ptr[p->text.len - 1] == '/' || path.ptr[p->text.len] == '/');
+    case MATCH_EXTENSION:
+        return slice_ends_with(path, p->text);
+    case MATCH_REGEX:
+        return regex_matches(p, path);
+    case MATCH_ANY:
+        return true;
+    }
+    return false;
+}
+
+static bool is_one_of(const struct condition *c, slice value)
+{
+    if (c->value_count == 0)
+        return true;
+    for (uint32_t i = 0; i < c->value_count; i++)
+        if (slice_equal(c->values[i], value))
+            return true;
+    return false;
+}
+
+static bool any_field_is(const struct condition *c, const struct fields *fields)
+{
+    for (uint32_t i = 0; i < fields->count; i++) {
+        const struct field *f = &fields->items[i];
+        if (!f->dropped && slice_equal_fold(f->name, c->name) && is_one_of(c, f->value))
+            return true;
+    }
+    return false;
+}
+
+static bool any_cookie_is(const struct condition *c, const struct fields *fields)
+{
+    for (uint32_t i = 0; i < fields->count; i++) {
+        const struct field *f = &fields->items[i];
+        slice rest = f->value;
+        struct cookie_pair pair;
+        while (f->id == FIELD_COOKIE && !f->dropped && cookie_next(&rest, &pair))
+            if (slice_equal(pair.name, c->name) && is_one_of(c, pair.value))
+                return true;
+    }
+    return false;
+}
+
+static bool any_query_is(const struct condition *c, slice query)
+{
+    slice rest = query;
+    struct query_pair pair;
+    while (query_next(&rest, &pair))
+        if (slice_equal(pair.name, c->name) && is_one_of(c, pair.value))
+            return true;
+    return false;
+}
+
+bool condition_holds(const struct condition *c, const struct routing_question *q)
+{
+    bool holds = false;
+    switch (c->kind) {
+    case CONDITION_METHOD:
+        holds = is_one_of(c, q->method_text);
+        break;
+    case CONDITION_HEADER:
+        holds = any_field_is(c, q->fields);
+        break;
+    case CONDITION_QUERY:
+        holds = any_query_is(c, q->query);
+        break;
+    case CONDITION_COOKIE:
+        holds = any_cookie_is(c, q->fields);
+        break;
+    case CONDITION_IP:
+        holds = network_set_find(&c->networks, q->client) != NULL;
+        break;
+    }
+    return holds != c->negated;
+}
+
+static bool route_matches(const struct route *r, const struct routing_question *q)
+{
+    bool matches = false;
+    for (uint32_t i = 0; i < r->pattern_count && !matches; i++)
+        matches = route_pattern_matches(&r->patterns[i], q->path);
+    for (uint32_t i = 0; i < r->condition_count && matches; i++)
+        matches = condition_holds(&r->conditions[i], q);
+    return matches;
+}
+
+const struct route *router_find(const struct site *site, const struct routing_question *q)
+{
+    for (uint32_t i = 0; i + 1 < site->route_count; i++)
+        if (route_matches(&site->routes[i], q))
+            return &site->routes[i];
+    return &site->routes[site->route_count - 1];
+}

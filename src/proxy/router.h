@@ -1,0 +1,24 @@
+/* Which route of a site serves a request: the first in the site's list, which is sorted from the
+ * most specific to the least while loading, whose pattern matches the canonical path and whose
+ * conditions all hold. The last entry, the site's own, matches always. */
+#pragma once
+
+#include "proxy/configuration.h"
+
+/* What routing looks at; `explain` fills it without an exchange. */
+struct routing_question {
+    enum method method;
+    slice method_text;
+    slice path; /* canonical */
+    slice query;
+    const struct fields *fields;
+    struct ip client;
+};
+
+const struct route *router_find(const struct site *site, const struct routing_question *q);
+bool route_pattern_matches(const struct route_pattern *p, slice path);
+bool condition_holds(const struct condition *c, const struct routing_question *q);
+
+/* Once per worker, before the first request: memory for regular expressions. 0 · -ENOMEM */
+MUST_CHECK int router_open(void);
+void router_close(void);

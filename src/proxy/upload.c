@@ -1,0 +1,159 @@
+#include "proxy/upload.h"
+
+#include <errno.h>
+
+#include "proxy/connection.h"
+#include "proxy/relay.h"
+#include "proxy/scratch.h"
+#include "proxy/upstream.h"
+
+/* Uploads read at most this much at once, so that what a pipelining client sent behind a chunked
+ * body stays small. */
+#define READ_BYTES_MAX (64u << 10)
+
+/* The minimum rate counts from here on: a slow start is not an attack. */
+#define RATE_GRACE_MS 10000
+
+static int check_upload(struct relay *r)
+{
+    struct exchange *x = r->owner;
+    const struct limits_settings *limits = exchange_limits(x);
+    if (x->upload.body.decoded > limits->body_bytes_max)
+        return exchange_refuse(x, FAULT_CLIENT, 413, "limits.body",
+                               "the request body is longer than `limits body` allows");
+    int64_t elapsed_ms = loop_now_ms() - x->upload.began_ms;
+    if (limits->body_rate_min && elapsed_ms > RATE_GRACE_MS && !x->upload.body.ended &&
+        x->upload.body.decoded < limits->body_rate_min * (uint64_t)elapsed_ms / 1000)
+        return exchange_refuse(x, FAULT_CLIENT, 408, "limits.body-rate",
+                               "the request body comes more slowly than `limits body-rate` allows");
+    return 0;
+}
+
+static struct relay upload_relay(struct exchange *x)
+{
+    const struct timeout_settings *timeouts = exchange_timeouts(x);
+    return (struct relay){ .from = &x->connection->socket,
+                           .to = &x->upstream->socket,
+                           .body = &x->upload.body,
+                           .chunked = x->request.framing == H1_FRAMING_CHUNKED,
+                           .buffered = x->head_buffer,
+                           .idle_ms = timeouts->idle_ms,
+                           .stall_ms = timeouts->send_ms,
+                           .deadline_ms = x->deadline_ms,
+                           .read_bytes_max = READ_BYTES_MAX,
+                           .stops_at_end = true,
+                           .check = check_upload,
+                           .owner = x };
+}
+
+/* Bytes of the next request that came in the same read wait in a buffer of their own. */
+static int keep_next_request(struct exchange *x, slice left_over)
+{
+    if (left_over.len == 0)
+        return 0;
+    struct buffer *next = buffer_take_large((uint32_t)left_over.len);
+    if (!next)
+        return -ENOBUFS;
+    memcpy(next->memory, left_over.ptr, left_over.len);
+    next->end = (uint32_t)left_over.len;
+    x->connection->input = next;
+    return 0;
+}
+
+/* Whose fault a failed upload is. The client's and ours end the exchange; the origin's does not:
+ * its answer may already be on the way. */
+static void note_failure(struct exchange *x, const struct relay *r, int result)
+{
+    if (r->failed == RELAY_TO || result == -ECANCELED)
+        return;
+    x->upload.broken_by_client = true;
+    if (r->failed == RELAY_CHECK)
+        return; /* check_upload has said why */
+    if (result == -ETIMEDOUT)
+        (void)exchange_refuse(x, FAULT_CLIENT, 408, "timeout.body",
+                              "the request body stopped for longer than `timeout idle`");
+    else if (result == -EPROTO && !r->closed)
+        (void)exchange_refuse(x, FAULT_CLIENT, 400, "h1.chunk",
+                              "the chunked framing of the request body is malformed");
+    else if (result == -ENOBUFS)
+        (void)exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+                              "no memory for the request body within `limits buffered`");
+    else
+        (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
+                              "the client closed before its request body was complete");
+}
+
+static void settle(struct exchange *x, struct relay *r, int result)
+{
+    x->bytes_in += r->bytes_read;
+    x->upload.sent += r->bytes_written;
+    if (result == 0 && x->upload.body.ended)
+        result = keep_next_request(x, r->more);
+    if (result == 0) {
+        x->upload.state = x->upload.body.ended ? UPLOAD_DONE : UPLOAD_RUNNING;
+        if (x->upload.body.ended)
+            x->times.sent = loop_now_us();
+        return;
+    }
+    x->upload.state = UPLOAD_FAILED;
+    note_failure(x, r, result);
+}
+
+/* RFC 9110 §10.1.1: the client waits for our word before it sends its body. */
+static void tell_to_continue(struct exchange *x)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (!x->request.expects_continue || x->upload.told_to_continue || x->response_begun ||
+        x->upload.body.decoded)
+        return;
+    struct iovec part = { (void *)(uintptr_t)interim, sizeof interim - 1 };
+    ssize_t sent = socket_write_now(&x->connection->socket, &part, 1, false);
+    x->upload.told_to_continue = true;
+    x->bytes_out += sent > 0 ? (uint64_t)sent : 0;
+}
+
+static void upload_run(void *argument)
+{
+    struct exchange *x = argument;
+    struct relay r = upload_relay(x);
+    tell_to_continue(x);
+    settle(x, &r, relay_finish(&r));
+    if (x->upload.broken_by_client)
+        socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
+    else if (x->upload.state == UPLOAD_DONE && !x->response_begun)
+        connection_watch(x->connection, x);
+}
+
+int upload_begin(struct exchange *x, slice head)
+{
+    struct relay r = upload_relay(x);
+    r.prefix = head;
+    x->upload.began_ms = loop_now_ms();
+    x->upload.first_at = x->head_buffer->start;
+    int result = relay_begin(&r);
+    x->upload.first_bytes = (uint32_t)r.bytes_read;
+    settle(x, &r, result);
+    if (x->upload.broken_by_client)
+        return -EREFUSED;
+    if (x->upload.state == UPLOAD_RUNNING) {
+        x->upload.streamed = true;
+        if (bundle_start(&x->upload.children, "upload", upload_run, x) != 0)
+            return exchange_refuse(x, FAULT_OURS, 503, "limits.fibers",
+                                   "no fiber is left to stream the request body");
+    }
+    return result;
+}
+
+bool upload_can_repeat(const struct exchange *x)
+{
+    return !x->upload.streamed && !x->upload.broken_by_client;
+}
+
+void upload_rewind(struct exchange *x)
+{
+    x->head_buffer->start = x->upload.first_at;
+    x->bytes_in -= x->upload.first_bytes;
+    h1_body_open(&x->upload.body, x->request.framing, x->request.content_length);
+    x->upload.state = UPLOAD_NONE;
+    x->upload.sent = 0;
+}
