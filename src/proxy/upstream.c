@@ -18,7 +18,8 @@
 struct server_state {
     struct list idle; /* newest first */
     uint32_t idle_count;
-    int32_t credit; /* smooth weighted round robin */
+    uint32_t in_flight; /* of this worker */
+    int32_t credit;     /* smooth weighted round robin */
     uint32_t next_address;
 };
 
@@ -154,6 +155,9 @@ static bool has_room(const struct server *s)
 {
     if (s->max == 0)
         return true;
+    uint32_t workers = gate.shared.slots_in_use ? gate.shared.slots_in_use : 1;
+    if (s->counter_row == COUNTER_SERVERS_MAX - 1)
+        return state_of(s)->in_flight < (s->max + workers - 1) / workers;
     uint64_t in_flight = 0;
     for (uint32_t slot = 0; slot < gate.shared.slots_in_use; slot++)
         in_flight += gate.shared.counters[slot].servers[s->counter_row].in_flight;
@@ -188,10 +192,11 @@ static bool any_has_room(const struct origin *o)
     return false;
 }
 
-/* Waits in the origin's queue until a server has room. */
+/* Waits in the origin's queue, behind those who wait already, until a server has room. */
 static int wait_for_room(struct exchange *x, const struct origin *o)
 {
     struct origin_state *state = &origins[o->index];
+    bool must_wait = state->waiting > 0;
     if (state->waiting >= o->queue_max)
         return exchange_refuse(x, FAULT_POLICY, 503, "origin.queue-full",
                                "all servers are at their `max` and the queue is full");
@@ -199,7 +204,8 @@ static int wait_for_room(struct exchange *x, const struct origin *o)
     int result = 0;
     state->waiting++;
     connection_watch(x->connection, x);
-    while (result == 0 && !any_has_room(o)) {
+    while (result == 0 && (must_wait || !any_has_room(o))) {
+        must_wait = false;
         int64_t look_ms = loop_now_ms() + QUEUE_LOOK_MS;
         result = event_wait(&state->released, look_ms < until_ms ? look_ms : until_ms);
         if (result == -ETIMEDOUT)
@@ -331,19 +337,31 @@ static int refuse_connect(struct exchange *x, int result)
     }
 }
 
+static void enter(const struct server *s)
+{
+    counters_of(s)->in_flight++;
+    state_of(s)->in_flight++;
+}
+
+static void leave(const struct server *s, const struct origin *o)
+{
+    counters_of(s)->in_flight--;
+    state_of(s)->in_flight--;
+    event_signal_one(&origins[o->index].released);
+}
+
 /* One connection to this server, idle or new. The place under `max` is taken before the connection
  * is made. */
 static int take_from(struct exchange *x, const struct origin *o, const struct server *s, bool fresh)
 {
     struct server_counters *counters = counters_of(s);
-    counters->in_flight++;
+    enter(s);
     x->server = s;
     x->attempts++;
     x->upstream = fresh ? NULL : take_idle(s);
     int result = x->upstream ? 0 : open_connection(x, o, s);
     if (result != 0) {
-        counters->in_flight--;
-        event_signal_one(&origins[o->index].released);
+        leave(s, o);
         return result;
     }
     counters->requests++;
@@ -359,8 +377,9 @@ int upstream_take(struct exchange *x, const struct origin *o, bool fresh)
     int result = -ENOENT;
     for (uint32_t attempt = 0; attempt < o->server_count && attempt < SERVERS_TRIED_MAX;
          attempt++) {
-        const struct server *s = choose(o, tried);
-        if (!s && attempt == 0) {
+        bool others_wait = attempt == 0 && origins[o->index].waiting > 0;
+        const struct server *s = others_wait ? NULL : choose(o, tried);
+        while (!s && attempt == 0) { /* again when another worker was faster */
             TRY(wait_for_room(x, o));
             s = choose(o, tried);
         }
@@ -380,8 +399,7 @@ void upstream_release(struct exchange *x)
     if (!u)
         return;
     x->upstream = NULL;
-    counters_of(u->server)->in_flight--;
-    event_signal_one(&origins[u->origin->index].released);
+    leave(u->server, u->origin);
     if (x->response_reusable && u->origin->proxy_protocol == PROXY_PROTOCOL_OFF &&
         !gate.is_draining)
         keep_idle(u);
