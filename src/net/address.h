@@ -41,7 +41,8 @@ void ip_write(struct writer *w, struct ip ip); /* dotted quad for mapped address
 bool ip_is_v4(struct ip ip);
 bool ip_equal(struct ip a, struct ip b);
 
-/* "10.0.0.0/8", "192.0.2.1", "2001:db8::/32". Host bits set is an error. 0 · -EINVAL · -EDOM host bits */
+/* "10.0.0.0/8", "192.0.2.1", "2001:db8::/32". Host bits set is an error. 0 · -EINVAL · -EDOM host
+ * bits */
 MUST_CHECK int ip_network_parse(slice text, struct ip_network *ret);
 bool ip_network_contains(const struct ip_network *n, struct ip ip);
 void ip_network_write(struct writer *w, const struct ip_network *n);

@@ -21,9 +21,13 @@ static inline bool socket_is_open(const struct socket *s)
     return s->poll.fd >= 0;
 }
 
-#define SOCKET_CLOSED { .poll = { .fd = -1 } }
+#define SOCKET_CLOSED                                                                              \
+    {                                                                                              \
+        .poll = {.fd = -1 }                                                                        \
+    }
 
-/* A connected or accepted descriptor, non-blocking already; owned from now on, closed on failure. */
+/* A connected or accepted descriptor, non-blocking already; owned from now on, closed on failure.
+ */
 MUST_CHECK int socket_adopt(struct socket *s, int fd);
 
 struct socket_options {
@@ -38,9 +42,9 @@ MAY_WAIT int socket_connect(struct socket *s, const struct address *to,
 /* Reads what is there, waits when nothing is. > 0 bytes · 0 the peer has ended its side */
 MAY_WAIT ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms);
 
-/* The same, scattered over several parts: the first is filled before the second is touched. No switch
- * happens between the system call and the return of any read here, so that a part may be the worker's
- * scratch memory. */
+/* The same, scattered over several parts: the first is filled before the second is touched. No
+ * switch happens between the system call and the return of any read here, so that a part may be the
+ * worker's scratch memory. */
 MAY_WAIT ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, int count,
                                    int64_t deadline_ms);
 
@@ -48,8 +52,9 @@ MAY_WAIT ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, 
 MUST_CHECK ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max);
 
 /* Writes everything, gathered, waiting as needed; the iovecs are modified. deadline_ms applies to
- * each wait being extended by stall_ms on progress: the write fails when nothing moved for that long, or
- * at deadline_ms in any case. stall_ms 0: none. 0 · -errno; *ret_written (may be NULL) counts in any case. */
+ * each wait being extended by stall_ms on progress: the write fails when nothing moved for that
+ * long, or at deadline_ms in any case. stall_ms 0: none. 0 · -errno; *ret_written (may be NULL)
+ * counts in any case. */
 MAY_WAIT int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall_ms,
                           int64_t deadline_ms, size_t *ret_written);
 

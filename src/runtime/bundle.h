@@ -20,7 +20,8 @@ struct bundle {
 
 void bundle_open(struct bundle *b);
 /* 0 · -EAGAIN · -ENOMEM as fiber_start */
-MUST_CHECK int bundle_start(struct bundle *b, const char *name, fiber_function *run, void *argument);
+MUST_CHECK int bundle_start(struct bundle *b, const char *name, fiber_function *run,
+                            void *argument);
 void bundle_cancel(struct bundle *b);
 /* 0 none is running · -ETIMEDOUT · -ECANCELED */
 MAY_WAIT int bundle_join(struct bundle *b, int64_t deadline_ms);

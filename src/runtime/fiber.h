@@ -1,7 +1,7 @@
-/* Stackful fibers. Each runs one function to its end on a stack of its own; it gives way only inside
- * fiber_wait (and what is built on it). Fibers never leave their worker. Cancellation is an error:
- * after fiber_cancel every wait returns -ECANCELED at once, and the function returns in its own time
- * through its own clean-up. A stack is never dropped.
+/* Stackful fibers. Each runs one function to its end on a stack of its own; it gives way only
+ * inside fiber_wait (and what is built on it). Fibers never leave their worker. Cancellation is an
+ * error: after fiber_cancel every wait returns -ECANCELED at once, and the function returns in its
+ * own time through its own clean-up. A stack is never dropped.
  *
  * Stacks come from a pool, with a guard page below; the census (paint and high-water mark) is on in
  * debug builds. The number of fibers is bounded; see loop_options. */
@@ -39,6 +39,12 @@ bool fiber_is_cancelled(void); /* the current one */
 /* Lets others run; comes back in the same or the next turn. 0 · -ECANCELED */
 MAY_WAIT int fiber_yield(void);
 MAY_WAIT int fiber_sleep(int64_t until_ms); /* 0 at the time · -ECANCELED */
+
+/* Fairness: a fiber that has read FIBER_FAIR_BYTES without giving way yields before its next read.
+ */
+#define FIBER_FAIR_BYTES (256u << 10)
+void fiber_charge(size_t bytes);
+MAY_WAIT int fiber_be_fair(void); /* 0 · -ECANCELED */
 
 /* In use now, and the bound. */
 uint32_t fiber_count(void);

@@ -2,7 +2,8 @@
  *
  * A turn: wait for readiness (until the next timer), read the clock once, mark what is ready, run
  * what became runnable, fire timers, run again until nothing is runnable. When nothing is to do it
- * sleeps without a tick. In tests the simulated twin stands behind the same header (runtime/sim). */
+ * sleeps without a tick. In tests the simulated twin stands behind the same header (runtime/sim).
+ */
 #pragma once
 
 #include <stdint.h>
@@ -27,7 +28,8 @@ void loop_stop(void);
 
 /* The clock of deadlines: milliseconds of CLOCK_MONOTONIC, read once per turn. */
 int64_t loop_now_ms(void);
-/* The same moment in microseconds, for timings in the log. loop_clock_us() reads it anew (22 ns). */
+/* The same moment in microseconds, for timings in the log. loop_clock_us() reads it anew (22 ns).
+ */
 int64_t loop_now_us(void);
 int64_t loop_clock_us(void);
 

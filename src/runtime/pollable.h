@@ -15,7 +15,7 @@
 enum { POLL_READ = 1, POLL_WRITE = 2 };
 
 struct pollable {
-    int fd; /* -1: none */
+    int fd;        /* -1: none */
     uint8_t ready; /* POLL_READ | POLL_WRITE */
     bool hangup;   /* RDHUP, HUP or ERR was seen */
     bool broken;   /* HUP or ERR was seen: not a mere half-close */
@@ -31,17 +31,18 @@ MUST_CHECK int pollable_open(struct pollable *p, int fd);
  * turn it is readable. */
 MUST_CHECK int pollable_open_level(struct pollable *p, int fd, void (*on_ready)(struct pollable *));
 /* Stops watching (needed before close only where the fd lives on elsewhere); events already
- * fetched in this turn are not delivered. Fibers must not wait on it. `forget` skips the EPOLL_CTL_DEL when
- * the caller closes the last reference to the descriptor at once. */
+ * fetched in this turn are not delivered. Fibers must not wait on it. `forget` skips the
+ * EPOLL_CTL_DEL when the caller closes the last reference to the descriptor at once. */
 void pollable_close(struct pollable *p, bool forget);
 
 /* Waits for one direction. 0 ready · -ETIMEDOUT · -ECANCELED */
 MAY_WAIT int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms);
 
-/* on_ready fires when readable or hung up, at once (in this turn) when it already is. NULL unparks. */
+/* on_ready fires when readable or hung up, at once (in this turn) when it already is. NULL unparks.
+ */
 void pollable_park(struct pollable *p, void (*on_ready)(struct pollable *));
 
 /* Calls on_edge at every new edge from now on, never for what was ready before, also while a fiber
- * waits; pollable_park(p, NULL) ends it. For an exchange that waits for its origin and wants to know
- * that its client went away. */
+ * waits; pollable_park(p, NULL) ends it. For an exchange that waits for its origin and wants to
+ * know that its client went away. */
 void pollable_watch(struct pollable *p, void (*on_edge)(struct pollable *));

@@ -10,8 +10,8 @@
 
 struct timer {
     struct list link;
-    int64_t when_ms;   /* what is wanted; NEVER when not set */
-    int64_t armed_ms;  /* where it sits in the wheel */
+    int64_t when_ms;              /* what is wanted; NEVER when not set */
+    int64_t armed_ms;             /* where it sits in the wheel */
     void (*fire)(struct timer *); /* MUST_NOT_WAIT */
 };
 

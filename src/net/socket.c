@@ -1,0 +1,257 @@
+#include "net/socket.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <unistd.h>
+
+#include "base/panic.h"
+
+#define PARTS_MAX 64
+
+int socket_adopt(struct socket *s, int fd)
+{
+    int result = pollable_open(&s->poll, fd);
+    if (result != 0) {
+        close(fd);
+        s->poll.fd = -1;
+        return result;
+    }
+    s->poll.ready = POLL_WRITE; /* a fresh socket takes bytes; the first edge confirms it */
+    return 0;
+}
+
+static void set_option(int fd, int level, int name, int value)
+{
+    (void)setsockopt(fd, level, name, &value,
+                     sizeof value); /* an optimisation: failing is harmless */
+}
+
+static void set_options(int fd, const struct socket_options *options)
+{
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    if (options->user_timeout_ms)
+        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->user_timeout_ms);
+    if (options->keep_alive) {
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
+    }
+}
+
+/* The connection's outcome once it has become writable. */
+static int connect_result(int fd)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
+        return -errno;
+    return -error;
+}
+
+int socket_connect(struct socket *s, const struct address *to, const struct socket_options *options,
+                   int64_t deadline_ms)
+{
+    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (to->any.sa_family != AF_UNIX)
+        set_options(fd, options);
+    int result = connect(fd, &to->any, to->length) < 0 ? -errno : 0;
+    if (result != 0 && result != -EINPROGRESS) {
+        close(fd);
+        return result;
+    }
+    int adopted = socket_adopt(s, fd);
+    if (adopted != 0)
+        return adopted;
+    if (result == -EINPROGRESS) {
+        s->poll.ready = 0;
+        result = pollable_wait(&s->poll, POLL_WRITE, deadline_ms);
+        if (result == 0)
+            result = connect_result(fd);
+    }
+    if (result != 0)
+        socket_close(s);
+    return result;
+}
+
+/* A short read means drained, unless an end or an error is still to be fetched. */
+static void note_read(struct socket *s, size_t got, size_t asked)
+{
+    if (got < asked && !s->poll.hangup)
+        s->poll.ready &= (uint8_t)~POLL_READ;
+}
+
+static ssize_t read_parts_now(struct socket *s, const struct iovec *parts, int count, size_t asked)
+{
+    if (!(s->poll.ready & POLL_READ))
+        return -EAGAIN;
+    ssize_t got;
+    do
+        got = count == 1 ? recv(s->poll.fd, parts->iov_base, parts->iov_len, 0)
+                         : readv(s->poll.fd, parts, count);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) {
+        int error = errno;
+        if (error == EAGAIN)
+            s->poll.ready &= (uint8_t)~POLL_READ;
+        return -error;
+    }
+    note_read(s, (size_t)got, asked);
+    return got;
+}
+
+ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
+{
+    struct iovec part = { to, bytes_max };
+    return read_parts_now(s, &part, 1, bytes_max);
+}
+
+ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, int count,
+                          int64_t deadline_ms)
+{
+    size_t asked = 0;
+    for (int i = 0; i < count; i++)
+        asked += parts[i].iov_len;
+    if (fiber_is_cancelled())
+        return -ECANCELED;
+    TRY(fiber_be_fair());
+    for (;;) {
+        ssize_t got = read_parts_now(s, parts, count, asked);
+        if (got != -EAGAIN) {
+            if (got > 0)
+                fiber_charge((size_t)got);
+            return got;
+        }
+        TRY(pollable_wait(&s->poll, POLL_READ, deadline_ms));
+    }
+}
+
+ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms)
+{
+    struct iovec part = { to, bytes_max };
+    return socket_read_parts(s, &part, 1, deadline_ms);
+}
+
+ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count, bool more)
+{
+    if (!(s->poll.ready & POLL_WRITE))
+        return 0;
+    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
+                              .msg_iovlen = (size_t)count };
+    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
+    size_t asked = 0;
+    ssize_t sent;
+    for (int i = 0; i < count; i++)
+        asked += parts[i].iov_len;
+    do
+        sent = count == 1 ? send(s->poll.fd, parts->iov_base, parts->iov_len, flags)
+                          : sendmsg(s->poll.fd, &message, flags);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0 && errno == EAGAIN)
+        sent = 0;
+    else if (sent < 0)
+        return -errno;
+    if ((size_t)sent < asked)
+        s->poll.ready &= (uint8_t)~POLL_WRITE;
+    return sent;
+}
+
+/* Moves the front of the parts forward by what has gone. */
+static void skip_parts(struct iovec **parts, int *count, size_t sent)
+{
+    while (*count > 0 && sent >= (*parts)->iov_len) {
+        sent -= (*parts)->iov_len;
+        (*parts)++;
+        (*count)--;
+    }
+    if (*count > 0) {
+        (*parts)->iov_base = (char *)(*parts)->iov_base + sent;
+        (*parts)->iov_len -= sent;
+    }
+}
+
+static int64_t stall_deadline(int64_t stall_ms, int64_t deadline_ms)
+{
+    if (stall_ms == 0)
+        return deadline_ms;
+    int64_t stalled = loop_now_ms() + stall_ms;
+    return stalled < deadline_ms ? stalled : deadline_ms;
+}
+
+int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall_ms,
+                 int64_t deadline_ms, size_t *ret_written)
+{
+    size_t written = 0;
+    int result = fiber_is_cancelled() ? -ECANCELED : 0;
+    while (result == 0 && count > 0) {
+        ssize_t sent = socket_write_now(s, parts, count < PARTS_MAX ? count : PARTS_MAX, false);
+        if (sent < 0) {
+            result = (int)sent;
+            break;
+        }
+        written += (size_t)sent;
+        skip_parts(&parts, &count, (size_t)sent);
+        if (count > 0 && !(s->poll.ready & POLL_WRITE))
+            result = pollable_wait(&s->poll, POLL_WRITE, stall_deadline(stall_ms, deadline_ms));
+    }
+    if (ret_written)
+        *ret_written = written;
+    return result;
+}
+
+void socket_shutdown_write(struct socket *s)
+{
+    if (socket_is_open(s))
+        (void)shutdown(s->poll.fd, SHUT_WR);
+}
+
+void socket_abort(struct socket *s)
+{
+    if (socket_is_open(s))
+        (void)shutdown(s->poll.fd,
+                       SHUT_RDWR); /* the hang-up comes as an edge and wakes who waits */
+}
+
+void socket_close(struct socket *s)
+{
+    if (!socket_is_open(s))
+        return;
+    pollable_close(&s->poll, true);
+    close(s->poll.fd);
+    s->poll.fd = -1;
+}
+
+void socket_reset(struct socket *s)
+{
+    struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+    if (socket_is_open(s))
+        (void)setsockopt(s->poll.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    socket_close(s);
+}
+
+int socket_wait_readable(struct socket *s, int64_t deadline_ms)
+{
+    return pollable_wait(&s->poll, POLL_READ, deadline_ms);
+}
+
+bool socket_is_stale(struct socket *s)
+{
+    if (s->poll.hangup)
+        return true;
+    if (!(s->poll.ready & POLL_READ))
+        return false;
+    char byte; /* a full read left the bit set: is something there? */
+    ssize_t got = recv(s->poll.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (got < 0 && errno == EAGAIN) {
+        s->poll.ready &= (uint8_t)~POLL_READ;
+        return false;
+    }
+    return true;
+}
+
+void socket_park(struct socket *s, void (*on_ready)(struct pollable *))
+{
+    pollable_park(&s->poll, on_ready);
+}
