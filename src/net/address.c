@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "base/number.h"
+#include "wire/ipv6.h"
 
 static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -54,32 +55,7 @@ void ip_write(struct writer *w, struct ip ip)
         write_v4(w, ip.bytes + 12);
         return;
     }
-    unsigned groups[8];
-    int best = -1, best_length = 1;
-    for (int i = 0; i < 8; i++)
-        groups[i] = (unsigned)ip.bytes[2 * i] << 8 | ip.bytes[2 * i + 1];
-    for (int i = 0; i < 8;) {
-        int length = 0;
-        while (i + length < 8 && groups[i + length] == 0)
-            length++;
-        if (length > best_length) {
-            best = i;
-            best_length = length;
-        }
-        i += length + 1;
-    }
-    for (int i = 0; i < 8; i++) {
-        if (i == best) {
-            writer_literal(w, "::");
-            i += best_length - 1;
-            continue;
-        }
-        if (i && i != best + best_length)
-            writer_byte(w, ':');
-        else if (i && best < 0)
-            writer_byte(w, ':');
-        writer_hex(w, groups[i]);
-    }
+    ipv6_write(w, ip.bytes);
 }
 
 static int parse_port(slice text, uint16_t *ret)

@@ -1,9 +1,9 @@
 /* Header fields: a bounded table of name and value slices (RFC 9110 §5).
  *
- * The names that the proxy itself asks for have an id, found once by the parser through length and a
- * perfect hash, so that later look-ups compare a number. Storage is the caller's; slices point into
- * the bytes that were parsed. A look-up walks the table: tables are at most `limits fields` long
- * and known names have a bit set that says "not there" at once. */
+ * The names that the proxy itself asks for have an id, found once by the parser through length and
+ * a perfect hash, so that later look-ups compare a number. Storage is the caller's; slices point
+ * into the bytes that were parsed. A look-up walks the table: tables are at most `limits fields`
+ * long and known names have a bit set that says "not there" at once. */
 #pragma once
 
 #include <stdint.h>

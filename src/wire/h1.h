@@ -23,19 +23,26 @@ struct h1_limits {
 /* Methods that the proxy treats in a way of their own (RFC 9110 §9.3, RFC 5789). */
 enum method {
     METHOD_OTHER, /* any other token: forwarded as it is */
-    METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OPTIONS,
-    METHOD_PATCH, METHOD_TRACE, METHOD_CONNECT,
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHOD_PATCH,
+    METHOD_TRACE,
+    METHOD_CONNECT,
 };
 
-enum method method_of(slice token); /* case-sensitive */
+enum method method_of(slice token);       /* case-sensitive */
 bool method_is_safe(enum method m);       /* GET HEAD OPTIONS TRACE */
 bool method_is_idempotent(enum method m); /* those, PUT and DELETE */
 
 enum h1_framing {
-    H1_FRAMING_NONE,    /* no body */
-    H1_FRAMING_LENGTH,  /* content_length bytes, maybe 0 */
+    H1_FRAMING_NONE,   /* no body */
+    H1_FRAMING_LENGTH, /* content_length bytes, maybe 0 */
     H1_FRAMING_CHUNKED,
-    H1_FRAMING_CLOSE,   /* until the connection ends; responses only */
+    H1_FRAMING_CLOSE, /* until the connection ends; responses only */
 };
 
 /* Why a message was refused: a status for the client, a stable word for logs and metrics (for
@@ -51,15 +58,15 @@ struct h1_request {
     slice head; /* all bytes of the head */
     slice method_text;
     enum method method;
-    slice target; /* as received; ASCII, no controls, spaces or "<>\^`{|}# */
+    slice target;          /* as received; ASCII, no controls, spaces or "<>\^`{|}# */
     uint8_t minor_version; /* 0 or 1 */
     struct fields fields;
     slice host; /* value of Host, empty when absent (1.0 only) or present and empty */
 
     enum h1_framing framing; /* NONE, LENGTH or CHUNKED */
     uint64_t content_length;
-    bool keep_alive;      /* what the client's version and Connection say (RFC 9112 §9.3) */
-    bool expects_continue; /* Expect: 100-continue in HTTP/1.1 */
+    bool keep_alive;            /* what the client's version and Connection say (RFC 9112 §9.3) */
+    bool expects_continue;      /* Expect: 100-continue in HTTP/1.1 */
     bool upgrades_to_websocket; /* a complete, valid handshake (RFC 6455 §4.2.1) */
 };
 
@@ -88,7 +95,8 @@ MUST_CHECK int h1_head_scan(slice bytes, const struct h1_limits *limits, size_t 
                             size_t *ret_bytes);
 
 /* RFC 9112 §2.2: a server SHOULD ignore at least one empty line (CRLF) received before the request
- * line. How many bytes of CRLF stand at the front (one or two bytes short of a CRLF are not counted). At most one CRLF. */
+ * line. How many bytes of CRLF stand at the front (one or two bytes short of a CRLF are not
+ * counted). At most one CRLF. */
 size_t h1_skip_empty_lines(slice bytes);
 
 /* Parses one complete request head.
@@ -121,12 +129,12 @@ MUST_CHECK int h1_response_parse(slice head, const struct h1_limits *limits, str
  * are validated and dropped. Pass-through of data: slices point into the input. */
 struct h1_body {
     enum h1_framing framing;
-    uint64_t left;      /* of the length or of the current chunk */
-    uint64_t decoded;   /* body bytes given so far */
-    uint32_t overhead;  /* bytes of extensions and trailers so far */
-    uint8_t state;      /* private */
-    uint8_t digits;     /* private */
-    bool ended;         /* the message is complete */
+    uint64_t left;     /* of the length or of the current chunk */
+    uint64_t decoded;  /* body bytes given so far */
+    uint32_t overhead; /* bytes of extensions and trailers so far */
+    uint8_t state;     /* private */
+    uint8_t digits;    /* private */
+    bool ended;        /* the message is complete */
 };
 
 void h1_body_open(struct h1_body *b, enum h1_framing framing, uint64_t content_length);
@@ -156,8 +164,8 @@ void h1_write_field(struct writer *w, slice name, slice value);
 /* All fields that are not dropped. */
 void h1_write_fields(struct writer *w, const struct fields *fs);
 
-/* The chunk head "1a2b\r\n" for `bytes` > 0 into at least H1_CHUNK_HEAD_MAX bytes; its length. The chunk's data
- * and then "\r\n" follow. The last chunk is H1_LAST_CHUNK. */
+/* The chunk head "1a2b\r\n" for `bytes` > 0 into at least H1_CHUNK_HEAD_MAX bytes; its length. The
+ * chunk's data and then "\r\n" follow. The last chunk is H1_LAST_CHUNK. */
 #define H1_CHUNK_HEAD_MAX 18u
 size_t h1_chunk_head(char to[H1_CHUNK_HEAD_MAX], uint64_t bytes);
 #define H1_LAST_CHUNK "0\r\n\r\n"

@@ -7,11 +7,11 @@
 
 /* A host and port, from Host, an absolute-form target or the configuration. */
 struct authority {
-    slice host;        /* as written, IPv6 literals without their brackets */
-    bool is_ipv6;      /* was a bracketed literal */
-    bool is_ipv4;      /* a dotted quad */
+    slice host;   /* as written, IPv6 literals without their brackets */
+    bool is_ipv6; /* was a bracketed literal */
+    bool is_ipv4; /* a dotted quad */
     bool has_port;
-    uint16_t port;     /* 1..65535 when has_port */
+    uint16_t port; /* 1..65535 when has_port */
 };
 
 #define HOST_BYTES_MAX 255u
@@ -22,7 +22,8 @@ struct authority {
  * returns 0 · -EINVAL */
 MUST_CHECK int authority_parse(slice text, struct authority *ret);
 
-/* Writes host in its canonical form: lower case, IPv6 in RFC 5952 form, without brackets, dot or port. */
+/* Writes host in its canonical form: lower case, IPv6 in RFC 5952 form, without brackets, dot or
+ * port. */
 void authority_write_host(struct writer *w, const struct authority *a);
 
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
@@ -32,14 +33,14 @@ struct target {
     slice path;  /* raw, begins with '/'; "/" when the absolute form had none; "*" for asterisk */
     slice query; /* raw, without '?' */
     bool has_query;
-    slice scheme;              /* absolute form */
+    slice scheme;               /* absolute form */
     struct authority authority; /* absolute and authority form */
 };
 
-/* Splits a target that h1_request_parse has accepted. Refuses fragments, userinfo, malformed percent
- * escapes (in path and query), asterisk with a method other than OPTIONS, authority form with a method
- * other than CONNECT.
- * returns 0 · -EINVAL, *ret_reason a stable word such as "uri.escape" */
+/* Splits a target that h1_request_parse has accepted. Refuses fragments, userinfo, malformed
+ * percent escapes (in path and query), asterisk with a method other than OPTIONS, authority form
+ * with a method other than CONNECT. returns 0 · -EINVAL, *ret_reason a stable word such as
+ * "uri.escape" */
 MUST_CHECK int target_parse(slice raw, enum method method, struct target *ret,
                             const char **ret_reason);
 
@@ -53,10 +54,11 @@ enum slash_policy {
 /* The canonical path: escapes of unreserved characters decoded, other escapes upper case, dot
  * segments resolved (encoded ones too; above the root is an error), "//" collapsed when
  * `collapse_slashes`, what may not stand raw in a path escaped. Refuses %00, escapes that decode to
- * controls, a dot segment with parameters ("/..;x/"), overlong or otherwise invalid UTF-8 that decodes
- * to '/', '.' or '\', and double encoding of '/', '.', '\' or '%00' ("%252e", "%252f") .
+ * controls, a dot segment with parameters ("/..;x/"), overlong or otherwise invalid UTF-8 that
+ * decodes to '/', '.' or '\', and double encoding of '/', '.', '\' or '%00' ("%252e", "%252f") .
  * Idempotent: the canonical path of a canonical path is itself (tested, fuzzed).
- * returns 0 · -EINVAL, *ret_reason a stable word such as "uri.above-root" · -EMSGSIZE w is too small */
+ * returns 0 · -EINVAL, *ret_reason a stable word such as "uri.above-root" · -EMSGSIZE w is too
+ * small */
 struct path_options {
     enum slash_policy slashes;
     bool collapse_slashes;

@@ -1,0 +1,30 @@
+/* What requests and responses have in common in HTTP/1: lines, fields, framing. Only h1_*.c include
+ * this. */
+#pragma once
+
+#include "wire/h1.h"
+
+/* Notes why, and returns -EPROTO. status 0 stays 502 for responses. */
+int h1_fail(struct h1_error *e, uint16_t status, const char *reason, const char *text, size_t at);
+
+/* The first line, without its CRLF; *ret_used counts the CRLF. */
+MUST_CHECK int h1_first_line(slice head, slice *ret_line, size_t *ret_used, struct h1_error *e);
+
+/* All field lines behind the first line, up to the blank one. RFC 9112 §5. */
+MUST_CHECK int h1_fields_parse(slice head, size_t at, const struct h1_limits *limits,
+                               struct fields *fs, struct h1_error *e);
+
+/* "HTTP/1.0" or "HTTP/1.1"; minor version, or -EPROTO with 400 or 505 noted. */
+MUST_CHECK int h1_version_parse(slice text, size_t at, struct h1_error *e);
+
+/* The one value of Content-Length: identical repeats are one (RFC 9112 §6.3).
+ * 1 there is one · 0 none · -EPROTO */
+MUST_CHECK int h1_content_length(const struct fields *fs, uint64_t *ret, struct h1_error *e);
+
+/* Exactly one coding, "chunked". 1 · 0 no Transfer-Encoding · -EPROTO, 501 for another coding */
+MUST_CHECK int h1_transfer_coding(const struct fields *fs, struct h1_error *e);
+
+/* Marks what belongs to this connection alone as dropped: the fields that Connection names and the
+ * ones that RFC 9110 §7.6.1 lists. A Connection that names an end-to-end security field is refused.
+ */
+MUST_CHECK int h1_drop_hop_by_hop(struct fields *fs, struct h1_error *e);

@@ -1,0 +1,173 @@
+/* The small grammars: cookies, queries, dates, forwarding, PROXY, Accept. */
+#include <errno.h>
+
+#include "base/test.h"
+#include "wire/accept.h"
+#include "wire/cookie.h"
+#include "wire/date.h"
+#include "wire/field.h"
+#include "wire/forwarded.h"
+#include "wire/proxy_protocol.h"
+#include "wire/query.h"
+
+TEST(cookies_and_queries_are_walked)
+{
+    slice value;
+    assert_true(cookie_find(SLICE("a=1; b=\"x=y\";; c"), SLICE("b"), &value));
+    assert_slice_equal(value, SLICE("\"x=y\""));
+    assert_true(cookie_find(SLICE("a=1; c"), SLICE("c"), &value));
+    assert_slice_equal(value, SLICE(""));
+    assert_false(cookie_find(SLICE("a=1"), SLICE("A"), &value));
+    slice rest = SLICE("a=1&&b&c==");
+    struct query_pair pair;
+    assert_true(query_next(&rest, &pair));
+    assert_true(query_next(&rest, &pair));
+    assert_slice_equal(pair.name, SLICE("b"));
+    assert_false(pair.has_value);
+    assert_true(query_next(&rest, &pair));
+    assert_slice_equal(pair.value, SLICE("="));
+    assert_false(query_next(&rest, &pair));
+    char memory[32];
+    struct writer w = writer_over(memory, sizeof memory);
+    query_decode(&w, SLICE("a+b%20c%zz%4"));
+    assert_slice_equal(writer_slice(&w), SLICE("a b c%zz%4"));
+}
+
+TEST(dates_go_both_ways)
+{
+    char memory[HTTP_DATE_LENGTH];
+    int64_t seconds, now = 1795000000;
+    for (int64_t t = 0; t < 253402300799; t += 86399 * 977) {
+        struct writer w = writer_over(memory, sizeof memory);
+        http_date_write(&w, t);
+        assert_int_equal(w.len, HTTP_DATE_LENGTH);
+        assert_int_equal(http_date_parse(writer_slice(&w), now, &seconds), 0);
+        assert_true(seconds == t);
+    }
+    static const slice same[] = { SLICE("Sun, 06 Nov 1994 08:49:37 GMT"),
+                                  SLICE("Sunday, 06-Nov-94 08:49:37 GMT"),
+                                  SLICE("Sun Nov  6 08:49:37 1994") };
+    for (size_t i = 0; i < ARRAY_LENGTH(same); i++) {
+        assert_int_equal(http_date_parse(same[i], now, &seconds), 0);
+        assert_int_equal(seconds, 784111777);
+    }
+    static const slice bad[] = {
+        SLICE(""),  SLICE("Sun, 31 Feb 1994 08:49:37 GMT"),  SLICE("Sun, 06 Nov 1994 24:49:37 GMT"),
+        SLICE("0"), SLICE("Sun, 06 Nov 1994 08:49:37 GMT "), SLICE("Sun, 6 Nov 1994 08:49:37 GMT")
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        assert_int_equal(http_date_parse(bad[i], now, &seconds), -EINVAL);
+}
+
+TEST(forwarding_fields_are_read_from_the_right)
+{
+    slice rest = SLICE("1.1.1.1, , [2001:db8::1]:80 ,192.0.2.1:99"), element;
+    assert_true(forwarded_for_last(&rest, &element));
+    assert_slice_equal(element, SLICE("192.0.2.1"));
+    assert_true(forwarded_for_last(&rest, &element));
+    assert_slice_equal(element, SLICE("2001:db8::1"));
+    assert_true(forwarded_for_last(&rest, &element));
+    assert_slice_equal(element, SLICE("1.1.1.1"));
+    assert_false(forwarded_for_last(&rest, &element));
+    slice nodes[3];
+    assert_int_equal(forwarded_nodes(SLICE("for=192.0.2.43;proto=http, For=\"[2001:db8::17]:4711\","
+                                           "proto=https"),
+                                     nodes, 3),
+                     3);
+    assert_slice_equal(nodes[0], SLICE("192.0.2.43"));
+    assert_slice_equal(nodes[1], SLICE("2001:db8::17"));
+    assert_slice_equal(nodes[2], SLICE(""));
+    assert_int_equal(forwarded_nodes(SLICE("for=a,for=b,for=c,for=d"), nodes, 3), 3);
+    assert_slice_equal(nodes[2], SLICE("d"));
+}
+
+TEST(proxy_headers_go_both_ways)
+{
+    static const struct proxy_addresses cases[] = {
+        { .is_v4 = true,
+          .source = { [10] = 255, 255, 192, 0, 2, 1 },
+          .destination = { [10] = 255, 255, 198, 51, 100, 2 },
+          .source_port = 1234,
+          .destination_port = 80 },
+        { .source = { 0x20, 1, 0xd, 0xb8, [15] = 1 },
+          .destination = { [15] = 1 },
+          .source_port = 65535,
+          .destination_port = 443 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        for (int version = 1; version <= 2; version++) {
+            char memory[PROXY_HEADER_BYTES_MAX];
+            struct writer w = writer_over(memory, sizeof memory);
+            (version == 1 ? proxy_protocol_write_v1 : proxy_protocol_write_v2)(&w, &cases[i]);
+            struct proxy_addresses got;
+            size_t used;
+            for (size_t part = 0; part < w.len; part++)
+                assert_int_equal(proxy_protocol_parse(slice_of(memory, part), &got, &used),
+                                 -EAGAIN);
+            assert_int_equal(proxy_protocol_parse(writer_slice(&w), &got, &used), 0);
+            assert_int_equal(used, w.len);
+            assert_int_equal(got.is_v4, cases[i].is_v4);
+            assert_memory_equal(got.source, cases[i].source, 16);
+            assert_memory_equal(got.destination, cases[i].destination, 16);
+            assert_int_equal(got.source_port, cases[i].source_port);
+        }
+    }
+    static const slice bad[] = {
+        SLICE("GET / HTTP/1.1\r\n"),
+        SLICE("PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n"),
+        SLICE("PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n"),
+        SLICE("PROXY TCP4 ::1 ::1 1 2\r\n"),
+        SLICE("PROXY TCP4 1.2.3.4 1.2.3.4 01 2\r\n"),
+        SLICE("PROXY TCP4 1.2.3.4 1.2.3.4 1 70000\r\n"),
+        SLICE("PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n"),
+        SLICE("proxy "),
+        SLICE("\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c"),
+        SLICE("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x02zz"),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        struct proxy_addresses got;
+        size_t used;
+        assert_int_equal(proxy_protocol_parse(bad[i], &got, &used), -EPROTO);
+    }
+    struct proxy_addresses got;
+    size_t used;
+    assert_int_equal(proxy_protocol_parse(SLICE("PROXY UNKNOWN x\r\nGET"), &got, &used), 0);
+    assert_true(got.is_local);
+    assert_int_equal(used, 17);
+}
+
+TEST(json_is_for_those_who_ask)
+{
+    assert_true(accept_prefers_json(SLICE("application/json")));
+    assert_true(accept_prefers_json(SLICE("text/html;q=0.5, application/json;q=0.9")));
+    assert_true(accept_prefers_json(SLICE("application/problem+json, */*")));
+    assert_false(accept_prefers_json(SLICE("text/html,application/json")));
+    assert_false(accept_prefers_json(SLICE("*/*")));
+    assert_false(accept_prefers_json(SLICE("application/json;q=0")));
+    assert_false(accept_prefers_json(SLICE("")));
+}
+
+TEST(lists_respect_quotes_and_skip_empty_elements)
+{
+    slice rest = SLICE(" a ,, \"b,c\\\"\" ,d"), element;
+    assert_true(list_next(&rest, &element));
+    assert_slice_equal(element, SLICE("a"));
+    assert_true(list_next(&rest, &element));
+    assert_slice_equal(element, SLICE("\"b,c\\\"\""));
+    assert_true(list_next(&rest, &element));
+    assert_slice_equal(element, SLICE("d"));
+    assert_false(list_next(&rest, &element));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cookies_and_queries_are_walked),
+        cmocka_unit_test(dates_go_both_ways),
+        cmocka_unit_test(forwarding_fields_are_read_from_the_right),
+        cmocka_unit_test(proxy_headers_go_both_ways),
+        cmocka_unit_test(json_is_for_those_who_ask),
+        cmocka_unit_test(lists_respect_quotes_and_skip_empty_elements),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

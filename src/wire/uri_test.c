@@ -1,0 +1,198 @@
+#include <errno.h>
+
+#include "base/test.h"
+#include "wire/uri.h"
+
+static const struct path_options refuse_slashes = { SLASH_REFUSE, true };
+
+TEST(path_has_one_canonical_form)
+{
+    static const struct {
+        slice in, out;
+        const char *reason;
+    } cases[] = {
+        { SLICE("/"), SLICE("/"), NULL },
+        { SLICE("/a/b"), SLICE("/a/b"), NULL },
+        { SLICE("/%61%2Db"), SLICE("/a-b"), NULL },
+        { SLICE("/a%3bb"), SLICE("/a%3Bb"), NULL },
+        { SLICE("/a;b=c"), SLICE("/a;b=c"), NULL },
+        { SLICE("/a/./b"), SLICE("/a/b"), NULL },
+        { SLICE("/a/../b"), SLICE("/b"), NULL },
+        { SLICE("/a/%2e%2E/b"), SLICE("/b"), NULL },
+        { SLICE("/a/.%2e"), SLICE("/"), NULL },
+        { SLICE("/a/b/.."), SLICE("/a/"), NULL },
+        { SLICE("/a/."), SLICE("/a/"), NULL },
+        { SLICE("//a///b"), SLICE("/a/b"), NULL },
+        { SLICE("/a//../b"), SLICE("/b"), NULL },
+        { SLICE("/..."), SLICE("/..."), NULL },
+        { SLICE("/[x]"), SLICE("/%5Bx%5D"), NULL },
+        { SLICE("/%c3%a4"), SLICE("/%C3%A4"), NULL },
+        { SLICE("/.."), SLICE(""), "uri.above-root" },
+        { SLICE("/a/../../b"), SLICE(""), "uri.above-root" },
+        { SLICE("/%2e%2e/b"), SLICE(""), "uri.above-root" },
+        { SLICE("/a%00"), SLICE(""), "uri.nul" },
+        { SLICE("/a%0d%0a"), SLICE(""), "uri.control" },
+        { SLICE("/a%2fb"), SLICE(""), "uri.encoded-slash" },
+        { SLICE("/a%5cb"), SLICE(""), "uri.backslash" },
+        { SLICE("/a\\b"), SLICE(""), "uri.backslash" },
+        { SLICE("/a/..;x/b"), SLICE(""), "uri.dot-parameters" },
+        { SLICE("/a/.;/b"), SLICE(""), "uri.dot-parameters" },
+        { SLICE("/a/%2e%2e;/b"), SLICE(""), "uri.dot-parameters" },
+        { SLICE("/a/..%3bx/b"), SLICE(""), "uri.dot-parameters" },
+        { SLICE("/a/%252e%252e/b"), SLICE(""), "uri.double-encoding" },
+        { SLICE("/a%252fb"), SLICE(""), "uri.double-encoding" },
+        { SLICE("/a%c0%afb"), SLICE(""), "uri.overlong" },
+        { SLICE("/a%e0%80%afb"), SLICE(""), "uri.overlong" },
+        { SLICE("/a%f0%80%80%af"), SLICE(""), "uri.overlong" },
+        { SLICE("/a%zz"), SLICE(""), "uri.escape" },
+        { SLICE("/a%2"), SLICE(""), "uri.escape" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char memory[64];
+        const char *reason = NULL;
+        struct writer w = writer_over(memory, sizeof memory);
+        int result = path_canonicalize(cases[i].in, &refuse_slashes, &w, &reason);
+        if (cases[i].reason) {
+            assert_int_equal(result, -EINVAL);
+            assert_string_equal(reason, cases[i].reason);
+            continue;
+        }
+        assert_int_equal(result, 0);
+        assert_slice_equal(writer_slice(&w), cases[i].out);
+        char again[64];
+        struct writer second = writer_over(again, sizeof again);
+        assert_int_equal(path_canonicalize(writer_slice(&w), &refuse_slashes, &second, &reason), 0);
+        assert_slice_equal(writer_slice(&second), cases[i].out);
+    }
+}
+
+TEST(path_slashes_are_one_documented_option)
+{
+    static const struct {
+        enum slash_policy policy;
+        slice in, out;
+    } cases[] = {
+        { SLASH_DECODE, SLICE("/a%2fb%5cc\\d"), SLICE("/a/b/c/d") },
+        { SLASH_DECODE, SLICE("/a%2f..%2fb"), SLICE("/b") },
+        { SLASH_KEEP, SLICE("/a%2fb\\c"), SLICE("/a%2Fb%5Cc") },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char memory[64];
+        const char *reason;
+        struct path_options options = { cases[i].policy, true };
+        struct writer w = writer_over(memory, sizeof memory);
+        assert_int_equal(path_canonicalize(cases[i].in, &options, &w, &reason), 0);
+        assert_slice_equal(writer_slice(&w), cases[i].out);
+    }
+}
+
+TEST(target_has_four_forms)
+{
+    struct target t;
+    const char *reason;
+    assert_int_equal(target_parse(SLICE("/p?a=b?c"), METHOD_GET, &t, &reason), 0);
+    assert_slice_equal(t.path, SLICE("/p"));
+    assert_slice_equal(t.query, SLICE("a=b?c"));
+    assert_int_equal(target_parse(SLICE("/p?"), METHOD_GET, &t, &reason), 0);
+    assert_true(t.has_query);
+    assert_int_equal(target_parse(SLICE("http://h:81?x"), METHOD_GET, &t, &reason), 0);
+    assert_int_equal(t.form, TARGET_ABSOLUTE);
+    assert_slice_equal(t.path, SLICE("/"));
+    assert_int_equal(t.authority.port, 81);
+    assert_int_equal(target_parse(SLICE("*"), METHOD_OPTIONS, &t, &reason), 0);
+    assert_int_equal(target_parse(SLICE("h:443"), METHOD_CONNECT, &t, &reason), 0);
+    static const struct {
+        slice raw;
+        enum method method;
+        const char *reason;
+    } bad[] = {
+        { SLICE("*"), METHOD_GET, "uri.asterisk" },
+        { SLICE("h:443"), METHOD_GET, "uri.target" },
+        { SLICE("h"), METHOD_CONNECT, "uri.authority" },
+        { SLICE("http://u@h/"), METHOD_GET, "uri.userinfo" },
+        { SLICE("ftp://h/"), METHOD_GET, "uri.scheme" },
+        { SLICE("http:///"), METHOD_GET, "uri.authority" },
+        { SLICE("/a%2"), METHOD_GET, "uri.escape" },
+        { SLICE("/a?b=%g0"), METHOD_GET, "uri.escape" },
+        { SLICE("a/b"), METHOD_GET, "uri.target" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        assert_int_equal(target_parse(bad[i].raw, bad[i].method, &t, &reason), -EINVAL);
+        assert_string_equal(reason, bad[i].reason);
+    }
+}
+
+TEST(authority_is_a_host_with_an_optional_port)
+{
+    static const struct {
+        slice in, host;
+        uint16_t port;
+    } good[] = {
+        { SLICE("Example.COM"), SLICE("example.com"), 0 },
+        { SLICE("a.b.:8080"), SLICE("a.b"), 8080 },
+        { SLICE("192.0.2.1:1"), SLICE("192.0.2.1"), 1 },
+        { SLICE("[2001:DB8:0:0::1]:443"), SLICE("2001:db8::1"), 443 },
+        { SLICE("[::ffff:192.0.2.1]"), SLICE("::ffff:c000:201"), 0 },
+        { SLICE("my_host-1"), SLICE("my_host-1"), 0 },
+        { SLICE("xn--mnchen-3ya.de"), SLICE("xn--mnchen-3ya.de"), 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        struct authority a;
+        char memory[256];
+        struct writer w = writer_over(memory, sizeof memory);
+        assert_int_equal(authority_parse(good[i].in, &a), 0);
+        authority_write_host(&w, &a);
+        assert_slice_equal(writer_slice(&w), good[i].host);
+        assert_int_equal(a.has_port ? a.port : 0, good[i].port);
+    }
+    static const slice bad[] = {
+        SLICE(""),
+        SLICE("."),
+        SLICE("a..b"),
+        SLICE(".a"),
+        SLICE("a b"),
+        SLICE("a:0"),
+        SLICE("a:"),
+        SLICE("a:65536"),
+        SLICE("a:1x"),
+        SLICE("a:1:2"),
+        SLICE("::1"),
+        SLICE("[::1"),
+        SLICE("[::1]x"),
+        SLICE("[1.2.3.4]"),
+        SLICE("[fe80::1%25eth0]"),
+        SLICE("[v1.x]"),
+        SLICE("u@a"),
+        SLICE("a/b"),
+        SLICE("a?b"),
+        SLICE("a%41"),
+        SLICE("1.2.3"),
+        SLICE("1.2.3.4.5"),
+        SLICE("0127.0.0.1"),
+        SLICE("256.1.1.1"),
+        SLICE("a.123"),
+        SLICE("\xc3\xa4"),
+        SLICE("a,b"),
+        SLICE("[::1::]"),
+        SLICE("[1:2:3:4:5:6:7]"),
+        SLICE("[1:2:3:4:5:6:7:8:9]"),
+        SLICE("[12345::]"),
+        SLICE("[:1]"),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++) {
+        struct authority a;
+        if (authority_parse(bad[i], &a) == 0)
+            fail_msg("accepted: %.*s", SLICE_ARGUMENTS(bad[i]));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(path_has_one_canonical_form),
+        cmocka_unit_test(path_slashes_are_one_documented_option),
+        cmocka_unit_test(target_has_four_forms),
+        cmocka_unit_test(authority_is_a_host_with_an_optional_port),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

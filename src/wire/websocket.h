@@ -1,0 +1,12 @@
+/* The WebSocket opening handshake (RFC 6455 §4). */
+#pragma once
+
+#include "base/slice.h"
+
+#define WEBSOCKET_ACCEPT_LENGTH 28u
+
+/* A base64 text of 16 bytes: 22 characters and "==". */
+bool websocket_key_is_valid(slice key);
+
+/* Sec-WebSocket-Accept for a key. 0 · -EIO the library refused SHA-1 */
+MUST_CHECK int websocket_accept(slice key, char ret[WEBSOCKET_ACCEPT_LENGTH]);
