@@ -62,26 +62,26 @@ TEST(network_set_agrees_with_a_walk_over_all_entries)
     struct arena a;
     arena_open(&a, NULL, 0, 4096, 1 << 20);
     struct network_entry entries[200];
-    uint32_t state = 1;
+    uint32_t seed = 1;
     for (size_t i = 0; i < ARRAY_LENGTH(entries); i++) {
-        state = state * 1664525u + 1013904223u;
-        uint8_t prefix = (uint8_t)(96 + state % 33);
+        seed = seed * 1664525u + 1013904223u;
+        uint8_t prefix = (uint8_t)(96 + seed % 33);
         struct ip base = { .bytes = { [10] = 0xff, 0xff } };
-        uint32_t bits = (state >> 4) & (prefix == 96 ? 0 : 0xffffffffu << (128 - prefix));
+        uint32_t bits = (seed >> 4) & (prefix == 96 ? 0 : 0xffffffffu << (128 - prefix));
         for (int b = 0; b < 4; b++)
             base.bytes[12 + b] = (uint8_t)(bits >> (24 - 8 * b));
-        entries[i] = (struct network_entry){ .network = { base, prefix }, .denies = state >> 31 };
+        entries[i] = (struct network_entry){ .network = { base, prefix }, .denies = seed >> 31 };
     }
     struct network_set set;
     assert_int_equal(network_set_build(&a, entries, ARRAY_LENGTH(entries), &set), 0);
     for (int probe = 0; probe < 2000; probe++) {
-        state = state * 1664525u + 1013904223u;
+        seed = seed * 1664525u + 1013904223u;
         struct ip address = { .bytes = { [10] = 0xff,
                                          0xff,
-                                         (uint8_t)(state >> 24),
-                                         (uint8_t)(state >> 16),
-                                         (uint8_t)(state >> 8),
-                                         (uint8_t)state } };
+                                         (uint8_t)(seed >> 24),
+                                         (uint8_t)(seed >> 16),
+                                         (uint8_t)(seed >> 8),
+                                         (uint8_t)seed } };
         int longest = -1;
         for (size_t i = 0; i < ARRAY_LENGTH(entries); i++)
             if (ip_network_contains(&entries[i].network, address) &&
