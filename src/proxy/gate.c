@@ -49,9 +49,15 @@ int64_t gate_wall_ms(void)
 uint64_t gate_total_connections(void)
 {
     uint64_t total = 0;
-    for (uint32_t slot = 0; slot < gate.shared.slots_in_use; slot++)
+    for (uint32_t slot = 0; slot < gate_slots_in_use(); slot++)
         total += gate.shared.counters[slot].connections_open;
     return total;
+}
+
+uint32_t gate_slots_in_use(void)
+{
+    uint32_t slots = atomic_load_explicit(&gate.shared.clients->slots_in_use, memory_order_relaxed);
+    return slots < WORKER_SLOTS_MAX ? slots : WORKER_SLOTS_MAX;
 }
 
 uint32_t gate_connection_count(void)
@@ -245,11 +251,6 @@ int gate_open(const struct gate_options *options)
     reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     TRY(router_open());
     return upstream_open(options->configuration);
-}
-
-void gate_set_slots_in_use(uint32_t slots)
-{
-    gate.shared.slots_in_use = slots;
 }
 
 static void tell_when_empty(void)

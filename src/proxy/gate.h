@@ -39,7 +39,6 @@ MUST_CHECK int gate_open(const struct gate_options *options);
  * caller's. */
 MUST_CHECK int gate_add_listener(const struct gate_listener *listener);
 void gate_remove_listener(int fd);
-void gate_set_slots_in_use(uint32_t slots);
 void gate_drain(void);
 /* Ends everything that is left: cancels all exchanges, closes all tunnels. */
 void gate_cancel_all(void);

@@ -18,6 +18,9 @@ extern struct gate_state gate;
 /* Wall clock in milliseconds, read once per turn of the loop. */
 int64_t gate_wall_ms(void);
 
+/* Sums over workers go over the slots [0, this). */
+uint32_t gate_slots_in_use(void);
+
 /* Connections of all workers together. */
 uint64_t gate_total_connections(void);
 

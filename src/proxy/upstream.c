@@ -155,11 +155,11 @@ static bool has_room(const struct server *s)
 {
     if (s->max == 0)
         return true;
-    uint32_t workers = gate.shared.slots_in_use ? gate.shared.slots_in_use : 1;
+    uint32_t workers = gate_slots_in_use();
     if (s->counter_row == COUNTER_SERVERS_MAX - 1)
-        return state_of(s)->in_flight < (s->max + workers - 1) / workers;
+        return state_of(s)->in_flight < s->max / workers + 1;
     uint64_t in_flight = 0;
-    for (uint32_t slot = 0; slot < gate.shared.slots_in_use; slot++)
+    for (uint32_t slot = 0; slot < workers; slot++)
         in_flight += gate.shared.counters[slot].servers[s->counter_row].in_flight;
     return in_flight < s->max;
 }

@@ -55,3 +55,28 @@ struct worker_counters {
     struct site_counters sites[COUNTER_SITES_MAX];
     struct server_counters servers[COUNTER_SERVERS_MAX];
 };
+
+struct counter_row {
+    uint64_t hash; /* 0: free */
+    char name[120];
+};
+
+/* The whole segment. */
+struct counters {
+    struct segment_header header;
+    struct counter_row site_rows[COUNTER_SITES_MAX];
+    struct counter_row server_rows[COUNTER_SERVERS_MAX];
+    struct worker_counters retired; /* by the supervisor: totals of workers that are gone */
+    struct worker_counters workers[WORKER_SLOTS_MAX];
+};
+
+/* The row of a site or server, claimed when it is new; the last row when none is free. Only the one
+ * generation that is loading calls these. */
+uint32_t counters_site_row(struct counters *c, slice name);
+uint32_t counters_server_row(struct counters *c, slice name);
+
+/* By the supervisor, when the slot's worker is gone. */
+void counters_retire(struct counters *c, uint32_t slot);
+
+/* Totals and gauges over everything. Large: give it static memory. */
+void counters_sum(const struct counters *c, struct worker_counters *ret);

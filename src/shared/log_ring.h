@@ -6,18 +6,52 @@
  * turns non-empty while it sleeps. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/slice.h"
+#include "shared/counters.h"
 
 #define LOG_RING_BYTES     (1u << 20)
 #define LOG_LINE_BYTES_MAX 16384u
 
-struct log_ring; /* the layout is in log_ring.c; one fits in LOG_RING_BYTES + a page */
+/* What both sides see. Positions only grow; their place in `data` is the position modulo
+ * LOG_RING_BYTES. */
+struct log_ring_shared {
+    _Atomic uint64_t head; /* written by the worker: everything before it is complete */
+    char padding_head[56];
+    _Atomic uint64_t tail; /* written by the logger: everything before it is free */
+    char padding_tail[56];
+    char data[LOG_RING_BYTES];
+};
+
+struct log_rings {
+    struct segment_header header;
+    _Atomic uint32_t logger_sleeps; /* it wants to be woken by the next line */
+    char padding[28];
+    struct log_ring_shared rings[WORKER_SLOTS_MAX];
+};
+
+/* A worker's end of its ring. Process-local. */
+struct log_ring {
+    struct log_ring_shared *shared;
+    struct log_rings *all;
+    int wake_fd; /* eventfd of the logger; -1: none */
+    uint64_t reserved_at;
+    uint32_t reserved;
+};
 
 /* Which sink (file, stdout …) of the generation a line goes to. */
 enum log_channel { LOG_REQUESTS, LOG_SECURITY, LOG_CHANNELS };
+
+void log_ring_open(struct log_ring *r, struct log_rings *all, uint32_t slot, int wake_fd);
 
 /* Room for a line of at most bytes_max <= LOG_LINE_BYTES_MAX, contiguous, or NULL: drop it. Nothing
  * is visible until log_ring_commit(), which takes the bytes really written (with the newline) and
  * the id of the sink. */
 MUST_CHECK char *log_ring_reserve(struct log_ring *r, uint32_t bytes_max);
 void log_ring_commit(struct log_ring *r, uint32_t bytes, uint16_t sink);
+
+/* The logger's end: the oldest line of a ring, valid until log_ring_release. False: empty. What a
+ * hostile worker wrote cannot lead outside the ring; a ring that makes no sense is emptied. */
+bool log_ring_peek(struct log_ring_shared *r, slice *ret_line, uint16_t *ret_sink);
+void log_ring_release(struct log_ring_shared *r);

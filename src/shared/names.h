@@ -1,14 +1,19 @@
 /* Resolved host names: the generation asks for names while it loads, the observer resolves them and
- * keeps them fresh by their TTL, workers read. Keyed by the hash of the name. A name that cannot be
- * resolved keeps its last addresses; until the first answer it has none. */
+ * keeps them fresh by their TTL, workers read. Keyed by the name. A name that cannot be resolved
+ * keeps its last addresses; until the first answer it has none.
+ *
+ * Only the observer writes results: into the copy that is not in force, then it moves the version
+ * on. If it dies half-way the version has not moved. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/slice.h"
+#include "shared/segment.h"
 
 #define NAMES_MAX          1024u
+#define NAME_BYTES_MAX     255u
 #define NAME_ADDRESSES_MAX 16u
-
-struct names_segment;
 
 struct resolved_name {
     uint32_t count;                            /* 0: no address is known */
@@ -16,10 +21,24 @@ struct resolved_name {
     uint8_t addresses[NAME_ADDRESSES_MAX][16]; /* IPv4 mapped */
 };
 
-/* Asks for a name; its slot from now on. >= 0 · -ENOSPC the table is full · -EINVAL longer than 255
- */
+struct name_slot {
+    char name[NAME_BYTES_MAX + 1]; /* empty: free */
+    _Atomic uint32_t is_wanted;    /* set last, when the name stands */
+    _Atomic uint32_t version;      /* the copy in force is copies[version & 1] */
+    struct resolved_name copies[2];
+};
+
+struct names_segment {
+    struct segment_header header;
+    struct name_slot slots[NAMES_MAX];
+};
+
+/* Asks for a name; its slot from now on. >= 0 · -ENOSPC the table is full · -EINVAL longer than
+ * 255. Only the one generation that is loading calls this. */
 MUST_CHECK int names_want(struct names_segment *n, slice name);
 
-/* A consistent copy. Cheap when nothing changed: compare names_version() first. */
-uint32_t names_version(const struct names_segment *n, int slot);
+/* A consistent copy; count is at most NAME_ADDRESSES_MAX whatever stands in memory. */
 void names_read(const struct names_segment *n, int slot, struct resolved_name *ret);
+
+/* By the observer. */
+void names_write(struct names_segment *n, int slot, const struct resolved_name *result);

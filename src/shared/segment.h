@@ -6,6 +6,7 @@
  * lock that can be orphaned, readers copy and then validate: a worker may be hostile. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attributes.h"
@@ -28,5 +29,5 @@ MUST_CHECK int segment_create(struct segment *s, const char *name, uint64_t magi
                               uint64_t bytes);
 /* Maps one that was inherited or received; takes the fd. 0 · -errno · -EPROTO another layout */
 MUST_CHECK int segment_map(struct segment *s, int fd, uint64_t magic, uint32_t layout,
-                           uint64_t bytes, int writable);
+                           uint64_t bytes, bool writable);
 void segment_close(struct segment *s);

@@ -1,0 +1,74 @@
+#include "shared/memory.h"
+
+#include "base/random.h"
+
+#define LAYOUT 1u
+
+static const struct {
+    const char *name;
+    uint64_t magic; /* eight letters */
+    uint64_t bytes;
+} purposes[SHARED_COUNT] = {
+    [SHARED_WORKERS] = { "portcullis-workers", 0x504354574f524b53, sizeof(struct workers_segment) },
+    [SHARED_COUNTERS] = { "portcullis-counters", 0x504354434f554e54, sizeof(struct counters) },
+    [SHARED_RINGS] = { "portcullis-rings", 0x50435452494e4753, sizeof(struct log_rings) },
+    [SHARED_CLIENTS] = { "portcullis-clients", 0x504354434c494e54, sizeof(struct clients_segment) },
+    [SHARED_NAMES] = { "portcullis-names", 0x5043544e414d4553, sizeof(struct names_segment) },
+    [SHARED_SINKS] = { "portcullis-sinks", 0x50435453494e4b53, sizeof(struct sinks_segment) },
+};
+
+static void set_pointers(struct shared_memory *m)
+{
+    m->workers = (struct workers_segment *)(void *)m->segments[SHARED_WORKERS].memory;
+    m->counters = (struct counters *)(void *)m->segments[SHARED_COUNTERS].memory;
+    m->rings = (struct log_rings *)(void *)m->segments[SHARED_RINGS].memory;
+    m->clients = (struct clients_segment *)(void *)m->segments[SHARED_CLIENTS].memory;
+    m->names = (struct names_segment *)(void *)m->segments[SHARED_NAMES].memory;
+    m->sinks = (struct sinks_segment *)(void *)m->segments[SHARED_SINKS].memory;
+}
+
+static void clear(struct shared_memory *m)
+{
+    *m = (struct shared_memory){ 0 };
+    for (int i = 0; i < SHARED_COUNT; i++)
+        m->segments[i].fd = -1;
+}
+
+int shared_memory_create(struct shared_memory *m)
+{
+    clear(m);
+    for (int i = 0; i < SHARED_COUNT; i++) {
+        int result = segment_create(&m->segments[i], purposes[i].name, purposes[i].magic, LAYOUT,
+                                    purposes[i].bytes);
+        if (result != 0) {
+            shared_memory_close(m);
+            return result;
+        }
+    }
+    set_pointers(m);
+    random_bytes(m->clients->hash_key, sizeof m->clients->hash_key);
+    return 0;
+}
+
+int shared_memory_map(struct shared_memory *m, const int fds[SHARED_COUNT])
+{
+    clear(m);
+    for (int i = 0; i < SHARED_COUNT; i++) {
+        int result = segment_map(&m->segments[i], fds[i], purposes[i].magic, LAYOUT,
+                                 purposes[i].bytes, true);
+        if (result != 0) {
+            shared_memory_close(m);
+            return result;
+        }
+    }
+    set_pointers(m);
+    return 0;
+}
+
+void shared_memory_close(struct shared_memory *m)
+{
+    for (int i = 0; i < SHARED_COUNT; i++)
+        if (m->segments[i].fd >= 0)
+            segment_close(&m->segments[i]);
+    clear(m);
+}

@@ -1,0 +1,38 @@
+/* All segments together: made by the supervisor, mapped by every other process from the descriptors
+ * it inherits. */
+#pragma once
+
+#include "shared/clients.h"
+#include "shared/counters.h"
+#include "shared/log_ring.h"
+#include "shared/names.h"
+#include "shared/sinks.h"
+#include "shared/workers.h"
+
+enum shared_purpose {
+    SHARED_WORKERS,
+    SHARED_COUNTERS,
+    SHARED_RINGS,
+    SHARED_CLIENTS,
+    SHARED_NAMES,
+    SHARED_SINKS,
+    SHARED_COUNT
+};
+
+struct shared_memory {
+    struct segment segments[SHARED_COUNT];
+    struct workers_segment *workers;
+    struct counters *counters;
+    struct log_rings *rings;
+    struct clients_segment *clients;
+    struct names_segment *names;
+    struct sinks_segment *sinks;
+};
+
+/* 0 · -errno; nothing is left open on failure. */
+MUST_CHECK int shared_memory_create(struct shared_memory *m);
+
+/* Takes the descriptors over. 0 · -errno · -EPROTO another layout */
+MUST_CHECK int shared_memory_map(struct shared_memory *m, const int fds[SHARED_COUNT]);
+
+void shared_memory_close(struct shared_memory *m);

@@ -1,0 +1,261 @@
+/* The segments: what survives a hostile or dying writer. */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/test.h"
+#include "shared/memory.h"
+
+static struct shared_memory m;
+
+static int set_up(UNUSED void **state)
+{
+    return shared_memory_create(&m);
+}
+
+static int tear_down(UNUSED void **state)
+{
+    shared_memory_close(&m);
+    return 0;
+}
+
+TEST(segment_is_sealed_and_knows_its_layout)
+{
+    assert_int_equal(ftruncate(m.segments[SHARED_NAMES].fd, 1), -1);
+    struct segment s;
+    assert_int_equal(
+        segment_map(&s, dup(m.segments[SHARED_NAMES].fd), 1, 1, sizeof(struct names_segment), true),
+        -EPROTO);
+    int fds[SHARED_COUNT];
+    for (int i = 0; i < SHARED_COUNT; i++)
+        fds[i] = dup(m.segments[i].fd);
+    struct shared_memory again;
+    assert_int_equal(shared_memory_map(&again, fds), 0);
+    again.names->slots[3].name[0] = 'x';
+    assert_int_equal(m.names->slots[3].name[0], 'x');
+    shared_memory_close(&again);
+}
+
+TEST(ring_keeps_every_line_in_order)
+{
+    struct log_ring ring;
+    log_ring_open(&ring, m.rings, 0, -1);
+    uint32_t written = 0, read = 0, dropped = 0;
+    srandom(3);
+    while (read < 20000) {
+        for (long burst = random() % 400; burst > 0; burst--) {
+            uint32_t bytes = 4 + (uint32_t)random() % 3000;
+            char *line = log_ring_reserve(&ring, LOG_LINE_BYTES_MAX);
+            if (!line) {
+                dropped++;
+                break;
+            }
+            memset(line, (char)written, bytes);
+            memcpy(line, &written, sizeof written);
+            log_ring_commit(&ring, bytes, (uint16_t)(written % 7));
+            written++;
+        }
+        slice line;
+        uint16_t sink;
+        for (long burst = random() % 500;
+             burst > 0 && log_ring_peek(&m.rings->rings[0], &line, &sink); burst--) {
+            uint32_t number;
+            memcpy(&number, line.ptr, sizeof number);
+            assert_int_equal(number, read);
+            assert_int_equal(sink, read % 7);
+            assert_int_equal(line.ptr[line.len - 1],
+                             line.len > 4 ? (char)read : line.ptr[line.len - 1]);
+            log_ring_release(&m.rings->rings[0]);
+            read++;
+        }
+    }
+    assert_true(dropped > 0);
+}
+
+TEST(ring_shows_nothing_of_a_writer_that_was_killed)
+{
+    for (int round = 0; round < 20; round++) {
+        pid_t child = fork();
+        if (child == 0) {
+            struct log_ring ring;
+            log_ring_open(&ring, m.rings, 1, -1);
+            for (uint32_t i = 0;; i++) {
+                char *line = log_ring_reserve(&ring, 64);
+                if (!line)
+                    continue;
+                memset(line, 'a' + (int)(i % 26), 64);
+                log_ring_commit(&ring, 64, 1);
+            }
+        }
+        slice line;
+        uint16_t sink;
+        for (uint32_t lines = 0; lines < 3000;) {
+            if (!log_ring_peek(&m.rings->rings[1], &line, &sink))
+                continue;
+            assert_int_equal(line.len, 64);
+            for (size_t i = 1; i < line.len; i++)
+                assert_int_equal(line.ptr[i], line.ptr[0]);
+            log_ring_release(&m.rings->rings[1]);
+            lines++;
+        }
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        while (log_ring_peek(&m.rings->rings[1], &line, &sink)) {
+            assert_int_equal(line.ptr[0], line.ptr[63]);
+            log_ring_release(&m.rings->rings[1]);
+        }
+    }
+}
+
+TEST(ring_reader_stays_inside_whatever_the_writer_says)
+{
+    struct log_ring_shared *r = &m.rings->rings[2];
+    srandom(5);
+    for (int round = 0; round < 20000; round++) {
+        uint64_t tail = (uint64_t)random() * 8 % (4 * LOG_RING_BYTES);
+        atomic_store(&r->tail, tail);
+        atomic_store(&r->head, round % 3 ? tail + (uint64_t)random() % (2 * LOG_RING_BYTES)
+                                         : (uint64_t)random());
+        for (int i = 0; i < 4; i++) {
+            uint32_t junk = (uint32_t)random();
+            memcpy(r->data + (tail + (uint64_t)i * 8) % LOG_RING_BYTES, &junk, sizeof junk);
+        }
+        slice line;
+        uint16_t sink;
+        for (int i = 0; i < 100 && log_ring_peek(r, &line, &sink); i++) {
+            assert_true(line.ptr >= r->data && line.ptr + line.len <= r->data + LOG_RING_BYTES);
+            log_ring_release(r);
+        }
+    }
+}
+
+TEST(clients_are_counted_over_all_slots)
+{
+    struct client_key key = { { 1, 2, 3 } };
+    clients_clear(m.clients, 0);
+    clients_clear(m.clients, 1);
+    assert_int_equal(clients_enter(m.clients, 0, &key), 1);
+    assert_int_equal(clients_enter(m.clients, 1, &key), 2);
+    assert_int_equal(clients_enter(m.clients, 1, &key), 3);
+    clients_leave(m.clients, 0, &key);
+    assert_int_equal(clients_enter(m.clients, 1, &key), 3);
+    clients_clear(m.clients, 1);
+    assert_int_equal(clients_enter(m.clients, 0, &key), 1);
+}
+
+TEST(clients_come_and_go_without_leaving_anything)
+{
+    static uint8_t present[3000];
+    uint32_t living = 0;
+    clients_clear(m.clients, 0);
+    srandom(11);
+    for (int step = 0; step < 200000; step++) {
+        uint32_t who = (uint32_t)random() % ARRAY_LENGTH(present);
+        struct client_key key = { { 0 } };
+        memcpy(key.bytes, &who, sizeof who);
+        if (random() % 2 && present[who] < 200) {
+            assert_int_equal(clients_enter(m.clients, 0, &key), ++present[who]);
+            living++;
+        } else if (present[who]) {
+            clients_leave(m.clients, 0, &key);
+            present[who]--;
+            living--;
+        }
+    }
+    uint32_t counted = 0;
+    for (uint32_t i = 0; i < CLIENTS_PER_SLOT; i++)
+        counted += m.clients->entries[0][i].count;
+    assert_int_equal(counted, living);
+}
+
+TEST(names_are_wanted_once_and_read_whole)
+{
+    int a = names_want(m.names, SLICE("app.internal"));
+    assert_true(a >= 0);
+    assert_int_equal(names_want(m.names, SLICE("app.internal")), a);
+    assert_true(names_want(m.names, SLICE("other")) != a);
+    struct resolved_name result = { .count = 2, .addresses = { { 1 }, { 2 } } }, got;
+    names_read(m.names, a, &got);
+    assert_int_equal(got.count, 0);
+    names_write(m.names, a, &result);
+    names_read(m.names, a, &got);
+    assert_int_equal(got.count, 2);
+    assert_int_equal(got.addresses[1][0], 2);
+    m.names->slots[a].copies[atomic_load(&m.names->slots[a].version) & 1].count = 9999;
+    names_read(m.names, a, &got);
+    assert_int_equal(got.count, NAME_ADDRESSES_MAX);
+}
+
+TEST(counters_outlive_their_worker)
+{
+    static struct worker_counters sum;
+    uint32_t row = counters_site_row(m.counters, SLICE("example.com"));
+    assert_int_equal(counters_site_row(m.counters, SLICE("example.com")), row);
+    struct worker_counters *w = &m.counters->workers[4];
+    w->connections_open = 5;
+    w->connections_accepted = 7;
+    w->requests = 9;
+    w->sites[row].requests = 9;
+    w->servers[2].in_flight = 3;
+    counters_retire(m.counters, 4);
+    counters_sum(m.counters, &sum);
+    assert_int_equal(sum.connections_open, 0);
+    assert_int_equal(sum.requests, 9);
+    assert_int_equal(sum.sites[row].requests, 9);
+    assert_int_equal(sum.servers[2].in_flight, 0);
+    assert_int_equal(w->requests, 0);
+    for (int i = 0; i < 3000; i++) {
+        char name[16];
+        slice text = slice_of(name, (size_t)snprintf(name, sizeof name, "site%d", i));
+        assert_true(counters_site_row(m.counters, text) < COUNTER_SITES_MAX);
+    }
+    assert_int_equal(counters_site_row(m.counters, SLICE("one more")), COUNTER_SITES_MAX - 1);
+    assert_int_equal(counters_site_row(m.counters, SLICE("example.com")), row);
+}
+
+TEST(histogram_counts_each_value_once)
+{
+    struct histogram h = { 0 };
+    histogram_add(&h, 0);
+    histogram_add(&h, 1000);
+    histogram_add(&h, 1001);
+    histogram_add(&h, INT64_MAX / 2);
+    assert_int_equal(h.bucket[0], 2);
+    assert_int_equal(h.bucket[1], 1);
+    assert_int_equal(h.bucket[HISTOGRAM_BUCKETS - 1], 1);
+}
+
+TEST(sinks_are_shared_by_path)
+{
+    int a = sinks_claim(m.sinks, SLICE("/var/log/a.json"));
+    assert_int_equal(sinks_claim(m.sinks, SLICE("/var/log/a.json")), a);
+    for (uint32_t i = 1; i < SINKS_MAX; i++) {
+        char name[16];
+        assert_true(sinks_claim(m.sinks, slice_of(name, (size_t)snprintf(name, sizeof name, "/s%u",
+                                                                         i))) >= 0);
+    }
+    assert_int_equal(sinks_claim(m.sinks, SLICE("/one/more")), -ENOSPC);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(segment_is_sealed_and_knows_its_layout, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ring_keeps_every_line_in_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(ring_shows_nothing_of_a_writer_that_was_killed, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(ring_reader_stays_inside_whatever_the_writer_says, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(clients_are_counted_over_all_slots, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(clients_come_and_go_without_leaving_anything, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(names_are_wanted_once_and_read_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(counters_outlive_their_worker, set_up, tear_down),
+        cmocka_unit_test(histogram_counts_each_value_once),
+        cmocka_unit_test_setup_teardown(sinks_are_shared_by_path, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

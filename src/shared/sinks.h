@@ -1,0 +1,28 @@
+/* Where log lines go: a table of paths that generations claim and the logger opens. "stdout" and
+ * "stderr" are the supervisor's own. Entries stay for the supervisor's life. */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "base/slice.h"
+#include "shared/segment.h"
+
+#define SINKS_MAX     64u
+#define SINK_PATH_MAX 1023u
+
+struct sink_entry {
+    _Atomic uint32_t is_set;
+    uint32_t unused;
+    _Atomic uint64_t lines, bytes,
+        failures; /* by the logger: written, and lines lost to a full disk or stuck reader */
+    char path[SINK_PATH_MAX + 1];
+};
+
+struct sinks_segment {
+    struct segment_header header;
+    struct sink_entry sinks[SINKS_MAX];
+};
+
+/* The sink for a path; only the one generation that is loading calls this.
+ * >= 0 · -ENOSPC · -EINVAL longer than SINK_PATH_MAX */
+MUST_CHECK int sinks_claim(struct sinks_segment *s, slice path);
