@@ -16,8 +16,6 @@
 struct gate_shared {
     uint32_t slot;                    /* this worker's */
     struct worker_counters *counters; /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
-    uint32_t
-        slots_in_use; /* sums go over [0, slots_in_use); kept up to date by the control socket */
     struct clients_segment *clients;
     const struct names_segment *names;
     struct log_ring *ring;

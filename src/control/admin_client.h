@@ -1,0 +1,23 @@
+/* What the command line says to a running Portcullis: one HTTP request over the admin socket.
+ *
+ *     GET /status           JSON
+ *     GET /metrics          Prometheus text
+ *     GET /healthz /readyz  "ok"
+ *     POST /reload          waits for the outcome: 200 done, 409 refused; the body is what to print
+ *     POST /stop?mode=drain|quick    POST /upgrade    POST /reopen */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/attributes.h"
+
+struct admin_answer {
+    int status;
+    char *body; /* NUL-terminated; free() it */
+    size_t length;
+};
+
+/* folder: the state directory, NULL for the default one. Waits at most timeout_s.
+ * 0 · -ENOENT, -ECONNREFUSED nobody runs there · -errno */
+MUST_CHECK int admin_ask(const char *folder, const char *method, const char *path, int timeout_s,
+                         struct admin_answer *ret);
