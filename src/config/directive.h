@@ -83,8 +83,8 @@ struct directive {
     bool block_is_optional;
     bool takes_inline; /* "timeout idle 1h" for "timeout { idle 1h }"; no arguments of its own */
     bool is_repeatable;
-    bool merges; /* several blocks in one place are one: settings count as written once in all */
-    bool is_secret;
+    bool merges;  /* several blocks in one place are one: settings count as written once in all */
+    uint8_t turn; /* rows of one block are applied by turn, 0 first: text order decides nothing */
     struct argument arguments[ARGUMENTS_MAX];
     uint8_t object;     /* which structure `offset` and apply are about: src/proxy/options.h */
     const char *preset; /* the default in the file's own syntax; NULL: there is none */

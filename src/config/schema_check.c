@@ -64,16 +64,61 @@ static const char *find_habit(const struct schema *schema, slice name)
     return NULL;
 }
 
-/* The nearest name: first among those allowed here, then among all, then among later words. */
-static slice nearest_name(struct checker *c, slice name, uint32_t scope, slice *ret_elsewhere)
+/* The nearest names: among those allowed here, among all others, among those of later versions. */
+struct nearest {
+    struct suggestion here, elsewhere, later;
+};
+
+static struct nearest find_nearest(const struct schema *schema, slice name, uint32_t scope)
 {
-    struct suggestion here = suggestion_for(name), elsewhere = suggestion_for(name);
-    for (size_t i = 0; i < c->schema->count; i++) {
-        const struct directive *row = c->schema->by_name[i];
-        suggestion_offer(row->scopes & scope ? &here : &elsewhere, slice_from(row->name));
+    struct nearest n = { suggestion_for(name), suggestion_for(name), suggestion_for(name) };
+    for (size_t i = 0; i < schema->count; i++) {
+        const struct directive *row = schema->by_name[i];
+        suggestion_offer(row->scopes & scope ? &n.here : &n.elsewhere, slice_from(row->name));
     }
-    *ret_elsewhere = elsewhere.distance < here.distance ? elsewhere.best : SLICE("");
-    return here.best;
+    for (size_t i = 0; schema->later[i]; i++)
+        suggestion_offer(&n.later, slice_from(schema->later[i]));
+    return n;
+}
+
+/* "connect, head, idle": what may stand in a block of settings. */
+static void write_names(struct writer *w, const struct schema *schema, uint32_t scope)
+{
+    const char *separator = "";
+    for (size_t i = 0; i < schema->count; i++) {
+        if (!(schema->by_name[i]->scopes & scope))
+            continue;
+        writer_text(w, separator);
+        writer_text(w, schema->by_name[i]->name);
+        separator = ", ";
+    }
+}
+
+static void help_unknown(struct checker *c, struct diagnostic *item, const struct statement *s,
+                         uint32_t scope)
+{
+    struct diagnostics *d = c->diagnostics;
+    struct nearest n = find_nearest(c->schema, s->name.text, scope);
+    char text[512];
+    struct writer w = writer_over(text, sizeof text);
+    bool is_settings = s->parent->directive && s->parent->directive->merges;
+    if (n.here.best.len && n.here.distance <= n.later.distance &&
+        n.here.distance <= n.elsewhere.distance) {
+        diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(n.here.best));
+    } else if (is_settings) {
+        write_names(&w, c->schema, scope);
+        diagnostic_help(d, item, "'%s' knows: %.*s", s->parent->directive->name,
+                        SLICE_ARGUMENTS(writer_slice(&w)));
+    } else if (n.later.best.len && n.later.distance <= n.elsewhere.distance) {
+        diagnostic_help(d, item, "did you mean '%.*s'? It is not built yet in this version",
+                        SLICE_ARGUMENTS(n.later.best));
+    } else if (n.elsewhere.best.len) {
+        size_t count;
+        const struct directive *const *rows = schema_find_all(c->schema, n.elsewhere.best, &count);
+        schema_write_places(&w, rows, count);
+        diagnostic_help(d, item, "did you mean '%.*s'? It belongs in: %.*s",
+                        SLICE_ARGUMENTS(n.elsewhere.best), SLICE_ARGUMENTS(writer_slice(&w)));
+    }
 }
 
 static void report_unknown(struct checker *c, const struct statement *s, uint32_t scope)
@@ -92,24 +137,10 @@ static void report_unknown(struct checker *c, const struct statement *s, uint32_
         diagnostics_add(d, E0201, &s->name.span, "unknown directive '%.*s'", SLICE_ARGUMENTS(name));
     diagnostic_label(d, item, "not a directive");
     const char *habit = find_habit(c->schema, name);
-    if (habit) {
+    if (habit)
         diagnostic_help(d, item, "%s", habit);
-        return;
-    }
-    slice elsewhere, here = nearest_name(c, name, scope, &elsewhere);
-    if (here.len && !elsewhere.len) {
-        diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(here));
-        return;
-    }
-    if (!elsewhere.len)
-        return;
-    size_t count;
-    const struct directive *const *rows = schema_find_all(c->schema, elsewhere, &count);
-    char places[512];
-    struct writer w = writer_over(places, sizeof places);
-    schema_write_places(&w, rows, count);
-    diagnostic_help(d, item, "did you mean '%.*s'? It belongs in: %.*s", SLICE_ARGUMENTS(elsewhere),
-                    SLICE_ARGUMENTS(writer_slice(&w)));
+    else
+        help_unknown(c, item, s, scope);
 }
 
 /* Sets s->directive, or reports why there is none. */

@@ -1,0 +1,105 @@
+#include "proxy/endpoint.h"
+
+#include <errno.h>
+
+#include "base/number.h"
+
+static const char expects_port[] = "a port between 1 and 65535";
+
+/* The digits behind the last colon that is not inside brackets. */
+static bool has_bad_port(slice text)
+{
+    size_t at = text.len;
+    while (at > 0 && text.ptr[at - 1] != ':' && text.ptr[at - 1] != ']')
+        at--;
+    if (at == 0 || text.ptr[at - 1] != ':')
+        return false;
+    uint64_t port;
+    slice digits = slice_after(text, at);
+    int error = number_parse(digits, 65535, &port);
+    return error == -ERANGE || (error == 0 && port == 0);
+}
+
+int endpoint_parse_listen(slice text, struct address *ret, const char **reterr_expected)
+{
+    *reterr_expected = "an address such as 127.0.0.1:8080, :80, [::1]:80 or unix:/path";
+    if (text.len > 1 && text.ptr[0] == ':' && text.ptr[1] != ':') {
+        uint64_t port;
+        if (number_parse(slice_after(text, 1), 65535, &port) != 0) {
+            *reterr_expected = expects_port;
+            return -EINVAL;
+        }
+        address_from_ip((struct ip){ 0 }, (uint16_t)port, ret); /* "::", both families */
+        return 0;
+    }
+    if (address_parse(text, ret) == 0)
+        return 0;
+    struct authority authority;
+    if (has_bad_port(text))
+        *reterr_expected = expects_port;
+    else if (authority_parse(text, &authority) == 0 && authority.has_port && !authority.is_ipv4 &&
+             !authority.is_ipv6)
+        *reterr_expected = "an address, not a name: for example 127.0.0.1:8080";
+    else if (authority_parse(text, &authority) == 0)
+        *reterr_expected = "an address with a port, such as 127.0.0.1:8080";
+    return -EINVAL;
+}
+
+bool endpoint_is_address(slice text)
+{
+    return slice_find_byte(text, ':') < text.len || slice_find_byte(text, '/') < text.len ||
+           slice_find_byte(text, '[') < text.len || slice_find_byte(text, '.') < text.len;
+}
+
+/* What stands before "://"; empty: nothing. */
+static slice take_scheme(slice *text)
+{
+    size_t at = slice_find(*text, SLICE("://"));
+    if (at == text->len)
+        return SLICE("");
+    slice scheme = slice_first(*text, at);
+    *text = slice_after(*text, at + 3);
+    return scheme;
+}
+
+static int refuse_server(slice text, const char **reterr_expected)
+{
+    struct authority authority;
+    *reterr_expected = "an address such as 127.0.0.1:3000, app.internal:3000, [::1]:3000 or "
+                       "unix:/path";
+    if (has_bad_port(text))
+        *reterr_expected = expects_port;
+    else if (authority_parse(text, &authority) == 0)
+        *reterr_expected = "an address with a port, such as 127.0.0.1:3000";
+    return -EINVAL;
+}
+
+int endpoint_parse_server(slice text, struct server *ret, const char **reterr_expected)
+{
+    slice whole = text, scheme = take_scheme(&text);
+    if (scheme.len && !slice_equal_fold(scheme, SLICE("http")))
+        return -EPROTONOSUPPORT;
+    struct server server = { .text = whole, .weight = 1, .name_slot = -1 };
+    if (slice_starts_with(text, SLICE("unix:"))) {
+        if (address_parse(text, &server.address) != 0)
+            return refuse_server(text, reterr_expected);
+        *ret = server;
+        return 0;
+    }
+    if (slice_find_byte(text, '/') < text.len)
+        return -EISDIR;
+    struct authority authority;
+    if (authority_parse(text, &authority) != 0 || (!authority.has_port && !scheme.len))
+        return refuse_server(text, reterr_expected);
+    server.host = authority.host;
+    server.port = authority.has_port ? authority.port : 80;
+    server.is_name = !authority.is_ipv4 && !authority.is_ipv6;
+    struct ip ip;
+    if (!server.is_name) {
+        if (ip_parse(authority.host, &ip) != 0)
+            return refuse_server(text, reterr_expected);
+        address_from_ip(ip, server.port, &server.address);
+    }
+    *ret = server;
+    return 0;
+}

@@ -1,0 +1,121 @@
+#include "proxy/options.h"
+
+#include <errno.h>
+
+#include "base/number.h"
+#include "config/suggest.h"
+#include "proxy/endpoint.h"
+
+int option_append(struct arena *a, void **array, uint32_t *count, const void *more,
+                  uint32_t more_count, size_t each)
+{
+    size_t total;
+    if (!size_add(*count, more_count, &total) || total > UINT32_MAX)
+        return -ENOMEM;
+    char *grown = arena_take_array(a, total, each);
+    if (!grown)
+        return -ENOMEM;
+    if (*count)
+        memcpy(grown, *array, *count * each);
+    if (more_count)
+        memcpy(grown + *count * each, more, more_count * each);
+    *array = grown;
+    *count = (uint32_t)total;
+    return 0;
+}
+
+int option_refuse(const struct option_apply *a, const struct word *word, const char *expected)
+{
+    struct diagnostic *item = diagnostics_add(a->diagnostics, E0304, &word->span, "'%s' expects %s",
+                                              a->statement->directive->name, expected);
+    diagnostic_label(a->diagnostics, item, "got %.*s", SLICE_ARGUMENTS(span_text(&word->span)));
+    return -EINVAL;
+}
+
+static void report_variable(const struct option_apply *a, const struct word *word, slice text,
+                            size_t at)
+{
+    slice rest = slice_after(text, at + 1);
+    slice name = slice_first(rest, slice_find_byte(rest, '}'));
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0108, &word->span, "unknown variable in '%s'",
+                        a->statement->directive->name);
+    diagnostic_label(a->diagnostics, item, "contains {%.*s}", SLICE_ARGUMENTS(name));
+    struct suggestion near = suggestion_for(name);
+    char list[256];
+    struct writer w = writer_over(list, sizeof list);
+    for (size_t i = 0; template_variable_names[i]; i++) {
+        suggestion_offer(&near, slice_from(template_variable_names[i]));
+        writer_format(&w, "%s{%s}", i ? " " : "", template_variable_names[i]);
+    }
+    if (near.best.len)
+        diagnostic_help(a->diagnostics, item, "did you mean {%.*s}?", SLICE_ARGUMENTS(near.best));
+    else
+        diagnostic_help(a->diagnostics, item, "known are %.*s; a literal brace is \"\\{\"",
+                        SLICE_ARGUMENTS(writer_slice(&w)));
+}
+
+int option_template(const struct option_apply *a, const struct word *word, slice text,
+                    struct template *ret)
+{
+    size_t at = 0;
+    int error = template_compile(a->arena, text, ret, &at);
+    if (error == -EINVAL)
+        report_variable(a, word, text, at);
+    return error;
+}
+
+int option_network(const struct option_apply *a, const struct word *word, slice text,
+                   struct ip_network *ret)
+{
+    int error = ip_network_parse(text, ret);
+    if (error == 0)
+        return 0;
+    if (error != -EDOM)
+        return option_refuse(a, word, "an address or network such as 192.0.2.1 or 10.0.0.0/8");
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0304, &word->span,
+                        "'%s' expects a network, and this one has bits behind its prefix",
+                        a->statement->directive->name);
+    diagnostic_label(a->diagnostics, item, "got %.*s", SLICE_ARGUMENTS(span_text(&word->span)));
+    diagnostic_help(a->diagnostics, item, "write the network's first address, or drop the prefix");
+    return -EINVAL;
+}
+
+static void report_path(const struct option_apply *a, const struct word *word, slice text)
+{
+    size_t scheme = slice_find(text, SLICE("://"));
+    slice address = scheme < text.len ? slice_after(text, scheme + 3) : text;
+    size_t slash = slice_find_byte(address, '/');
+    slice path = slice_after(address, slash);
+    address = slice_first(address, slash);
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0402, &word->span, "an origin address has no path");
+    diagnostic_label(a->diagnostics, item, "has the path %.*s", SLICE_ARGUMENTS(path));
+    diagnostic_help(a->diagnostics, item,
+                    "to keep the request's path:  to %.*s      to put a prefix before it:  "
+                    "to %.*s path %.*s",
+                    SLICE_ARGUMENTS(address), SLICE_ARGUMENTS(address), SLICE_ARGUMENTS(path));
+}
+
+int option_server(const struct option_apply *a, const struct word *word, slice text,
+                  struct server *ret)
+{
+    const char *expected = NULL;
+    slice copy = arena_copy(a->arena, text);
+    if (!copy.ptr)
+        return -ENOMEM;
+    int error = endpoint_parse_server(copy, ret, &expected);
+    if (error == -EINVAL)
+        return option_refuse(a, word, expected);
+    if (error == -EISDIR)
+        report_path(a, word, text);
+    if (error == -EPROTONOSUPPORT) {
+        struct diagnostic *item =
+            diagnostics_add(a->diagnostics, E0204, &word->span,
+                            "origins speak HTTP/1.1 without TLS: other schemes are not built yet "
+                            "in this version");
+        diagnostic_label(a->diagnostics, item, "not built yet");
+    }
+    return error ? -EINVAL : 0;
+}

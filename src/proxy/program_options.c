@@ -1,0 +1,191 @@
+/* What concerns the whole program: workers, user, logs, metrics, admin, and the structure of the
+ * configuration itself. */
+#include "proxy/endpoint.h"
+#include "proxy/options.h"
+#include "shared/log_ring.h"
+
+#include <errno.h>
+
+static int user_apply(struct option_apply *a)
+{
+    struct configuration *c = a->object;
+    c->user = arena_copy(a->arena, option_argument(a, 0)->text);
+    return c->user.ptr ? 0 : -ENOMEM;
+}
+
+enum log_choice { LOG_CHOICE_JSON, LOG_CHOICE_COMBINED, LOG_CHOICE_OFF };
+
+static int log_apply(struct option_apply *a)
+{
+    struct configuration *c = a->object;
+    const struct argument_value *channel = option_argument(a, 0), *format = option_argument(a, 1),
+                                *path = option_argument(a, 2);
+    struct log_settings *log = &c->logs[channel->number == 0 ? LOG_REQUESTS : LOG_SECURITY];
+    if (channel->number == 1 && format->number == LOG_CHOICE_COMBINED)
+        return option_refuse(a, format->word, "json or off for the security log");
+    log->is_on = format->number != LOG_CHOICE_OFF;
+    log->format = format->number == LOG_CHOICE_COMBINED ? LOG_FORMAT_COMBINED : LOG_FORMAT_JSON;
+    if (!path->is_set)
+        return 0;
+    bool is_stream =
+        slice_equal(path->text, SLICE("stdout")) || slice_equal(path->text, SLICE("stderr"));
+    if (!is_stream && (path->text.len < 2 || path->text.ptr[0] != '/' ||
+                       path->text.ptr[path->text.len - 1] == '/'))
+        return option_refuse(a, path->word, "stdout, stderr or the full path of a file");
+    log->path = arena_copy(a->arena, path->text);
+    return log->path.ptr ? 0 : -ENOMEM;
+}
+
+/* "on ADDRESS" or "off". `ret` stays as it is for "off". */
+static int parse_on(struct option_apply *a, struct address *ret)
+{
+    const struct argument_value *choice = option_argument(a, 0), *address = option_argument(a, 1);
+    const char *expected;
+    if (choice->number == 1)
+        return address->is_set ? option_refuse(a, address->word, "nothing behind 'off'") : 0;
+    if (!address->is_set)
+        return option_refuse(a, choice->word, "an address behind 'on', such as on 127.0.0.1:9464");
+    if (endpoint_parse_listen(address->text, ret, &expected) != 0)
+        return option_refuse(a, address->word, expected);
+    return 0;
+}
+
+static int metrics_apply(struct option_apply *a)
+{
+    struct configuration *c = a->object;
+    return parse_on(a, &c->metrics_address);
+}
+
+static bool is_loopback(const struct address *address)
+{
+    struct ip ip = address_ip(address);
+    if (address->any.sa_family == AF_UNIX)
+        return true;
+    struct ip v6_loopback = { .bytes = { [15] = 1 } };
+    return ip_is_v4(ip) ? ip.bytes[12] == 127 : ip_equal(ip, v6_loopback);
+}
+
+static int admin_apply(struct option_apply *a)
+{
+    struct configuration *c = a->object;
+    TRY(parse_on(a, &c->admin_address));
+    if (is_loopback(&c->admin_address))
+        return 0;
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0601, &option_argument(a, 1)->word->span,
+                        "the admin interface would be open to the network");
+    diagnostic_label(a->diagnostics, item, "not a loopback address");
+    diagnostic_help(a->diagnostics, item, "use 127.0.0.1, [::1] or unix:/path");
+    return -EINVAL;
+}
+
+#define OFFER                                                                                      \
+    {                                                                                              \
+        { .name = "SWITCH", .kind = ARGUMENT_CHOICE, .choices = "on|off" },                        \
+        {                                                                                          \
+            .name = "ADDRESS", .kind = ARGUMENT_TEXT, .form = FORM_OPTIONAL                        \
+        }                                                                                          \
+    }
+
+static const struct directive rows[] = {
+    { .name = "include",
+      .scopes = SCOPE_TOP,
+      .is_repeatable = true,
+      .arguments = { { .name = "PATTERN", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
+      .meaning = "Reads further files, as if they stood here",
+      .details = "Patterns with * ? [] are sorted; paths are relative to this file. The order of "
+                 "files means nothing.",
+      .example = "include conf.d/*.conf",
+      .since = "0.1" },
+    { .name = "defaults",
+      .scopes = SCOPE_TOP,
+      .block_scope = SCOPE_DEFAULTS,
+      .is_repeatable = true,
+      .merges = true,
+      .meaning = "Settings for every site that says nothing else",
+      .example = "defaults { limits { body 1M } }",
+      .since = "0.1" },
+    { .name = "policy",
+      .scopes = SCOPE_TOP,
+      .block_scope = SCOPE_POLICY,
+      .is_repeatable = true,
+      .arguments = { { .name = "NAME", .kind = ARGUMENT_NAME } },
+      .meaning = "Settings under a name, for the sites that `use` it",
+      .example = "policy public { headers hardened }",
+      .since = "0.1" },
+    { .name = "workers",
+      .scopes = SCOPE_TOP,
+      .arguments = { { .name = "N",
+                       .kind = ARGUMENT_COUNT,
+                       .min = 1,
+                       .max = 128,
+                       STORED(struct configuration, workers) } },
+      .object = OBJECT_CONFIGURATION,
+      .preset = "auto",
+      .meaning = "Worker processes; auto: one for each CPU the program may use",
+      .example = "workers 4",
+      .since = "0.1" },
+    { .name = "user",
+      .scopes = SCOPE_TOP,
+      .arguments = { { .name = "NAME", .kind = ARGUMENT_NAME } },
+      .object = OBJECT_CONFIGURATION,
+      .reload = RELOAD_RESTART,
+      .meaning = "Who the workers run as when the program is started by root",
+      .details = "Not written: portcullis when there is such a user, else nobody. Started by "
+                 "anybody else, the program stays that user.",
+      .example = "user www-data",
+      .since = "0.1",
+      .apply = user_apply },
+    { .name = "drain",
+      .scopes = SCOPE_TOP,
+      .arguments = { { .name = "DURATION",
+                       .kind = ARGUMENT_DURATION,
+                       .min = 0,
+                       .max = 30ull * 86400000,
+                       STORED(struct configuration, drain_ms) } },
+      .object = OBJECT_CONFIGURATION,
+      .preset = "1h",
+      .meaning = "How long connections of an old configuration may go on after a reload",
+      .example = "drain 10m",
+      .since = "0.1" },
+    { .name = "log",
+      .scopes = SCOPE_TOP,
+      .is_repeatable = true,
+      .arguments = { { .name = "WHAT", .kind = ARGUMENT_CHOICE, .choices = "requests|security" },
+                     { .name = "FORMAT", .kind = ARGUMENT_CHOICE, .choices = "json|combined|off" },
+                     { .name = "to",
+                       .kind = ARGUMENT_TEXT,
+                       .form = FORM_KEYWORD,
+                       .later = "keep|sample|only" } },
+      .object = OBJECT_CONFIGURATION,
+      .preset = "requests json",
+      .meaning = "Where the record of each request, and of each refusal, goes",
+      .details = "To a file (its full path), stdout or stderr. Not written: files in "
+                 "/var/log/portcullis when the program is started by root, else stdout. combined "
+                 "is the format that fail2ban and GoAccess read.",
+      .example = "log requests json to /var/log/portcullis/requests.json",
+      .since = "0.1",
+      .apply = log_apply },
+    { .name = "metrics",
+      .scopes = SCOPE_TOP,
+      .arguments = OFFER,
+      .object = OBJECT_CONFIGURATION,
+      .preset = "off",
+      .meaning = "Where Prometheus can read the metrics; they are on the admin socket in any case",
+      .example = "metrics on 127.0.0.1:9464",
+      .since = "0.1",
+      .apply = metrics_apply },
+    { .name = "admin",
+      .scopes = SCOPE_TOP,
+      .arguments = { { .name = "SWITCH", .kind = ARGUMENT_CHOICE, .choices = "on" },
+                     { .name = "ADDRESS", .kind = ARGUMENT_TEXT } },
+      .object = OBJECT_CONFIGURATION,
+      .reload = RELOAD_RESTART,
+      .meaning = "Where the commands of the program reach it: a Unix socket or a loopback address",
+      .details = "Not written: the socket in the state directory.",
+      .example = "admin on 127.0.0.1:9465",
+      .since = "0.1",
+      .apply = admin_apply },
+};
+
+const struct directive_table program_options = { "The program", rows, ARRAY_LENGTH(rows) };
