@@ -1,0 +1,216 @@
+#include "control/load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "control/load_reader.h"
+#include "control/loader.h"
+#include "control/regex.h"
+#include "control/vocabulary.h"
+#include "shared/log_ring.h"
+
+#define CONFIGURATION_BYTES_MAX ((size_t)4 << 30)
+#define SCRATCH_BYTES_MAX       ((size_t)8 << 30)
+
+static const struct limits_global builtin_limits = { .head_bytes_max = 64u << 10,
+                                                     .fields_max = 100,
+                                                     .line_bytes_max = 16u << 10,
+                                                     .target_bytes_max = 8u << 10,
+                                                     .connections_max = 20000,
+                                                     .connections_per_client_max = 256,
+                                                     .requests_per_connection_max = 10000,
+                                                     .fibers_max = 0,
+                                                     .buffered_bytes_max = 256u << 20 };
+
+int loader_read(struct loader *l)
+{
+    l->files = (struct files){ .arena = &l->scratch,
+                               .reader = &load_reader,
+                               .diagnostics = l->diagnostics };
+    TRY(vocabulary_open(&l->schema, &l->scratch));
+    if (l->options->path)
+        TRY(files_read(&l->files, slice_from(l->options->path)));
+    else
+        TRY(files_read_text(&l->files, SLICE("command line"), l->options->text));
+    return schema_check(&l->schema, &l->files, &l->scratch);
+}
+
+/* Where a log goes when the files do not say. */
+static int default_log(struct loader *l, struct log_settings *log, const char *name)
+{
+    *log = (struct log_settings){ .is_on = true, .format = LOG_FORMAT_JSON };
+    log->path = SLICE("stdout");
+    const char *folder = l->options->log_folder;
+    if (!folder)
+        return 0;
+    char path[1024];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return -EINVAL;
+    log->path = arena_copy(&l->c->arena, slice_of(path, (size_t)length));
+    return log->path.ptr ? 0 : -ENOMEM;
+}
+
+static int open_configuration(struct loader *l)
+{
+    struct configuration *c = l->c;
+    arena_open(&c->arena, NULL, 0, 256u << 10, CONFIGURATION_BYTES_MAX);
+    c->generation = l->options->generation;
+    c->limits = builtin_limits;
+    c->drain_ms = 3600000;
+    c->drain_generations_max = 64;
+    TRY(default_log(l, &c->logs[LOG_REQUESTS], "requests.json"));
+    TRY(default_log(l, &c->logs[LOG_SECURITY], "security.json"));
+    return blocks_open(l, &l->defaults);
+}
+
+/* Top level and `defaults`: what is in force for everything. */
+static int load_top(struct loader *l)
+{
+    struct apply_target t = { .blocks = &l->defaults, .depth = 0 };
+    for (struct file *f = l->files.first; f; f = f->next)
+        TRY(blocks_apply(l, &f->tree.root, &t));
+    TRY(blocks_finish(l, &l->defaults));
+    memcpy(l->c->defaults, l->defaults.all, sizeof l->c->defaults);
+    struct configuration *c = l->c;
+    if (slice_equal(c->logs[LOG_REQUESTS].path, c->logs[LOG_SECURITY].path))
+        c->logs[LOG_SECURITY].sink = c->logs[LOG_REQUESTS].sink;
+    else
+        c->logs[LOG_SECURITY].sink = (uint16_t)(c->logs[LOG_REQUESTS].sink + 1);
+    struct network_set trusted = c->trusted;
+    return network_set_build(&c->arena, trusted.entries, trusted.count, &c->trusted);
+}
+
+/* A statement of the top level's `limits`; NULL: not written. */
+static const struct statement *find_limit(const struct loader *l, const char *name)
+{
+    for (struct file *f = l->files.first; f; f = f->next)
+        for (struct statement *s = f->tree.root.first; s; s = s->next)
+            if (statement_is(s, "limits")) {
+                const struct statement *found = statement_find(s, name);
+                if (found)
+                    return found;
+            }
+    return NULL;
+}
+
+static void report_larger(struct loader *l, const char *inner, const char *outer)
+{
+    const struct statement *s = find_limit(l, inner);
+    if (!s)
+        s = find_limit(l, outer);
+    if (!s || l->diagnostics->errors)
+        return;
+    struct span where = statement_span(s);
+    struct diagnostic *item = diagnostics_add(
+        l->diagnostics, E0406, &where,
+        "'limits %s' is larger than 'limits %s', of which it is a part", inner, outer);
+    diagnostic_label(l->diagnostics, item, "cannot be reached");
+    diagnostic_help(l->diagnostics, item, "write both: limits { %s ...; %s ... }", outer, inner);
+}
+
+static void check_limits(struct loader *l)
+{
+    const struct limits_global *limits = &l->c->limits;
+    if (limits->line_bytes_max > limits->head_bytes_max)
+        report_larger(l, "line", "head");
+    if (limits->target_bytes_max > limits->line_bytes_max)
+        report_larger(l, "target", "line");
+    if (limits->connections_per_client_max > limits->connections_max)
+        report_larger(l, "connections-per-client", "connections");
+}
+
+/* Definitions that nothing refers to. Behind an error they may be used by what could not be read.
+ */
+static void check_unused(struct loader *l)
+{
+    if (l->diagnostics->errors)
+        return;
+    for (struct file *f = l->files.first; f; f = f->next)
+        for (struct statement *s = f->tree.root.first; s; s = s->next) {
+            bool is_used = true;
+            if (statement_is(s, "origin"))
+                is_used = name_map_find(&l->used, statement_argument(s, 0)->text);
+            else if (statement_is(s, "policy"))
+                is_used =
+                    ((struct policy *)name_map_find(&l->policies, statement_argument(s, 0)->text))
+                        ->is_used;
+            else if (statement_is(s, "list"))
+                is_used = load_find_list(l, statement_argument(s, 0)->text)->is_used;
+            if (is_used)
+                continue;
+            struct diagnostic *item = diagnostics_add(
+                l->diagnostics, W0702, &s->arguments[0].span, "%s '%.*s' is never used",
+                s->directive->name, SLICE_ARGUMENTS(statement_argument(s, 0)->text));
+            diagnostic_label(l->diagnostics, item, "defined here");
+        }
+}
+
+static int load_all(struct loader *l)
+{
+    TRY(open_configuration(l));
+    TRY(loader_read(l));
+    if (!l->files.first)
+        return -EINVAL;
+    TRY(load_lists(l));
+    TRY(load_top(l));
+    TRY(load_origins(l));
+    TRY(load_policies(l));
+    TRY(load_sites(l));
+    check_limits(l);
+    check_unused(l);
+    return l->diagnostics->errors ? -EINVAL : 0;
+}
+
+static int loader_open(struct loader *l)
+{
+    arena_open(&l->scratch, NULL, 0, 1u << 20, SCRATCH_BYTES_MAX);
+    if (!arena_take(&l->scratch, 1))
+        return -ENOMEM;
+    l->names = (struct option_names){ .context = l,
+                                      .find_origin = load_find_origin,
+                                      .find_list = load_find_list };
+    name_map_open(&l->origins, &l->scratch);
+    name_map_open(&l->used, &l->scratch);
+    name_map_open(&l->policies, &l->scratch);
+    name_map_open(&l->lists, &l->scratch);
+    name_map_open(&l->hosts, &l->scratch);
+    return 0;
+}
+
+int configuration_load(const struct load_options *options, struct configuration **ret,
+                       struct diagnostics *d)
+{
+    struct loader l = { .options = options, .diagnostics = d, .c = calloc(1, sizeof *l.c) };
+    if (!l.c)
+        return -ENOMEM;
+    int error = loader_open(&l);
+    if (error == 0)
+        error = load_all(&l);
+    if (error == 0 && d->out_of_memory)
+        error = -ENOMEM;
+    arena_close(&l.scratch);
+    if (error) {
+        configuration_free(l.c);
+        return error;
+    }
+    *ret = l.c;
+    return 0;
+}
+
+void configuration_free(struct configuration *c)
+{
+    if (!c)
+        return;
+    for (uint32_t i = 0; i < c->site_count; i++)
+        for (uint32_t j = 0; j < c->sites[i].route_count; j++) {
+            const struct route *route = &c->sites[i].routes[j];
+            for (uint32_t k = 0; k < route->pattern_count; k++)
+                if (route->patterns[k].regex)
+                    regex_free(route->patterns[k].regex);
+        }
+    arena_close(&c->arena);
+    free(c);
+}

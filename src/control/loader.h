@@ -1,0 +1,112 @@
+/* One load at work: what the files load_*.c share. From the checked statements to the structures of
+ * proxy/configuration.h. */
+#pragma once
+
+#include "config/files.h"
+#include "config/schema.h"
+#include "control/load.h"
+#include "control/name_map.h"
+#include "proxy/options.h"
+
+/* The settings in force in one place: a block of each feature, inherited until a statement of this
+ * place changes it; then it is this place's own copy. */
+struct blocks {
+    const void *all[FEATURE_COUNT];
+    bool is_own[FEATURE_COUNT];
+};
+
+struct policy {
+    const struct statement *statement;
+    struct blocks blocks;              /* on top of the defaults */
+    const struct statement **settings; /* those with one value, for conflicts */
+    uint32_t setting_count;
+    bool is_used;
+};
+
+struct site_draft {
+    struct site *site;
+    const struct statement *statement;
+    struct extension {
+        struct extension *next;
+        const struct statement *statement;
+    } * extensions;
+    uint16_t port; /* `site :8080`; 0: none */
+};
+
+struct loader {
+    const struct load_options *options;
+    struct diagnostics *diagnostics;
+    struct arena scratch; /* texts, trees, maps: gone after the load */
+    struct files files;
+    struct schema schema;
+    struct configuration *c;
+    struct option_names names;
+    struct name_map origins;  /* name or address -> struct origin */
+    struct name_map used;     /* origins that something leads to */
+    struct name_map policies; /* -> struct policy */
+    struct name_map lists;    /* -> struct network_list */
+    struct name_map hosts;    /* -> struct site_draft, the first site of a host */
+    struct site_draft *drafts;
+    uint32_t origin_capacity;
+    struct blocks defaults;
+};
+
+/* What statements are applied to. */
+struct apply_target {
+    struct blocks *blocks;
+    struct origin *origin;
+    struct route *route;
+    uint8_t depth; /* 0 defaults, 1 policy, 2 site, 3 route */
+};
+
+/* load.c: reads and checks all files. 0, even with errors · -ENOMEM */
+MUST_CHECK int loader_read(struct loader *l);
+
+/* load_blocks.c */
+/* Built-in settings. 0 · -ENOMEM */
+MUST_CHECK int blocks_open(struct loader *l, struct blocks *b);
+/* What a place below starts with: everything inherited. */
+struct blocks blocks_inherit(const struct blocks *b);
+/* Applies the settings that stand in `block` and in the blocks of it that merge, by turn. */
+MUST_CHECK int blocks_apply(struct loader *l, struct statement *block, struct apply_target *t);
+/* After the last statement of a place. */
+MUST_CHECK int blocks_finish(struct loader *l, struct blocks *b);
+/* The first direct child with this directive name that is in order; NULL: none. */
+const struct statement *statement_find(const struct statement *block, const char *name);
+
+/* load_origin.c */
+MUST_CHECK int load_origins(struct loader *l);
+MUST_CHECK int load_find_origin(void *context, const struct option_apply *a,
+                                const struct word *word, slice text, const struct origin **ret);
+
+/* load_list.c */
+MUST_CHECK int load_lists(struct loader *l);
+struct network_list *load_find_list(void *context, slice name);
+
+/* load_policy.c */
+MUST_CHECK int load_policies(struct loader *l);
+/* The settings of the policies that a site uses, on top of the defaults. */
+MUST_CHECK int load_use(struct loader *l, const struct statement *site, struct blocks *ret);
+
+/* load_site.c */
+MUST_CHECK int load_sites(struct loader *l);
+/* load_hosts.c: hosts, their listeners, the tables by which the proxy finds a site. */
+MUST_CHECK int load_hosts(struct loader *l);
+/* load_route.c: the routes of one site, sorted. */
+MUST_CHECK int load_routes(struct loader *l, struct site_draft *draft, const struct blocks *own);
+/* load_pattern.c */
+MUST_CHECK int load_pattern(struct loader *l, const struct statement *route,
+                            const struct word *word, slice text, struct route_pattern *ret);
+
+/* "portcullis.conf:12:3", in the configuration's arena. */
+MUST_CHECK int load_where(struct loader *l, const struct statement *s, slice *ret);
+
+static inline bool statement_is(const struct statement *s, const char *name)
+{
+    return s->directive && slice_equal(s->name.text, slice_from(name));
+}
+/* The texts of an argument, in order. */
+static inline const struct argument_value *statement_argument(const struct statement *s, size_t i)
+{
+    return &s->values->arguments[i];
+}

@@ -1,0 +1,11 @@
+/* What commands print: whole pieces to a descriptor, colours only for people. */
+#pragma once
+
+#include "base/slice.h"
+
+/* A terminal, and NO_COLOR is not set (https://no-color.org). */
+bool output_is_coloured(int fd);
+/* All of it, in spite of signals; a closed pipe ends the output quietly. */
+void output_write(int fd, slice text);
+/* At most 4096 bytes at a time. */
+void output_format(int fd, const char *format, ...) PRINTF(2, 3);

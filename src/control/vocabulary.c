@@ -1,0 +1,72 @@
+#include "control/vocabulary.h"
+
+#include "filters/options.h"
+
+const struct directive_table *const vocabulary_tables[] = {
+    &listen_options,  &site_options,   &route_options,   &target_options,
+    &origin_options,  &answer_options, &access_options,  &headers_options,
+    &timeout_options, &limits_options, &program_options, NULL,
+};
+
+const char *const vocabulary_later[] = {
+    "acme",   "auth",          "balance", "bots",    "breaker", "cache",   "check",  "cluster",
+    "errors", "geo",           "limit",   "mask",    "mode",    "modules", "plugin", "retry",
+    "root",   "secret-header", "sticky",  "storage", "test",    "tls",     "waf",    NULL,
+};
+
+const struct habit vocabulary_habits[] = {
+    /* nginx */
+    { "server", "nginx's server block is 'site NAME { ... }' here" },
+    { "server_name", "nginx's server_name is 'site NAME { ... }' here" },
+    { "location", "nginx's location is 'route /path/* { ... }' here" },
+    { "proxy_pass", "nginx's proxy_pass is 'to' here" },
+    { "upstream", "nginx's upstream is 'origin NAME { ... }' here" },
+    { "add_header",
+      "nginx's add_header is 'headers { set NAME VALUE }' here, and it is inherited" },
+    { "proxy_set_header",
+      "nginx's proxy_set_header is 'headers { request { set NAME VALUE } }' here; Host and "
+      "X-Forwarded-* need nothing" },
+    { "proxy_hide_header", "nginx's proxy_hide_header is 'headers { remove NAME }' here" },
+    { "client_max_body_size", "nginx's client_max_body_size is 'limits { body 10M }' here" },
+    { "proxy_read_timeout", "nginx's proxy_read_timeout is 'timeout { head 30s; idle 60s }' here" },
+    { "proxy_connect_timeout", "nginx's proxy_connect_timeout is 'timeout connect 5s' here" },
+    { "proxy_send_timeout", "nginx's proxy_send_timeout is 'timeout send 30s' here" },
+    { "keepalive_timeout", "nginx's keepalive_timeout is 'timeout idle 60s' in 'defaults' here" },
+    { "return", "nginx's return is 'redirect URL status 301' or 'respond STATUS TEXT' here" },
+    { "rewrite",
+      "nginx's rewrite to another place is 'redirect' here; 'to NAME path /prefix' puts a "
+      "prefix before the path" },
+    { "access_log", "nginx's access_log is 'log requests json to /path' here" },
+    { "error_log",
+      "the program's own messages go to standard error; 'log security' records refusals" },
+    { "worker_processes", "nginx's worker_processes is 'workers' here" },
+    { "worker_connections", "nginx's worker_connections is 'limits { connections 20000 }' here" },
+    { "set_real_ip_from", "nginx's set_real_ip_from is 'trust proxies' here" },
+    { "http", "no such block is needed: sites stand at the top level" },
+    { "events", "no such block is needed" },
+    { "pid", "the PID file is in the state directory: portcullis run --state DIR" },
+    /* HAProxy */
+    { "frontend", "HAProxy's frontend is 'listen' and 'site NAME { ... }' here" },
+    { "backend", "HAProxy's backend is 'origin NAME { ... }' here" },
+    { "bind", "HAProxy's bind is 'listen' here" },
+    { "default_backend", "HAProxy's default_backend is 'to' here" },
+    { "use_backend", "HAProxy's use_backend is 'route ... { to NAME }' here" },
+    { "maxconn", "HAProxy's maxconn is 'limits { connections 20000 }', or 'max' of a server" },
+    { "global", "no such block is needed: settings stand at the top level or in 'defaults'" },
+    /* Caddy */
+    { "reverse_proxy", "Caddy's reverse_proxy is 'to' here" },
+    { "handle", "Caddy's handle is 'route' here" },
+    { "header", "it is 'headers { set NAME VALUE }'; as a condition 'when header NAME VALUE'" },
+    { "redir", "Caddy's redir is 'redirect' here" },
+    { "encode", "compression is not built yet in this version" },
+    { "file_server", "this is a proxy: it serves no files in this version" },
+    { NULL, NULL },
+};
+
+int vocabulary_open(struct schema *s, struct arena *a)
+{
+    *s = (struct schema){ .tables = vocabulary_tables,
+                          .later = vocabulary_later,
+                          .habits = vocabulary_habits };
+    return schema_open(s, a);
+}
