@@ -64,8 +64,8 @@ void counters_retire(struct counters *c, uint32_t slot)
     clear_gauges(from);
     const uint64_t *values = (const uint64_t *)from;
     for (size_t i = 0; i < sizeof *from / sizeof *values; i++)
-        if (values[i])
-            to[i] += values[i];
+        if (values[i]) /* several generations may retire workers at once */
+            __atomic_fetch_add(&to[i], values[i], __ATOMIC_RELAXED);
     memset(from, 0, sizeof *from);
 }
 

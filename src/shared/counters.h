@@ -1,5 +1,5 @@
 /* Counters: what the workers have done. One block per worker slot, written by that worker alone
- * with plain 64-bit stores; readers sum over slots. When a worker has died the supervisor adds its
+ * with plain 64-bit stores; readers sum over slots. When a worker has died whoever reaps it adds its
  * totals to the block "retired" and zeroes the slot, gauges included.
  *
  * Sites and origin servers have rows of their own, found by name through the name table (a hash of
@@ -66,7 +66,7 @@ struct counters {
     struct segment_header header;
     struct counter_row site_rows[COUNTER_SITES_MAX];
     struct counter_row server_rows[COUNTER_SERVERS_MAX];
-    struct worker_counters retired; /* by the supervisor: totals of workers that are gone */
+    struct worker_counters retired; /* totals of workers that are gone */
     struct worker_counters workers[WORKER_SLOTS_MAX];
 };
 
@@ -75,7 +75,7 @@ struct counters {
 uint32_t counters_site_row(struct counters *c, slice name);
 uint32_t counters_server_row(struct counters *c, slice name);
 
-/* By the supervisor, when the slot's worker is gone. */
+/* By whoever reaps the slot's worker: its totals live on, its gauges do not. */
 void counters_retire(struct counters *c, uint32_t slot);
 
 /* Totals and gauges over everything. Large: give it static memory. */

@@ -18,5 +18,7 @@ struct worker_slot {
 
 struct workers_segment {
     struct segment_header header;
+    /* For a supervisor that adopts: whom its predecessor left behind. */
+    _Atomic int32_t logger_pid, observer_pid;
     struct worker_slot slots[WORKER_SLOTS_MAX];
 };

@@ -1,0 +1,85 @@
+/* How the supervisor starts another process: a fresh exec of the binary (its own address-space
+ * layout) with one descriptor, a memfd that holds this record, and the descriptors it names. Also the
+ * handover of an upgrade, where the started process is the next supervisor itself.
+ *
+ * The record is versioned: a newer binary takes every older version, an older one refuses. */
+#pragma once
+
+#include <limits.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/log.h"
+#include "shared/memory.h"
+
+#define BOOT_VERSION         1u
+#define BOOT_MAGIC           0x504f5254424f4f54u
+#define BOOT_LISTENERS_MAX   64u /* addresses, of traffic, metrics and admin together */
+#define BOOT_SOCKETS_MAX     WORKER_SLOTS_MAX
+#define BOOT_GENERATIONS_MAX 72u
+#define BOOT_ADDRESS_MAX     128u
+
+/* A kept address and its sockets. */
+struct boot_listener {
+    char wanted[BOOT_ADDRESS_MAX]; /* as the configuration says it */
+    char bound[BOOT_ADDRESS_MAX];  /* with the port the kernel chose */
+    int32_t use;                   /* enum listener_use */
+    int32_t count;
+    int32_t sockets[BOOT_SOCKETS_MAX];
+};
+
+struct boot_generation {
+    uint64_t number;
+    int64_t started_ms, drain_since_ms, drain_ms;
+    int32_t pid, channel, state;
+    uint32_t slots[BOOT_SOCKETS_MAX];
+    uint32_t slot_count;
+    int32_t was_told; /* it said itself why it failed */
+};
+
+struct boot_record {
+    uint64_t magic;
+    uint32_t version;
+    uint32_t bytes;
+    /* everybody */
+    char binary[PATH_MAX]; /* to exec: an upgrade finds the new file there */
+    char state_folder[PATH_MAX];
+    char config_path[PATH_MAX]; /* empty: config_fd holds the text */
+    char pid_file[PATH_MAX];
+    int32_t config_fd;
+    int32_t to_terminal;
+    int32_t verbosity;
+    int32_t shared[SHARED_COUNT];
+    int32_t channel; /* to the supervisor */
+    int32_t log_wake_fd;
+    int32_t out_fd, err_fd; /* the supervisor's own stdout and stderr */
+    uint32_t run_uid, run_gid; /* whom logger and observer run as */
+    /* a generation */
+    uint64_t generation;
+    int32_t adoption_fd; /* listening socket by which a new supervisor finds the generation */
+    /* the observer */
+    int32_t admin_fd; /* listening Unix socket */
+    /* an upgrade: the supervisor's whole state */
+    int32_t lock_fd;
+    int32_t logger_pid, logger_channel, observer_pid, observer_channel;
+    int64_t started_wall_ms, drain_ms;
+    uint32_t drain_generations_max;
+    uint64_t next_generation;
+    uint32_t listener_count, generation_count;
+    struct boot_listener listeners[BOOT_LISTENERS_MAX];
+    struct boot_generation generations[BOOT_GENERATIONS_MAX];
+};
+
+/* A record with every descriptor -1. */
+void boot_record_clear(struct boot_record *r);
+
+/* Starts `role` with the record; the named descriptors (and only these) stay open in it.
+ * returns the pid · -errno */
+MUST_CHECK pid_t boot_start(const char *role, const struct boot_record *record);
+
+/* Becomes `role` (an upgrade). Returns only on failure: -errno, nothing changed. */
+MUST_CHECK int boot_become(const char *role, const struct boot_record *record);
+
+/* Reads the record from the descriptor that was inherited. Static memory.
+ * 0 · -EPROTO another version or not a record */
+MUST_CHECK int boot_read(int fd, struct boot_record **ret);

@@ -1,0 +1,155 @@
+#include "control/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/panic.h"
+#include "base/random.h"
+#include "control/message.h"
+#include "proxy/gate.h"
+#include "runtime/loop.h"
+
+static const struct worker_options *worker;
+static struct worker_slot *slot;
+static struct pollable control, signals;
+
+static void accept_from(uint32_t place)
+{
+    const struct worker_listener *l = &worker->listeners[place];
+    struct gate_listener listener = { l->fd, l->listen };
+    int result = gate_add_listener(&listener);
+    if (result != 0 && result != -EEXIST)
+        log_error("cannot accept connections: %s", strerror(-result));
+}
+
+static void obey(const struct message *m)
+{
+    switch (m->kind) {
+    case MESSAGE_DRAIN:
+        gate_drain();
+        break;
+    case MESSAGE_STOP:
+        gate_drain();
+        gate_cancel_all();
+        break;
+    case MESSAGE_ACCEPT:
+        if (m->number >= 0 && m->number < worker->listener_count)
+            accept_from((uint32_t)m->number);
+        break;
+    case MESSAGE_ACCEPT_NO_MORE:
+        if (m->number >= 0 && m->number < worker->listener_count)
+            gate_remove_listener(worker->listeners[m->number].fd);
+        break;
+    default:
+        log_warn("the generation says something unknown (%u)", m->kind);
+    }
+}
+
+static void on_control(struct pollable *p)
+{
+    int result;
+    while ((result = message_receive(p->fd, &message_in)) == 0) {
+        message_close_fds(&message_in);
+        obey(&message_in);
+    }
+    if (result != -EAGAIN)
+        pollable_close(p, false); /* the generation died: serve on */
+}
+
+static void on_signal(struct pollable *p)
+{
+    struct signalfd_siginfo info;
+    while (read(p->fd, &info, sizeof info) == (ssize_t)sizeof info)
+        gate_drain();
+}
+
+static void on_empty(void)
+{
+    loop_stop();
+}
+
+/* The moments of a turn, for whoever watches for a stall. */
+static void turn_begins(void)
+{
+    atomic_store_explicit(&slot->turn_began_ms, loop_now_ms(), memory_order_relaxed);
+}
+
+static void turn_ends(void)
+{
+    atomic_store_explicit(&slot->turn_began_ms, 0, memory_order_relaxed);
+}
+
+static int watch_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    (void)sigprocmask(SIG_SETMASK, &set, NULL);
+    (void)signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the supervisor decides */
+    (void)signal(SIGHUP, SIG_IGN);
+    (void)signal(SIGPIPE, SIG_IGN);
+    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? -errno : pollable_open_level(&signals, fd, on_signal);
+}
+
+static int open_gate(struct log_ring *ring)
+{
+    struct shared_memory *m = worker->memory;
+    struct gate_options options = { .configuration = worker->configuration,
+                                    .shared = { .slot = worker->slot,
+                                                .counters = m->counters->workers,
+                                                .clients = m->clients,
+                                                .names = m->names,
+                                                .ring = ring },
+                                    .on_empty = on_empty };
+    log_ring_open(ring, m->rings, worker->slot, worker->log_wake_fd);
+    TRY(gate_open(&options));
+    for (uint32_t i = 0; i < worker->listener_count; i++)
+        if (worker->listeners[i].owner == worker->index)
+            accept_from(i);
+    return 0;
+}
+
+static int open_worker(struct log_ring *ring)
+{
+    struct loop_options loop = { .fibers_max = worker->configuration->limits.fibers_max };
+    TRY(loop_open(&loop));
+    TRY(watch_signals());
+    TRY(pollable_open_level(&control, worker->control, on_control));
+    loop_on_turn(turn_begins, turn_ends);
+    TRY(open_gate(ring));
+    return message_send_plain(worker->control, MESSAGE_READY, 0, 0);
+}
+
+int worker_main(const struct worker_options *options)
+{
+    static struct log_ring ring;
+    static char role[32];
+    worker = options;
+    slot = &options->memory->workers->slots[options->slot];
+    (void)snprintf(role, sizeof role, "worker %u", options->index);
+    log_set_role(role);
+    (void)prctl(PR_SET_NAME, "pc-worker");
+    (void)prctl(PR_SET_DUMPABLE, 0);
+    random_after_fork();
+    int result = open_worker(&ring);
+    if (result != 0) {
+        log_error("cannot start: %s", strerror(-result));
+        return 1;
+    }
+    result = loop_run();
+    turn_ends();
+    if (result != 0) {
+        log_error("the loop failed: %s", strerror(-result));
+        return 1;
+    }
+    gate_close();
+    loop_close();
+    return 0;
+}
