@@ -82,8 +82,8 @@ int adoption_take(struct boot_record *state)
     if (result == 0)
         result = message_await(fd, &message_in, ANSWER_MS);
     struct adoption adoption;
-    if (result == 0 && (message_in.kind != MESSAGE_ADOPTED ||
-                        message_in.text_length != sizeof adoption))
+    if (result == 0 &&
+        (message_in.kind != MESSAGE_ADOPTED || message_in.text_length != sizeof adoption))
         result = -EPROTO;
     if (result == 0) {
         memcpy(&adoption, message_in.text, sizeof adoption);

@@ -1,7 +1,7 @@
 /* Adoption: a supervisor that starts where another one died finds the generation that is still
- * serving through its socket in the state directory, and takes over what it holds: listening sockets,
- * shared memory, the channel itself. Only the same version does this; another one starts afresh, and
- * then the probe bind says that somebody is still listening. */
+ * serving through its socket in the state directory, and takes over what it holds: listening
+ * sockets, shared memory, the channel itself. Only the same version does this; another one starts
+ * afresh, and then the probe bind says that somebody is still listening. */
 #pragma once
 
 #include "control/boot.h"

@@ -26,8 +26,8 @@ void boot_record_clear(struct boot_record *r)
 /* Calls `use` for every descriptor the record names. */
 static void each_descriptor(const struct boot_record *r, void (*use)(int fd))
 {
-    const int32_t own[] = { r->config_fd, r->channel,  r->log_wake_fd,    r->out_fd,
-                            r->err_fd,    r->adoption_fd, r->admin_fd,    r->lock_fd,
+    const int32_t own[] = { r->config_fd,      r->channel,         r->log_wake_fd, r->out_fd,
+                            r->err_fd,         r->adoption_fd,     r->admin_fd,    r->lock_fd,
                             r->logger_channel, r->observer_channel };
     for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
         use(own[i]);

@@ -1,6 +1,6 @@
 /* How the supervisor starts another process: a fresh exec of the binary (its own address-space
- * layout) with one descriptor, a memfd that holds this record, and the descriptors it names. Also the
- * handover of an upgrade, where the started process is the next supervisor itself.
+ * layout) with one descriptor, a memfd that holds this record, and the descriptors it names. Also
+ * the handover of an upgrade, where the started process is the next supervisor itself.
  *
  * The record is versioned: a newer binary takes every older version, an older one refuses. */
 #pragma once
@@ -52,7 +52,7 @@ struct boot_record {
     int32_t shared[SHARED_COUNT];
     int32_t channel; /* to the supervisor */
     int32_t log_wake_fd;
-    int32_t out_fd, err_fd; /* the supervisor's own stdout and stderr */
+    int32_t out_fd, err_fd;    /* the supervisor's own stdout and stderr */
     uint32_t run_uid, run_gid; /* whom logger and observer run as */
     /* a generation */
     uint64_t generation;
@@ -83,3 +83,6 @@ MUST_CHECK int boot_become(const char *role, const struct boot_record *record);
 /* Reads the record from the descriptor that was inherited. Static memory.
  * 0 · -EPROTO another version or not a record */
 MUST_CHECK int boot_read(int fd, struct boot_record **ret);
+
+/* Logger and observer: from root to run_uid and run_gid. 0 · -errno */
+MUST_CHECK int boot_drop_privileges(const struct boot_record *r);

@@ -20,6 +20,7 @@ struct command {
     int (*run)(int argc, char **argv);
 };
 
+int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_format(int argc, char **argv);
 

@@ -72,7 +72,7 @@ static uint32_t server_row(void *context, slice name)
 static int say_failed(const char *text)
 {
     if (boot->channel >= 0)
-        (void)message_send(boot->channel, message_with_text(MESSAGE_FAILED, 0, 0, "%s", text));
+        message_pass(boot->channel, message_with_text(MESSAGE_FAILED, 0, 0, "%s", text));
     return 1;
 }
 
@@ -89,6 +89,23 @@ static const char *log_folder(void)
     return boot->to_terminal || geteuid() != 0 ? NULL : "/var/log/portcullis";
 }
 
+/* All diagnostics as text; what does not fit is left out whole. */
+static void write_report(struct diagnostics *d, char *report, size_t room)
+{
+    struct diagnostic_style style = { .colours = false };
+    struct writer all = writer_over(report, room - 1);
+    diagnostics_sort(d);
+    for (uint32_t i = 0; i < d->count; i++) {
+        struct writer before = all;
+        diagnostic_write_text(&all, &d->items[i], &style);
+        if (all.overflowed) {
+            all = before;
+            break;
+        }
+    }
+    report[all.len] = '\0';
+}
+
 /* 0 with the warnings in *ret_report · 1 with the errors */
 static int load(const char **ret_report)
 {
@@ -102,18 +119,19 @@ static int load(const char **ret_report)
     if (!options.path)
         options.text = read_config_text();
     static char report[MESSAGE_TEXT_MAX / 2];
-    struct diagnostics *diagnostics = load_diagnostics_make();
-    int result = diagnostics ? configuration_load(&options, &configuration, diagnostics) : -ENOMEM;
-    load_report_text(diagnostics, options.path ? options.path : "(command line)", report,
-                     sizeof report);
-    load_diagnostics_free(diagnostics);
+    struct diagnostics diagnostics;
+    diagnostics_open(&diagnostics);
+    int result = configuration_load(&options, &configuration, &diagnostics);
+    write_report(&diagnostics, report, sizeof report);
+    if (result != 0 && diagnostics.errors == 0)
+        (void)snprintf(report, sizeof report, "out of memory while loading the configuration");
+    diagnostics_close(&diagnostics);
     *ret_report = report;
-    if (result == -ENOMEM)
-        *ret_report = "out of memory while loading the configuration";
     return result == 0 ? 0 : 1;
 }
 
-/* --- What the supervisor gives ------------------------------------------------------------------ */
+/* --- What the supervisor gives ------------------------------------------------------------------
+ */
 
 /* Asks and waits for the answer. 0 · -errno; a refusal's text is in message_in. */
 static int ask(const struct message *question, enum message_kind expected)
@@ -136,8 +154,9 @@ static int take_listener(uint32_t index)
     char text[BOOT_ADDRESS_MAX];
     struct listen *l = &configuration->listens[index];
     write_address(text, sizeof text, &l->address);
-    int result = ask(message_with_text(MESSAGE_WANT_LISTENERS, USE_TRAFFIC, worker_count, "%s", text),
-                     MESSAGE_LISTENERS);
+    int result =
+        ask(message_with_text(MESSAGE_WANT_LISTENERS, USE_TRAFFIC, worker_count, "%s", text),
+            MESSAGE_LISTENERS);
     if (result != 0)
         return result;
     if (message_in.number != 0)
@@ -191,7 +210,8 @@ static int claim_sinks(void)
     return 0;
 }
 
-/* --- Privileges --------------------------------------------------------------------------------- */
+/* --- Privileges ---------------------------------------------------------------------------------
+ */
 
 static const struct passwd *find_user(void)
 {
@@ -244,7 +264,8 @@ static int drop_privileges(struct ready_report *report)
     return 0;
 }
 
-/* --- Workers ------------------------------------------------------------------------------------ */
+/* --- Workers ------------------------------------------------------------------------------------
+ */
 
 void worker_slot_release(struct shared_memory *m, uint32_t slot)
 {
@@ -338,8 +359,8 @@ static void cover(uint32_t index, bool on)
             uint32_t sibling = next++ % worker_count;
             if (sibling == index || workers[sibling].pid <= 0)
                 continue;
-            (void)message_send_plain(workers[sibling].control,
-                                     on ? MESSAGE_ACCEPT : MESSAGE_ACCEPT_NO_MORE, 0, l);
+            message_tell(workers[sibling].control, on ? MESSAGE_ACCEPT : MESSAGE_ACCEPT_NO_MORE, 0,
+                         l);
             if (on)
                 break; /* one is enough; taking back goes to all */
         }
@@ -386,7 +407,7 @@ static void worker_ended(uint32_t index, int status)
     log_error("worker %u ended: %s; it is not replaced, its siblings serve on", index, how);
     cover(index, true);
     if (!exhausted && boot->channel >= 0)
-        (void)message_send_plain(boot->channel, MESSAGE_EXHAUSTED, 0, 0);
+        message_tell(boot->channel, MESSAGE_EXHAUSTED, 0, 0);
     exhausted = true;
 }
 
@@ -405,10 +426,11 @@ static void tell_workers(enum message_kind kind)
     draining = true;
     for (uint32_t i = 0; i < worker_count; i++)
         if (workers[i].pid > 0)
-            (void)message_send_plain(workers[i].control, kind, 0, 0);
+            message_tell(workers[i].control, kind, 0, 0);
 }
 
-/* --- Watching ----------------------------------------------------------------------------------- */
+/* --- Watching -----------------------------------------------------------------------------------
+ */
 
 static void watch_for_stalls(void)
 {
@@ -428,8 +450,7 @@ static int watch_ms(void)
     if (draining || worker_count < 2)
         return -1; /* signals and messages wake us */
     for (uint32_t i = 0; i < worker_count; i++)
-        if (workers[i].is_covered ||
-            memory.counters->workers[workers[i].slot].connections_open > 0)
+        if (workers[i].is_covered || memory.counters->workers[workers[i].slot].connections_open > 0)
             return WATCH_BUSY_MS;
     return WATCH_IDLE_MS;
 }
@@ -513,7 +534,8 @@ static int serve(void)
     return 0;
 }
 
-/* --- Beginning ---------------------------------------------------------------------------------- */
+/* --- Beginning ----------------------------------------------------------------------------------
+ */
 
 static int open_signals(void)
 {
@@ -543,7 +565,7 @@ static int fail_start(int result, const char *what)
     char text[512];
     bool has_text = message_in.kind == MESSAGE_LISTENERS && message_in.number != 0;
     if (has_text)
-        (void)snprintf(text, sizeof text, "%s", message_in.text);
+        (void)snprintf(text, sizeof text, "%.400s", message_in.text);
     else
         (void)snprintf(text, sizeof text, "%s: %s", what, strerror(-result));
     tell_workers(MESSAGE_STOP);

@@ -1,6 +1,6 @@
 /* The listening sockets that the supervisor keeps for its life: one per worker and address with
- * SO_REUSEPORT, one shared by all for a Unix socket. Closing one of several resets what is queued on
- * it, so they are only closed when no living generation knows their address any more. */
+ * SO_REUSEPORT, one shared by all for a Unix socket. Closing one of several resets what is queued
+ * on it, so they are only closed when no living generation knows their address any more. */
 #pragma once
 
 #include "control/boot.h"

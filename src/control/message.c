@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/panic.h"
 
 struct message message_in, message_out;
@@ -57,6 +58,20 @@ int message_send_plain(int fd, enum message_kind kind, int32_t detail, int64_t n
         sent = send(fd, &head, sizeof head, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : 0;
+}
+
+void message_pass(int fd, const struct message *m)
+{
+    int result = message_send(fd, m);
+    if (result != 0)
+        log_debug("message %u was not taken: %s", m->kind, strerror(-result));
+}
+
+void message_tell(int fd, enum message_kind kind, int32_t detail, int64_t number)
+{
+    int result = message_send_plain(fd, kind, detail, number);
+    if (result != 0)
+        log_debug("message %u was not taken: %s", kind, strerror(-result));
 }
 
 static void take_fds(struct msghdr *packet, struct message *m)
@@ -148,7 +163,7 @@ struct message *message_with_text(enum message_kind kind, int32_t detail, int64_
     va_end(arguments);
     if (length < 0)
         length = 0;
-    m->text_length = (uint32_t)length < sizeof m->text ? (uint32_t)length
-                                                       : (uint32_t)sizeof m->text - 1;
+    m->text_length =
+        (uint32_t)length < sizeof m->text ? (uint32_t)length : (uint32_t)sizeof m->text - 1;
     return m;
 }

@@ -18,24 +18,33 @@ enum message_kind {
     MESSAGE_FAILED,             /* text: why */
     MESSAGE_EXHAUSTED,          /* workers died too often */
     /* supervisor to generation */
-    MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or -errno */
+    MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or
+                          -errno */
     MESSAGE_SLOTS,     /* text: uint32_t each */
     MESSAGE_DRAIN,
     MESSAGE_STOP,
     /* generation to worker, besides DRAIN and STOP */
-    MESSAGE_ACCEPT,        /* number: place in the listener table: also accept from this one */
+    MESSAGE_ACCEPT,         /* number: place in the listener table: also accept from this one */
     MESSAGE_ACCEPT_NO_MORE, /* number: the same: its own worker is back */
     /* observer to supervisor, and back with the same number */
-    MESSAGE_ASK,    /* detail: enum control_verb; number: ticket */
-    MESSAGE_ANSWER, /* detail: HTTP status; text */
-    MESSAGE_OBSERVE, /* descriptors: listening sockets for metrics and admin; detail: enum listener_use */
+    MESSAGE_ASK,     /* detail: enum control_verb; number: ticket */
+    MESSAGE_ANSWER,  /* detail: HTTP status; text */
+    MESSAGE_OBSERVE, /* descriptors: listening sockets for metrics and admin; detail: enum
+                        listener_use */
     MESSAGE_REOPEN,  /* to the logger */
     /* a new supervisor to a living generation, and back */
     MESSAGE_ADOPT,
     MESSAGE_ADOPTED, /* text: struct adoption; descriptors */
 };
 
-enum control_verb { VERB_STATUS = 1, VERB_RELOAD, VERB_DRAIN, VERB_STOP, VERB_UPGRADE, VERB_REOPEN };
+enum control_verb {
+    VERB_STATUS = 1,
+    VERB_RELOAD,
+    VERB_DRAIN,
+    VERB_STOP,
+    VERB_UPGRADE,
+    VERB_REOPEN
+};
 
 enum listener_use { USE_TRAFFIC, USE_METRICS, USE_ADMIN };
 
@@ -55,11 +64,17 @@ struct message {
     char text[MESSAGE_TEXT_MAX]; /* NUL behind text_length when there is room */
 };
 
-/* Sends kind, detail, number, text[0..text_length) and the descriptors. Does not wait. 0 · -errno */
+/* Sends kind, detail, number, text[0..text_length) and the descriptors. Does not wait. 0 · -errno
+ */
 MUST_CHECK int message_send(int fd, const struct message *m);
 
 /* The short form: no text, no descriptors. */
 MUST_CHECK int message_send_plain(int fd, enum message_kind kind, int32_t detail, int64_t number);
+
+/* The same for whoever cannot do anything about a failure: the other end is gone, and its death is
+ * noticed where it is watched. */
+void message_pass(int fd, const struct message *m);
+void message_tell(int fd, enum message_kind kind, int32_t detail, int64_t number);
 
 /* 0 · -EAGAIN nothing is there · -EPIPE the other end is gone · -EPROTO malformed. Received
  * descriptors are close-on-exec and belong to the caller. */

@@ -1,6 +1,6 @@
-/* The state directory: the lock that keeps two supervisors apart, the PID file and the sockets of the
- * admin interface and of adoption. /run/portcullis for root, else $XDG_RUNTIME_DIR/portcullis, else
- * /tmp/portcullis-UID. */
+/* The state directory: the lock that keeps two supervisors apart, the PID file and the sockets of
+ * the admin interface and of adoption. /run/portcullis for root, else $XDG_RUNTIME_DIR/portcullis,
+ * else /tmp/portcullis-UID. */
 #pragma once
 
 #include <stddef.h>
@@ -15,8 +15,8 @@ MUST_CHECK int state_folder_default(char *to, size_t room);
 /* FOLDER/NAME into `to`. 0 · -ENAMETOOLONG */
 MUST_CHECK int state_path(char *to, size_t room, const char *folder, const char *name);
 
-/* Makes the folder (0755) when it is missing, takes its lock. The lock's descriptor, to be kept open
- * · -EBUSY another supervisor holds it · -errno */
+/* Makes the folder (0755) when it is missing, takes its lock. The lock's descriptor, to be kept
+ * open · -EBUSY another supervisor holds it · -errno */
 MUST_CHECK int state_lock(const char *folder);
 
 /* Writes our process id to a file, whole or not at all. 0 · -errno */

@@ -51,8 +51,9 @@ static void write_generations(struct writer *w, const struct status_facts *f)
     writer_literal(w, ",\"generations\":[");
     for (uint32_t i = 0; i < state->generation_count; i++) {
         const struct boot_generation *g = &state->generations[i];
-        writer_format(w, "%s{\"number\":%llu,\"state\":\"%s\",\"pid\":%d,\"age_s\":%lld,"
-                         "\"workers\":%u,\"connections\":%llu}",
+        writer_format(w,
+                      "%s{\"number\":%llu,\"state\":\"%s\",\"pid\":%d,\"age_s\":%lld,"
+                      "\"workers\":%u,\"connections\":%llu}",
                       i ? "," : "", (unsigned long long)g->number,
                       generation_state_name((enum generation_state)g->state), g->pid,
                       (long long)(now - g->started_ms) / 1000, g->slot_count,
@@ -70,8 +71,9 @@ static void write_workers(struct writer *w, const struct status_facts *f)
         const struct worker_counters *c = &f->memory->counters->workers[slot];
         if (worker->pid == 0)
             continue;
-        writer_format(w, "%s{\"pid\":%d,\"slot\":%u,\"index\":%u,\"generation\":%llu,"
-                         "\"connections\":%llu,\"idle\":%llu,\"requests\":%llu,\"restarts\":%u}",
+        writer_format(w,
+                      "%s{\"pid\":%d,\"slot\":%u,\"index\":%u,\"generation\":%llu,"
+                      "\"connections\":%llu,\"idle\":%llu,\"requests\":%llu,\"restarts\":%u}",
                       first ? "" : ",", worker->pid, slot, worker->index,
                       (unsigned long long)worker->generation,
                       (unsigned long long)c->connections_open,
@@ -89,8 +91,9 @@ static void write_log(struct writer *w, const struct status_facts *f)
     counters_sum(f->memory->counters, &sum);
     for (uint32_t i = 0; i < SINKS_MAX; i++)
         failures += f->memory->sinks->sinks[i].failures;
-    writer_format(w, ",\"log\":{\"requests\":%llu,\"written\":%llu,\"dropped\":%llu,"
-                     "\"security_written\":%llu,\"security_dropped\":%llu,\"lost_by_sinks\":%llu}",
+    writer_format(w,
+                  ",\"log\":{\"requests\":%llu,\"written\":%llu,\"dropped\":%llu,"
+                  "\"security_written\":%llu,\"security_dropped\":%llu,\"lost_by_sinks\":%llu}",
                   (unsigned long long)sum.requests, (unsigned long long)sum.log_lines_written,
                   (unsigned long long)sum.log_lines_dropped,
                   (unsigned long long)sum.security_lines_written,

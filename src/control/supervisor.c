@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,10 +30,10 @@
 #include "control/status.h"
 #include "net/listen.h"
 
-#define TICKETS_MAX      32
-#define BACK_OFF_MIN_MS  200
-#define BACK_OFF_MAX_MS  30000
-#define QUICK_STOP_MS    5000 /* from SIGINT until what is left is killed */
+#define TICKETS_MAX     32
+#define BACK_OFF_MIN_MS 200
+#define BACK_OFF_MAX_MS 30000
+#define QUICK_STOP_MS   5000 /* from SIGINT until what is left is killed */
 
 /* Everything that an upgrade hands over stands in the record; the rest is rebuilt. */
 static struct boot_record state;
@@ -41,13 +42,14 @@ static struct shared_memory memory;
 static struct {
     int signals;
     bool stopping, stopping_quickly, upgrading, announced;
-    int64_t stop_at_ms; /* kill what is left */
-    bool reload_again;  /* asked for while one was loading */
+    int64_t stop_at_ms;           /* kill what is left */
+    bool reload_again;            /* asked for while one was loading */
     int64_t tickets[TICKETS_MAX]; /* of the observer, waiting for the reload's outcome */
     int ticket_count;
     char last_reload[512];
     bool last_reload_failed;
-    int64_t logger_at_ms, observer_at_ms, generation_at_ms; /* start it (again) at; 0: not planned */
+    int64_t logger_at_ms, observer_at_ms,
+        generation_at_ms; /* start it (again) at; 0: not planned */
     int64_t back_off_ms;
     struct ready_report settings;
     uint64_t orphaned_slots[WORKER_SLOTS_MAX / 64]; /* their generation died, they go on */
@@ -67,8 +69,8 @@ static struct boot_generation *find_generation(enum generation_state wanted)
 static void answer(int64_t ticket, int status, const char *text)
 {
     if (state.observer_channel >= 0)
-        (void)message_send(state.observer_channel,
-                           message_with_text(MESSAGE_ANSWER, status, ticket, "%s", text));
+        message_pass(state.observer_channel,
+                     message_with_text(MESSAGE_ANSWER, status, ticket, "%s", text));
 }
 
 static void conclude_reload(bool ok, const char *text)
@@ -153,7 +155,7 @@ static void give_observer_listeners(void)
         struct message *m = message_with_text(MESSAGE_OBSERVE, l->use, 0, "%s", l->bound);
         m->fd_count = 1;
         m->fds[0] = l->sockets[0];
-        (void)message_send(state.observer_channel, m);
+        message_pass(state.observer_channel, m);
     }
 }
 
@@ -188,14 +190,14 @@ static void drain(struct boot_generation *g, int64_t drain_ms)
     g->state = GENERATION_DRAINING;
     g->drain_since_ms = clock_monotonic_ms();
     g->drain_ms = drain_ms;
-    (void)message_send_plain(g->channel, MESSAGE_DRAIN, 0, 0);
+    message_tell(g->channel, MESSAGE_DRAIN, 0, 0);
 }
 
 static void end_tunnels(struct boot_generation *g, const char *why)
 {
     log_warn("generation %llu closes its last connections: %s", (unsigned long long)g->number, why);
     g->drain_ms = INT64_MAX / 2; /* once */
-    (void)message_send_plain(g->channel, MESSAGE_STOP, 0, 0);
+    message_tell(g->channel, MESSAGE_STOP, 0, 0);
 }
 
 static void limit_draining(void)
@@ -273,6 +275,8 @@ static void promote(struct boot_generation *g, const struct message *m)
         start_observer();
     else
         give_observer_listeners();
+    if (state.observer_channel >= 0) /* names of the new configuration */
+        message_tell(state.observer_channel, MESSAGE_REOPEN, 0, 0);
     if (!s.announced)
         notify_send("READY=1\nMAINPID=%d\nSTATUS=serving", (int)getpid());
     s.announced = true;
@@ -337,11 +341,10 @@ static void generation_ended(struct boot_generation *g)
 static void give_listeners(struct boot_generation *g, const struct message *m)
 {
     const char *error = "";
-    const struct boot_listener *l = keeper_listeners(&state, m->text, (enum listener_use)m->detail,
-                                                     (int)m->number, &error);
+    const struct boot_listener *l =
+        keeper_listeners(&state, m->text, (enum listener_use)m->detail, (int)m->number, &error);
     if (!l) {
-        (void)message_send(g->channel,
-                           message_with_text(MESSAGE_LISTENERS, 0, -EADDRINUSE, "%s", error));
+        message_pass(g->channel, message_with_text(MESSAGE_LISTENERS, 0, -EADDRINUSE, "%s", error));
         return;
     }
     loading_wants |= 1ull << (l - state.listeners);
@@ -350,7 +353,7 @@ static void give_listeners(struct boot_generation *g, const struct message *m)
         reply->fd_count = l->count;
         memcpy(reply->fds, l->sockets, sizeof(int) * (size_t)l->count);
     }
-    (void)message_send(g->channel, reply);
+    message_pass(g->channel, reply);
 }
 
 static bool slot_is_taken(uint32_t slot)
@@ -376,7 +379,7 @@ static void give_slots(struct boot_generation *g, int64_t count)
     reply->number = g->slot_count;
     reply->text_length = (uint32_t)(g->slot_count * sizeof g->slots[0]);
     memcpy(reply->text, g->slots, reply->text_length);
-    (void)message_send(g->channel, reply);
+    message_pass(g->channel, reply);
 }
 
 /* One message of a generation. False: the generation has gone (and `g` with it). */
@@ -460,7 +463,7 @@ static void stop(bool quickly)
     for (uint32_t i = 0; i < state.generation_count; i++) {
         struct boot_generation *g = &state.generations[i];
         if (quickly)
-            (void)message_send_plain(g->channel, MESSAGE_STOP, 0, 0);
+            message_tell(g->channel, MESSAGE_STOP, 0, 0);
         else if (g->state != GENERATION_DRAINING)
             drain(g, s.settings.drain_ms);
     }
@@ -472,7 +475,7 @@ static void stop(bool quickly)
 static void reopen_logs(void)
 {
     if (state.logger_channel >= 0)
-        (void)message_send_plain(state.logger_channel, MESSAGE_REOPEN, 0, 0);
+        message_tell(state.logger_channel, MESSAGE_REOPEN, 0, 0);
 }
 
 static void send_status(int64_t ticket)
@@ -482,7 +485,7 @@ static void send_status(int64_t ticket)
     struct writer w = writer_over(m->text, sizeof m->text);
     status_write(&w, &facts);
     m->text_length = (uint32_t)w.len;
-    (void)message_send(state.observer_channel, m);
+    message_pass(state.observer_channel, m);
 }
 
 static void hear_observer(void)
@@ -520,7 +523,8 @@ static void hear_observer(void)
     }
 }
 
-/* --- Death -------------------------------------------------------------------------------------- */
+/* --- Death --------------------------------------------------------------------------------------
+ */
 
 static void reap(void)
 {
@@ -576,7 +580,8 @@ static void hear_signals(void)
     }
 }
 
-/* --- The loop ----------------------------------------------------------------------------------- */
+/* --- The loop -----------------------------------------------------------------------------------
+ */
 
 static void earlier(int64_t *at_ms, int64_t other)
 {
@@ -651,7 +656,8 @@ static int serve(void)
     return 0;
 }
 
-/* --- Beginning and end -------------------------------------------------------------------------- */
+/* --- Beginning and end --------------------------------------------------------------------------
+ */
 
 static int open_signals(void)
 {
@@ -871,8 +877,7 @@ int supervisor_run(const struct run_options *options)
     return run();
 }
 
-/* An upgrade: the same process, the new binary, the old one's state. */
-int supervisor_continue(const struct boot_record *handed_over)
+int supervisor_continue(struct boot_record *handed_over)
 {
     state = *handed_over;
     int fds[SHARED_COUNT];

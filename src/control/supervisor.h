@@ -10,8 +10,8 @@
 #include "base/log.h"
 
 struct run_options {
-    const char *config_path; /* absolute; NULL: config_text is the configuration (--to) */
-    const char *config_text; /* NUL-terminated */
+    const char *config_path;  /* absolute; NULL: config_text is the configuration (--to) */
+    const char *config_text;  /* NUL-terminated */
     const char *state_folder; /* NULL: state_folder_default() */
     const char *pid_file;     /* NULL: none besides the one in the state directory */
     bool to_terminal;         /* started by hand in the foreground: logs to stdout unless written */
@@ -22,6 +22,11 @@ struct run_options {
  * or ended with trouble (said in the program log). */
 MUST_CHECK int supervisor_run(const struct run_options *options);
 
-/* The entry point of the processes that the supervisor starts: `portcullis internal ROLE FD`, where
- * ROLE is generation, logger, observer or supervisor (an upgrade). Returns the exit code. */
+struct boot_record;
+
+/* An upgrade: the same process with the new binary goes on with the old one's state. */
+int supervisor_continue(struct boot_record *handed_over);
+
+/* The entry point of the processes that the supervisor starts: `portcullis internal ROLE FD`;
+ * argv holds ROLE (generation, logger, observer, supervisor) and FD. Returns the exit code. */
 int internal_main(int argc, char **argv);

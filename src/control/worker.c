@@ -14,6 +14,7 @@
 #include "control/message.h"
 #include "proxy/gate.h"
 #include "runtime/loop.h"
+#include "runtime/pollable.h"
 
 static const struct worker_options *worker;
 static struct worker_slot *slot;

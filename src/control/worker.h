@@ -1,6 +1,6 @@
 /* A worker: one process, one thread, one loop, the gate. Forked by its generation. It needs nothing
- * but its sockets, its segments and what it was given, and goes on when every other process dies: the
- * end of its control socket is not fatal. SIGTERM drains it. */
+ * but its sockets, its segments and what it was given, and goes on when every other process dies:
+ * the end of its control socket is not fatal. SIGTERM drains it. */
 #pragma once
 
 #include "proxy/configuration.h"
@@ -16,7 +16,7 @@ struct worker_options {
         int fd;
         uint32_t listen; /* index in the configuration */
         uint32_t owner;  /* index of the worker that accepts here */
-    } *listeners;
+    } * listeners;
     uint32_t listener_count;
 };
 

@@ -1,0 +1,252 @@
+#include "control/prometheus.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#define TEXT_BYTES_MAX (16u << 20) /* touched only as far as it is written */
+
+static void describe(struct writer *w, const char *name, const char *type, const char *help)
+{
+    writer_format(w, "# HELP portcullis_%s %s\n# TYPE portcullis_%s %s\n", name, help, name, type);
+}
+
+static void write_scalar(struct writer *w, const char *name, const char *type, const char *help,
+                         uint64_t value)
+{
+    describe(w, name, type, help);
+    writer_format(w, "portcullis_%s %llu\n", name, (unsigned long long)value);
+}
+
+/* The inside of a label's value: backslash, quote and line feed escaped. */
+static void write_label(struct writer *w, slice value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        if (value.ptr[i] == '\\' || value.ptr[i] == '"')
+            writer_byte(w, '\\');
+        if (value.ptr[i] == '\n')
+            writer_literal(w, "\\n");
+        else
+            writer_byte(w, value.ptr[i]);
+    }
+}
+
+static slice row_name(const struct counter_row *rows, uint32_t count, uint32_t row)
+{
+    if (row == count - 1)
+        return SLICE("(other)");
+    const char *name = rows[row].name;
+    return slice_of(name, strnlen(name, sizeof rows[row].name));
+}
+
+/* One family over the rows of a table that have counted anything. */
+struct family {
+    const char *name, *help, *label, *more; /* more: further labels, ready to write, or "" */
+    const struct counter_row *rows;
+    uint32_t count;
+};
+
+static void open_line(struct writer *w, const struct family *f, uint32_t row, const char *suffix)
+{
+    writer_format(w, "portcullis_%s%s{%s=\"", f->name, suffix, f->label);
+    write_label(w, row_name(f->rows, f->count, row));
+    writer_format(w, "\"%s", f->more);
+}
+
+static void write_number(struct writer *w, const struct family *f, uint32_t row, uint64_t value)
+{
+    open_line(w, f, row, "");
+    writer_format(w, "} %llu\n", (unsigned long long)value);
+}
+
+static void write_histogram(struct writer *w, const struct family *f, uint32_t row,
+                            const struct histogram *h)
+{
+    static const int64_t bounds[] = HISTOGRAM_BOUNDS_US;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < HISTOGRAM_BUCKETS; i++) {
+        sum += h->bucket[i];
+        open_line(w, f, row, "_bucket");
+        if (i < ARRAY_LENGTH(bounds))
+            writer_format(w, ",le=\"%g\"} %llu\n", (double)bounds[i] / 1e6,
+                          (unsigned long long)sum);
+        else
+            writer_format(w, ",le=\"+Inf\"} %llu\n", (unsigned long long)sum);
+    }
+    open_line(w, f, row, "_sum");
+    writer_format(w, "} %.6f\n", (double)h->sum_us / 1e6);
+    open_line(w, f, row, "_count");
+    writer_format(w, "} %llu\n", (unsigned long long)sum);
+}
+
+static void write_sites(struct writer *w, const struct shared_memory *m,
+                        const struct worker_counters *sum)
+{
+    static const char *const classes[] = { "none", "1xx", "2xx", "3xx", "4xx", "5xx" };
+    struct family f = { .rows = m->counters->site_rows,
+                        .count = COUNTER_SITES_MAX,
+                        .label = "site" };
+    f.name = "requests_total";
+    describe(w, f.name, "counter", "Requests by site and class of the response's status.");
+    for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
+        for (uint32_t class = 0; class < 6 && sum->sites[row].requests; class ++) {
+            char more[32];
+            struct writer l = writer_over(more, sizeof more - 1);
+            writer_format(&l, ",status=\"%s\"", classes[class]);
+            more[l.len] = '\0';
+            f.more = more;
+            write_number(w, &f, row, sum->sites[row].status[class]);
+        }
+    f.more = "";
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } numbers[] = {
+        { "refused_total", "Requests refused by a rule or as malformed.",
+          offsetof(struct site_counters, refused) },
+        { "received_bytes_total", "Bytes received from clients.",
+          offsetof(struct site_counters, bytes_in) },
+        { "sent_bytes_total", "Bytes sent to clients.", offsetof(struct site_counters, bytes_out) },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        f.name = numbers[i].name;
+        describe(w, f.name, "counter", numbers[i].help);
+        for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
+            if (sum->sites[row].requests)
+                write_number(w, &f, row,
+                             *(const uint64_t *)(const void *)((const char *)&sum->sites[row] +
+                                                               numbers[i].offset));
+    }
+    f.name = "request_duration_seconds";
+    describe(w, f.name, "histogram",
+             "From the first byte of a request to the last of its response.");
+    for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
+        if (sum->sites[row].requests)
+            write_histogram(w, &f, row, &sum->sites[row].duration);
+}
+
+static void write_servers(struct writer *w, const struct shared_memory *m,
+                          const struct worker_counters *sum)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } numbers[] = {
+        { "origin_in_flight", "gauge", "Requests that hold a connection to the origin server.",
+          offsetof(struct server_counters, in_flight) },
+        { "origin_requests_total", "counter", "Requests sent to the origin server.",
+          offsetof(struct server_counters, requests) },
+        { "origin_connects_total", "counter", "Connections opened.",
+          offsetof(struct server_counters, connects) },
+        { "origin_connect_failures_total", "counter", "Connections that could not be opened.",
+          offsetof(struct server_counters, connect_failures) },
+        { "origin_reused_total", "counter", "Requests on a connection that was kept.",
+          offsetof(struct server_counters, reused) },
+        { "origin_failures_total", "counter", "Requests without a complete, valid response.",
+          offsetof(struct server_counters, failures) },
+    };
+    struct family f = { .rows = m->counters->server_rows,
+                        .count = COUNTER_SERVERS_MAX,
+                        .label = "server",
+                        .more = "" };
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        f.name = numbers[i].name;
+        describe(w, f.name, numbers[i].type, numbers[i].help);
+        for (uint32_t row = 0; row < COUNTER_SERVERS_MAX; row++) {
+            const struct server_counters *s = &sum->servers[row];
+            if (s->requests || s->connect_failures)
+                write_number(
+                    w, &f, row,
+                    *(const uint64_t *)(const void *)((const char *)s + numbers[i].offset));
+        }
+    }
+    f.name = "origin_head_seconds";
+    describe(w, f.name, "histogram", "From a connection to the origin to its response head.");
+    for (uint32_t row = 0; row < COUNTER_SERVERS_MAX; row++)
+        if (sum->servers[row].requests)
+            write_histogram(w, &f, row, &sum->servers[row].head_time);
+}
+
+static void write_totals(struct writer *w, const struct worker_counters *sum)
+{
+    static const struct {
+        const char *name, *type, *help;
+        size_t offset;
+    } totals[] = {
+#define TOTAL(member, type, name, help)                                                            \
+    { name, type, help, offsetof(struct worker_counters, member) }
+        TOTAL(connections_open, "gauge", "connections_open", "Client connections."),
+        TOTAL(connections_idle, "gauge", "connections_idle",
+              "Client connections without a request."),
+        TOTAL(tunnels_open, "gauge", "tunnels_open", "WebSocket tunnels."),
+        TOTAL(fibers, "gauge", "fibers", "Fibers in use."),
+        TOTAL(buffered_bytes, "gauge", "buffered_bytes", "Bytes of buffers in use."),
+        TOTAL(upstream_open, "gauge", "origin_connections_open", "Connections to origins."),
+        TOTAL(upstream_idle, "gauge", "origin_connections_idle",
+              "Connections to origins kept idle."),
+        TOTAL(connections_accepted, "counter", "connections_accepted_total",
+              "Connections accepted."),
+        TOTAL(connections_refused_total, "counter", "connections_refused_limit_total",
+              "Connections refused by `limits connections`."),
+        TOTAL(connections_refused_client, "counter", "connections_refused_client_total",
+              "Connections refused by `limits connections-per-client` or for want of trust."),
+        TOTAL(connections_refused_resources, "counter", "connections_refused_resources_total",
+              "Connections refused for want of memory, fibers or descriptors."),
+        TOTAL(requests, "counter", "exchanges_total", "Requests of all sites, refused ones too."),
+        TOTAL(retries, "counter", "origin_retries_total",
+              "Requests sent again on a fresh connection."),
+        TOTAL(panics, "counter", "worker_deaths_total", "Workers that died and were replaced."),
+        TOTAL(log_lines_written, "counter", "log_lines_written_total",
+              "Request log lines offered to the logger."),
+        TOTAL(log_lines_dropped, "counter", "log_lines_dropped_total",
+              "Request log lines dropped: the ring was full."),
+        TOTAL(security_lines_written, "counter", "security_lines_written_total",
+              "Security records offered to the logger."),
+        TOTAL(security_lines_dropped, "counter", "security_lines_dropped_total",
+              "Security records dropped."),
+#undef TOTAL
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(totals); i++)
+        write_scalar(w, totals[i].name, totals[i].type, totals[i].help,
+                     *(const uint64_t *)(const void *)((const char *)sum + totals[i].offset));
+}
+
+static void write_workers(struct writer *w, const struct shared_memory *m)
+{
+    uint64_t workers = 0, newest = 0, lost = 0;
+    for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++) {
+        const struct worker_slot *s = &m->workers->slots[slot];
+        workers += s->pid > 0;
+        if (s->pid > 0 && s->generation > newest)
+            newest = s->generation;
+    }
+    for (uint32_t i = 0; i < SINKS_MAX; i++)
+        lost += m->sinks->sinks[i].failures;
+    write_scalar(w, "workers", "gauge", "Worker processes, draining ones too.", workers);
+    write_scalar(w, "generation", "gauge", "Number of the newest generation.", newest);
+    write_scalar(w, "log_lines_lost_total", "counter",
+                 "Log lines lost to a full disk or a stuck reader.", lost);
+}
+
+int prometheus_write(const struct shared_memory *m, struct writer *ret)
+{
+    static struct worker_counters sum;
+    char *text = malloc(TEXT_BYTES_MAX);
+    if (!text)
+        return -ENOMEM;
+    counters_sum(m->counters, &sum);
+    *ret = writer_over(text, TEXT_BYTES_MAX);
+    describe(ret, "build_info", "gauge", "Version of the program.");
+    writer_format(ret, "portcullis_build_info{version=\"%s\"} 1\n", PORTCULLIS_VERSION);
+    write_workers(ret, m);
+    write_totals(ret, &sum);
+    write_sites(ret, m, &sum);
+    write_servers(ret, m, &sum);
+    return 0;
+}
+
+void prometheus_free(struct writer *w)
+{
+    free(w->ptr);
+    *w = (struct writer){ 0 };
+}
