@@ -2,6 +2,8 @@
  * exit code of the process. */
 #pragma once
 
+#include <stdint.h>
+
 #include "base/slice.h"
 
 enum exit_code {
@@ -17,23 +19,43 @@ struct command {
     const char *name;
     const char *synopsis; /* what stands behind the name */
     const char *meaning;  /* one line */
+    const char *details;  /* further sentences for the manual */
     int (*run)(int argc, char **argv);
 };
+extern const struct command commands[];
+extern const size_t command_count;
 
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
+int command_reload(int argc, char **argv);
+int command_stop(int argc, char **argv);
+int command_upgrade(int argc, char **argv);
+int command_status(int argc, char **argv);
 int command_format(int argc, char **argv);
+int command_help(int argc, char **argv);
+int command_show(int argc, char **argv);
+int command_explain(int argc, char **argv);
+int command_version(int argc, char **argv);
+int command_completion(int argc, char **argv);
 
-/* One option of a command: "-c" or "--config" with a value, "--json" without. */
+struct quick_start;
+/* `portcullis --to ADDRESS` */
+int command_quick_start(const struct quick_start *q);
+
+/* One option of a command: with a value, or a flag. */
 struct command_option {
     const char *name, *short_name; /* "--config", "-c"; short_name may be NULL */
-    const char **value;            /* with a value; NULL: a flag */
-    bool *flag;
-    const char ***values; /* with a value, may be repeated: appended here */
+    bool *flag;                    /* a flag, or one of the following */
+    const char **value;
+    const char **values; /* may be repeated: appended here, at most values_max */
     uint32_t *value_count;
+    uint32_t values_max;
 };
 
 /* Reads options and leaves the other words in argv[0 .. *ret_count). Prints what is wrong.
  * EXIT_OK · EXIT_USAGE */
 MUST_CHECK int command_options(int argc, char **argv, const struct command_option *options,
                                size_t option_count, int *ret_count);
+
+/* Says what is wrong with the command line. Always EXIT_USAGE. */
+int command_refuse(const char *why);

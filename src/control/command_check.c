@@ -1,9 +1,8 @@
 /* `check`: is the configuration in order? */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "control/command.h"
-#include "control/load.h"
+#include "control/loader.h"
 #include "control/output.h"
 
 static void print_json(struct diagnostics *d)
@@ -22,23 +21,23 @@ static void print_json(struct diagnostics *d)
     output_write(STDOUT_FILENO, SLICE("]}\n"));
 }
 
-int command_check(int argc, char **argv)
+/* Every file that was read, for `-T`. */
+static void dump_files(const struct loader *l)
 {
-    const char *path = CONFIG_PATH_DEFAULT;
-    bool json = false;
-    const struct command_option options[] = {
-        { .name = "--config", .short_name = "-c", .value = &path },
-        { .name = "--json", .flag = &json },
-    };
-    int count;
-    if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
-        return EXIT_USAGE;
-    if (count > 0)
-        path = argv[0];
-    struct diagnostics d;
+    for (const struct file *f = l->files.first; f; f = f->next) {
+        output_format(STDOUT_FILENO, "# file %.*s\n", SLICE_ARGUMENTS(f->source.name));
+        output_write(STDOUT_FILENO, f->source.text);
+        if (!slice_ends_with(f->source.text, SLICE("\n")))
+            output_write(STDOUT_FILENO, SLICE("\n"));
+    }
+}
+
+static int check_file(const char *path, bool json, bool dumps)
+{
+    struct diagnostics d __attribute__((cleanup(diagnostics_close)));
+    struct loader l __attribute__((cleanup(loader_close)));
     diagnostics_open(&d);
-    struct configuration *c = NULL;
-    int error = configuration_load(&(struct load_options){ .path = path }, &c, &d);
+    int error = loader_run(&l, &(struct load_options){ .path = path }, &d);
     if (json)
         print_json(&d);
     else
@@ -46,9 +45,27 @@ int command_check(int argc, char **argv)
     if (error && d.errors == 0)
         output_format(STDERR_FILENO, "portcullis: %s: there is not enough memory\n", path);
     if (!error && !json)
-        output_format(STDOUT_FILENO, "%s: in order, %u site%s, %u warning%s\n", path, c->site_count,
-                      c->site_count == 1 ? "" : "s", d.warnings, d.warnings == 1 ? "" : "s");
-    configuration_free(c);
-    diagnostics_close(&d);
+        output_format(STDOUT_FILENO, "%s: in order, %u site%s, %u warning%s\n", path,
+                      l.c->site_count, l.c->site_count == 1 ? "" : "s", d.warnings,
+                      d.warnings == 1 ? "" : "s");
+    if (dumps)
+        dump_files(&l);
     return error ? EXIT_PROBLEM : EXIT_OK;
+}
+
+int command_check(int argc, char **argv)
+{
+    const char *path = CONFIG_PATH_DEFAULT;
+    bool json = false, dumps = false;
+    const struct command_option options[] = {
+        { .name = "--config", .short_name = "-c", .value = &path },
+        { .name = "--json", .flag = &json },
+        { .name = "--dump", .flag = &dumps },
+    };
+    int count;
+    if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
+        return EXIT_USAGE;
+    if (count > 1)
+        return command_refuse("check takes one file");
+    return check_file(count ? argv[0] : path, json, dumps);
 }

@@ -1,11 +1,9 @@
 /* The options of commands: "--name value", "--name=value", "-n value", flags; "--" ends them. */
-#include <stdlib.h>
 #include <unistd.h>
 
+#include "config/suggest.h"
 #include "control/command.h"
 #include "control/output.h"
-
-#include "config/suggest.h"
 
 static const struct command_option *find_option(const struct command_option *options, size_t count,
                                                 slice word)
@@ -17,7 +15,13 @@ static const struct command_option *find_option(const struct command_option *opt
     return NULL;
 }
 
-static int refuse(const struct command_option *options, size_t count, slice word)
+int command_refuse(const char *why)
+{
+    output_format(STDERR_FILENO, "portcullis: %s; see: portcullis help\n", why);
+    return EXIT_USAGE;
+}
+
+static int refuse_option(const struct command_option *options, size_t count, slice word)
 {
     struct suggestion near = suggestion_for(word);
     for (size_t i = 0; i < count; i++)
@@ -35,11 +39,35 @@ static int take_value(const struct command_option *o, const char *value)
         output_format(STDERR_FILENO, "portcullis: '%s' needs a value\n", o->name);
         return EXIT_USAGE;
     }
-    if (o->value)
+    if (o->value) {
         *o->value = value;
-    else
-        (*o->values)[(*o->value_count)++] = value;
+        return EXIT_OK;
+    }
+    if (*o->value_count == o->values_max) {
+        output_format(STDERR_FILENO, "portcullis: '%s' stands there too often\n", o->name);
+        return EXIT_USAGE;
+    }
+    o->values[(*o->value_count)++] = value;
     return EXIT_OK;
+}
+
+/* One option and, when it has one, its value. */
+static int take_option(int argc, char **argv, int *at, const struct command_option *options,
+                       size_t option_count)
+{
+    slice word = slice_from(argv[*at]);
+    size_t equals = slice_starts_with(word, SLICE("--")) ? slice_find_byte(word, '=') : word.len;
+    const struct command_option *o = find_option(options, option_count, slice_first(word, equals));
+    if (!o)
+        return refuse_option(options, option_count, slice_first(word, equals));
+    if (o->flag) {
+        *o->flag = true;
+        return equals < word.len ? command_refuse("this option takes no value") : EXIT_OK;
+    }
+    const char *value = equals < word.len ? argv[*at] + equals + 1 : NULL;
+    if (!value && *at + 1 < argc)
+        value = argv[++*at];
+    return take_value(o, value);
 }
 
 int command_options(int argc, char **argv, const struct command_option *options,
@@ -49,28 +77,11 @@ int command_options(int argc, char **argv, const struct command_option *options,
     bool is_over = false;
     for (int i = 0; i < argc; i++) {
         slice word = slice_from(argv[i]);
-        if (is_over || word.len < 2 || word.ptr[0] != '-') {
-            argv[kept++] = argv[i];
-            continue;
-        }
-        if (slice_equal(word, SLICE("--"))) {
+        if (!is_over && slice_equal(word, SLICE("--")))
             is_over = true;
-            continue;
-        }
-        size_t equals =
-            slice_starts_with(word, SLICE("--")) ? slice_find_byte(word, '=') : word.len;
-        const struct command_option *o =
-            find_option(options, option_count, slice_first(word, equals));
-        if (!o)
-            return refuse(options, option_count, slice_first(word, equals));
-        if (o->flag) {
-            *o->flag = true;
-            continue;
-        }
-        const char *value = equals < word.len ? argv[i] + equals + 1 : NULL;
-        if (!value && i + 1 < argc)
-            value = argv[++i];
-        if (take_value(o, value) != EXIT_OK)
+        else if (is_over || word.len < 2 || word.ptr[0] != '-')
+            argv[kept++] = argv[i];
+        else if (take_option(argc, argv, &i, options, option_count) != EXIT_OK)
             return EXIT_USAGE;
     }
     *ret_count = kept;

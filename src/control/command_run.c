@@ -1,52 +1,90 @@
-/* `run`: the supervisor in the foreground. */
+/* `run`, and `portcullis --to ADDRESS`: the program itself. */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "control/command.h"
+#include "control/load.h"
 #include "control/output.h"
+#include "control/quick_start.h"
 #include "control/supervisor.h"
 
-static int level_of(const char *name)
+/* Errors are said here, to the one who typed the command; the generation loads it once more. */
+static int check_first(const struct load_options *options, const char *name, bool greets)
 {
-    static const char *const names[] = { "error", "warn", "info", "debug" };
-    for (int i = 0; i < (int)ARRAY_LENGTH(names); i++)
-        if (strcmp(names[i], name) == 0)
-            return i;
-    return -1;
+    struct diagnostics d __attribute__((cleanup(diagnostics_close)));
+    diagnostics_open(&d);
+    struct configuration *c = NULL;
+    int error = configuration_load(options, &c, &d);
+    if (error) /* warnings are said by the generation */
+        load_report(&d, name, STDERR_FILENO);
+    if (error && d.errors == 0)
+        output_format(STDERR_FILENO, "portcullis: %s: there is not enough memory\n", name);
+    if (!error && greets)
+        quick_start_greet(c, STDERR_FILENO);
+    configuration_free(c);
+    return error ? EXIT_PROBLEM : EXIT_OK;
+}
+
+static enum log_level verbosity_of(const char *word, bool *ret_known)
+{
+    static const char *const words[] = { "error", "warn", "info", "debug" };
+    for (size_t i = 0; i < ARRAY_LENGTH(words); i++)
+        if (strcmp(words[i], word) == 0)
+            return (enum log_level)i;
+    *ret_known = false;
+    return LOG_LEVEL_INFO;
 }
 
 int command_run(int argc, char **argv)
 {
-    const char *path = CONFIG_PATH_DEFAULT, *state = NULL, *pid_file = NULL, *level = "info";
+    const char *path = CONFIG_PATH_DEFAULT, *verbosity = "info";
+    struct run_options run = { .to_terminal = isatty(STDERR_FILENO) == 1 };
     const struct command_option options[] = {
         { .name = "--config", .short_name = "-c", .value = &path },
-        { .name = "--state", .value = &state },
-        { .name = "--pid-file", .value = &pid_file },
-        { .name = "--log-level", .value = &level },
+        { .name = "--state", .value = &run.state_folder },
+        { .name = "--pid-file", .value = &run.pid_file },
+        { .name = "--log-level", .value = &verbosity },
     };
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
         return EXIT_USAGE;
-    if (count > 0 || level_of(level) < 0) {
-        output_format(STDERR_FILENO, "portcullis: run: %s \"%s\"\n",
-                      count > 0 ? "unexpected"
-                                : "--log-level takes error, warn, info or debug, not",
-                      count > 0 ? argv[0] : level);
-        return EXIT_USAGE;
-    }
-    char absolute[PATH_MAX];
-    if (!realpath(path, absolute)) {
-        output_format(STDERR_FILENO, "portcullis: cannot read the configuration %s: %s\n", path,
-                      strerror(errno));
+    bool is_known = true;
+    run.verbosity = verbosity_of(verbosity, &is_known);
+    if (count > 0 || !is_known)
+        return command_refuse(count > 0 ? "run takes no further words"
+                                        : "--log-level is error, warn, info or debug");
+    char *absolute = realpath(path, NULL);
+    if (!absolute) {
+        output_format(STDERR_FILENO, "portcullis: cannot read '%s': %s\n", path, strerror(errno));
         return EXIT_PROBLEM;
     }
-    struct run_options run = { .config_path = absolute,
-                               .state_folder = state,
-                               .pid_file = pid_file,
-                               .to_terminal = isatty(STDERR_FILENO) == 1,
-                               .verbosity = (enum log_level)level_of(level) };
-    return supervisor_run(&run) == 0 ? EXIT_OK : EXIT_PROBLEM;
+    run.config_path = absolute;
+    int result = check_first(&(struct load_options){ .path = path }, path, false);
+    if (result == EXIT_OK)
+        result = supervisor_run(&run);
+    free(absolute);
+    return result;
+}
+
+int command_quick_start(const struct quick_start *q)
+{
+    char text[QUICK_START_BYTES_MAX + 1];
+    struct writer w = writer_over(text, QUICK_START_BYTES_MAX);
+    quick_start_write(&w, q);
+    if (w.overflowed)
+        return command_refuse("too many addresses; write a file instead");
+    text[w.len] = '\0';
+    if (q->prints) {
+        output_write(STDOUT_FILENO, writer_slice(&w));
+        return EXIT_OK;
+    }
+    struct load_options load = { .text = writer_slice(&w) };
+    if (check_first(&load, "command line", true) != EXIT_OK)
+        return EXIT_PROBLEM;
+    return supervisor_run(&(struct run_options){ .config_text = text,
+                                                 .state_folder = q->state_folder,
+                                                 .to_terminal = true,
+                                                 .verbosity = LOG_LEVEL_INFO });
 }

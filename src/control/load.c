@@ -24,7 +24,8 @@ static const struct limits_global builtin_limits = { .head_bytes_max = 64u << 10
                                                      .fibers_max = 0,
                                                      .buffered_bytes_max = 256u << 20 };
 
-int loader_read(struct loader *l)
+/* Reads and checks all files. 0, even with errors · -ENOMEM */
+static int read_files(struct loader *l)
 {
     l->files = (struct files){ .arena = &l->scratch,
                                .reader = &load_reader,
@@ -151,7 +152,7 @@ static void check_unused(struct loader *l)
 static int load_all(struct loader *l)
 {
     TRY(open_configuration(l));
-    TRY(loader_read(l));
+    TRY(read_files(l));
     if (!l->files.first)
         return -EINVAL;
     TRY(load_lists(l));
@@ -180,23 +181,31 @@ static int loader_open(struct loader *l)
     return 0;
 }
 
+int loader_run(struct loader *l, const struct load_options *options, struct diagnostics *d)
+{
+    *l = (struct loader){ .options = options, .diagnostics = d, .c = calloc(1, sizeof *l->c) };
+    if (!l->c)
+        return -ENOMEM;
+    int error = loader_open(l);
+    if (error == 0)
+        error = load_all(l);
+    return error == 0 && d->out_of_memory ? -ENOMEM : error;
+}
+
+void loader_close(struct loader *l)
+{
+    configuration_free(l->c);
+    arena_close(&l->scratch);
+    *l = (struct loader){ 0 };
+}
+
 int configuration_load(const struct load_options *options, struct configuration **ret,
                        struct diagnostics *d)
 {
-    struct loader l = { .options = options, .diagnostics = d, .c = calloc(1, sizeof *l.c) };
-    if (!l.c)
-        return -ENOMEM;
-    int error = loader_open(&l);
-    if (error == 0)
-        error = load_all(&l);
-    if (error == 0 && d->out_of_memory)
-        error = -ENOMEM;
-    arena_close(&l.scratch);
-    if (error) {
-        configuration_free(l.c);
-        return error;
-    }
+    struct loader l __attribute__((cleanup(loader_close)));
+    TRY(loader_run(&l, options, d));
     *ret = l.c;
+    l.c = NULL; /* the caller's now */
     return 0;
 }
 

@@ -59,8 +59,12 @@ struct apply_target {
     uint8_t depth; /* 0 defaults, 1 policy, 2 site, 3 route */
 };
 
-/* load.c: reads and checks all files. 0, even with errors · -ENOMEM */
-MUST_CHECK int loader_read(struct loader *l);
+/* load.c: the whole load. The loader keeps trees and names, for commands that ask where a setting
+ * comes from; loader_close() in any case afterwards.
+ * 0 l->c is complete · -EINVAL errors are in d · -ENOMEM */
+MUST_CHECK int loader_run(struct loader *l, const struct load_options *options,
+                          struct diagnostics *d);
+void loader_close(struct loader *l);
 
 /* load_blocks.c */
 /* Built-in settings. 0 · -ENOMEM */

@@ -51,7 +51,7 @@ static const struct directive rows[] = {
       .since = "0.1",
       .apply = to_apply },
     { .name = "slashes",
-      .scopes = SCOPE_DEFAULTS | SCOPE_POLICY | SCOPE_SITE | SCOPE_ROUTE,
+      .scopes = SCOPE_DEFAULTS | SCOPE_POLICY | SCOPE_SITE,
       .arguments = { { .name = "POLICY",
                        .kind = ARGUMENT_CHOICE,
                        .choices = "refuse|decode|keep" } },
@@ -59,7 +59,8 @@ static const struct directive rows[] = {
       .preset = "refuse",
       .meaning = "What happens to %2F, %5C and '\\' in a path",
       .details = "Servers disagree about them, which lets requests slip past rules: refuse answers "
-                 "400, decode makes them '/', keep sends them on encoded.",
+                 "400, decode makes them '/', keep sends them on encoded. It counts before a route "
+                 "is chosen.",
       .example = "slashes keep",
       .since = "0.1",
       .apply = slashes_apply },

@@ -1,0 +1,199 @@
+/* `help`, `version` and `completion`: what the program says about itself. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/schema.h"
+#include "config/suggest.h"
+#include "control/command.h"
+#include "control/output.h"
+#include "control/reference.h"
+#include "control/vocabulary.h"
+
+static void print_usage(int fd)
+{
+    output_format(fd,
+                  "Portcullis %s, the gate in front of web applications\n\n"
+                  "  portcullis --to localhost:3000         serves http://127.0.0.1:8080\n"
+                  "  portcullis run -c portcullis.conf      serves what the file says\n\n",
+                  PORTCULLIS_VERSION);
+    for (size_t i = 0; i < command_count; i++)
+        output_format(fd, "  %-11s %-34s %s\n", commands[i].name, commands[i].synopsis,
+                      commands[i].meaning);
+    output_format(fd, "\nhelp NAME explains a directive, an error code or a command:  portcullis "
+                      "help route   portcullis help E0407\n");
+}
+
+/* Runs a writer of a whole document. */
+static int print_document(void (*write)(struct writer *))
+{
+    char *memory = malloc(REFERENCE_BYTES_MAX);
+    if (!memory)
+        return EXIT_PROBLEM;
+    struct writer w = writer_over(memory, REFERENCE_BYTES_MAX);
+    write(&w);
+    output_write(STDOUT_FILENO, writer_slice(&w));
+    free(memory);
+    return w.overflowed ? EXIT_PROBLEM : EXIT_OK;
+}
+
+static int print_named_document(const char *kind, const char *name)
+{
+    static const struct {
+        const char *kind, *name;
+        void (*write)(struct writer *);
+    } documents[] = {
+        { "reference", "directives", reference_write_directives_markdown },
+        { "reference", "codes", reference_write_codes_markdown },
+        { "reference", "commands", reference_write_commands_markdown },
+        { "man", "1", manual_write_commands },
+        { "man", "5", manual_write_language },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(documents); i++)
+        if (strcmp(documents[i].kind, kind) == 0 && strcmp(documents[i].name, name) == 0)
+            return print_document(documents[i].write);
+    return command_refuse("--reference is directives, codes or commands; --man is 1 or 5");
+}
+
+static bool print_rows(slice name)
+{
+    bool is_found = false;
+    for (size_t i = 0; vocabulary_tables[i]; i++)
+        for (size_t j = 0; j < vocabulary_tables[i]->count; j++) {
+            const struct directive *row = &vocabulary_tables[i]->rows[j];
+            if (!slice_equal(slice_from(row->name), name))
+                continue;
+            char text[8192];
+            struct writer w = writer_over(text, sizeof text);
+            if (is_found)
+                writer_byte(&w, '\n');
+            reference_write_directive(&w, row);
+            output_write(STDOUT_FILENO, writer_slice(&w));
+            is_found = true;
+        }
+    return is_found;
+}
+
+static bool print_command(slice name)
+{
+    for (size_t i = 0; i < command_count; i++) {
+        if (!slice_equal(slice_from(commands[i].name), name))
+            continue;
+        output_format(STDOUT_FILENO, "portcullis %s %s\n  %s.\n  %s\n", commands[i].name,
+                      commands[i].synopsis, commands[i].meaning, commands[i].details);
+        return true;
+    }
+    return false;
+}
+
+static bool print_later(slice name)
+{
+    for (size_t i = 0; vocabulary_later[i]; i++)
+        if (slice_equal(slice_from(vocabulary_later[i]), name)) {
+            output_format(STDOUT_FILENO,
+                          "%.*s is a word of the language whose feature is not built "
+                          "yet in this version\n",
+                          SLICE_ARGUMENTS(name));
+            return true;
+        }
+    return false;
+}
+
+static int refuse_topic(slice name)
+{
+    struct suggestion near = suggestion_for(name);
+    for (size_t i = 0; vocabulary_tables[i]; i++)
+        for (size_t j = 0; j < vocabulary_tables[i]->count; j++)
+            suggestion_offer(&near, slice_from(vocabulary_tables[i]->rows[j].name));
+    for (size_t i = 0; i < command_count; i++)
+        suggestion_offer(&near, slice_from(commands[i].name));
+    output_format(STDERR_FILENO, "portcullis: there is no directive, code or command '%.*s'",
+                  SLICE_ARGUMENTS(name));
+    if (near.best.len)
+        output_format(STDERR_FILENO, "; did you mean '%.*s'?", SLICE_ARGUMENTS(near.best));
+    output_write(STDERR_FILENO, SLICE("\n"));
+    return EXIT_USAGE;
+}
+
+static int print_topic(slice name)
+{
+    const struct code_description *code = code_find(name);
+    if (code) {
+        char text[4096];
+        struct writer w = writer_over(text, sizeof text);
+        reference_write_code(&w, code);
+        output_write(STDOUT_FILENO, writer_slice(&w));
+        return EXIT_OK;
+    }
+    bool is_command = print_command(name);
+    return print_rows(name) || is_command || print_later(name) ? EXIT_OK : refuse_topic(name);
+}
+
+int command_help(int argc, char **argv)
+{
+    const char *reference = NULL, *manual = NULL;
+    const struct command_option options[] = {
+        { .name = "--reference", .value = &reference },
+        { .name = "--man", .value = &manual },
+    };
+    int count;
+    if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
+        return EXIT_USAGE;
+    if (reference)
+        return print_named_document("reference", reference);
+    if (manual)
+        return print_named_document("man", manual);
+    if (count == 0)
+        print_usage(STDOUT_FILENO);
+    return count == 0 ? EXIT_OK : print_topic(slice_from(argv[0]));
+}
+
+int command_version(UNUSED int argc, UNUSED char **argv)
+{
+    output_format(STDOUT_FILENO, "portcullis %s\n", PORTCULLIS_VERSION);
+    return EXIT_OK;
+}
+
+/* Every word that `help` explains. */
+static void print_topics(void)
+{
+    for (size_t i = 0; vocabulary_tables[i]; i++)
+        for (size_t j = 0; j < vocabulary_tables[i]->count; j++)
+            output_format(STDOUT_FILENO, " %s", vocabulary_tables[i]->rows[j].name);
+    for (size_t i = 0; i < code_description_count; i++)
+        output_format(STDOUT_FILENO, " %s", code_descriptions[i].name);
+}
+
+int command_completion(int argc, char **argv)
+{
+    if (argc != 1 || strcmp(argv[0], "bash") != 0)
+        return command_refuse("completion knows one shell: portcullis completion bash");
+    output_write(
+        STDOUT_FILENO,
+        SLICE("# bash completion for portcullis: source it, or put it into\n"
+              "# /usr/share/bash-completion/completions/portcullis\n"
+              "_portcullis() {\n"
+              "  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
+              "  case $previous in\n"
+              "    -c|--config|fmt) COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
+              "    --state) COMPREPLY=($(compgen -d -- \"$word\")); return;;\n"
+              "    -s) COMPREPLY=($(compgen -W 'reload quit stop' -- \"$word\")); return;;\n"
+              "    show) COMPREPLY=($(compgen -W 'routes effective' -- \"$word\")); return;;\n"
+              "    completion) COMPREPLY=($(compgen -W bash -- \"$word\")); return;;\n"
+              "    help) COMPREPLY=($(compgen -W '"));
+    print_topics();
+    output_write(STDOUT_FILENO, SLICE("' -- \"$word\")); return;;\n"
+                                      "  esac\n"
+                                      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+                                      "    COMPREPLY=($(compgen -W '"));
+    for (size_t i = 0; i < command_count; i++)
+        output_format(STDOUT_FILENO, "%s ", commands[i].name);
+    output_write(STDOUT_FILENO,
+                 SLICE("--to --listen --host --print-config' -- \"$word\"))\n"
+                       "  else\n"
+                       "    COMPREPLY=($(compgen -W '--config --json --state' -- \"$word\"))\n"
+                       "  fi\n"
+                       "}\n"
+                       "complete -F _portcullis portcullis\n"));
+    return EXIT_OK;
+}

@@ -1,0 +1,240 @@
+#include "control/effective.h"
+
+#include "control/vocabulary.h"
+#include "proxy/router.h"
+#include "wire/uri.h"
+
+/* --- which site and route --- */
+
+static const struct site *find_site(const struct configuration *c, slice host)
+{
+    struct authority authority;
+    char text[HOST_BYTES_MAX + 64];
+    struct writer w = writer_over(text, sizeof text);
+    if (authority_parse(host, &authority) == 0)
+        authority_write_host(&w, &authority);
+    for (uint32_t i = 0; i < c->listen_count; i++) {
+        const struct site *site = configuration_find_site(c, writer_slice(&w), i);
+        if (site)
+            return site;
+    }
+    return NULL;
+}
+
+static const char *find_route(struct loader *l, slice path, struct effective *e)
+{
+    const struct target_settings *target =
+        e->site->routes[e->site->route_count - 1].blocks[FEATURE_TARGET];
+    struct path_options options = { .slashes = target->slashes, .collapse_slashes = true };
+    struct fields none = { 0 };
+    const char *reason = "";
+    char *text = arena_take(&l->scratch, 3 * path.len + 1);
+    if (!text)
+        return "there is not enough memory";
+    struct writer w = writer_over(text, 3 * path.len + 1);
+    if (path.len == 0 || path.ptr[0] != '/' || path_canonicalize(path, &options, &w, &reason) != 0)
+        return "this path would be refused: a path begins with '/' and has no bad escapes";
+    struct routing_question question = {
+        .method = METHOD_GET, .method_text = SLICE("GET"), .path = writer_slice(&w), .fields = &none
+    };
+    e->route = router_find(e->site, &question);
+    return NULL;
+}
+
+/* --- collecting --- */
+
+static bool is_setting(const struct directive *row)
+{
+    return row->object >= OBJECT_FEATURE;
+}
+
+/* "timeout idle": the names from the outermost block that merges down to the statement. */
+static const char *full_name(struct loader *l, const struct statement *s)
+{
+    char *name = arena_take(&l->scratch, 128);
+    if (!name)
+        return "";
+    const struct statement *chain[TREE_DEPTH_MAX + 1];
+    uint32_t depth = 0;
+    for (; s && s->directive && depth <= TREE_DEPTH_MAX; s = s->parent) {
+        if (depth && (!s->directive->merges || statement_is(s, "defaults")))
+            break;
+        chain[depth++] = s;
+    }
+    struct writer w = writer_over(name, 127);
+    while (depth--) {
+        writer_text(&w, chain[depth]->directive->name);
+        if (depth)
+            writer_byte(&w, ' ');
+    }
+    return name;
+}
+
+static struct effective_setting *find_setting(struct effective *e, const struct directive *row)
+{
+    for (uint32_t i = 0; i < e->count; i++)
+        if (e->settings[i].row == row)
+            return &e->settings[i];
+    return NULL;
+}
+
+static slice arguments_text(const struct statement *s)
+{
+    if (s->argument_count == 0)
+        return SLICE("");
+    struct span span = span_join(&s->arguments[0].span, &s->arguments[s->argument_count - 1].span);
+    return span_text(&span);
+}
+
+static int add_statement(struct loader *l, struct effective *e, const struct statement *s)
+{
+    struct effective_setting setting = { .row = s->directive, .value = arguments_text(s) };
+    if (s->directive->block_scope && setting.value.len == 0)
+        return 0; /* only a block */
+    setting.name = full_name(l, s);
+    TRY(load_where(l, s, &setting.where));
+    struct effective_setting *known =
+        s->directive->is_repeatable ? NULL : find_setting(e, s->directive);
+    if (known)
+        *known = setting;
+    else if (e->count < EFFECTIVE_SETTINGS_MAX)
+        e->settings[e->count++] = setting;
+    return 0;
+}
+
+static int add_block(struct loader *l, struct effective *e, struct statement *block)
+{
+    struct statement *end = statement_following(block, true);
+    struct statement *s = block->first;
+    for (; s && s != end; s = statement_following(s, !(s->directive && s->directive->merges)))
+        if (s->directive && is_setting(s->directive))
+            TRY(add_statement(l, e, s));
+    return 0;
+}
+
+/* What the program does when nothing is written. */
+static void add_builtin(struct effective *e)
+{
+    for (size_t i = 0; vocabulary_tables[i]; i++)
+        for (size_t j = 0; j < vocabulary_tables[i]->count; j++) {
+            const struct directive *row = &vocabulary_tables[i]->rows[j];
+            if (!is_setting(row) || !row->preset)
+                continue;
+            const char *name = row->name;
+            static const struct {
+                uint32_t scope;
+                const char *prefix;
+            } blocks[] = { { SCOPE_TIMEOUT_GLOBAL, "timeout" },
+                           { SCOPE_LIMITS_GLOBAL, "limits" },
+                           { SCOPE_HEADERS, "headers" } };
+            for (size_t k = 0; k < ARRAY_LENGTH(blocks); k++)
+                if (row->scopes & blocks[k].scope)
+                    e->settings[e->count].value = slice_from(blocks[k].prefix);
+            e->settings[e->count].name = name;
+            e->settings[e->count].row = row;
+            e->count++;
+        }
+}
+
+/* Built-in settings get their names and values once it is known which of them are written. */
+static int finish_builtin(struct loader *l, struct effective *e)
+{
+    for (uint32_t i = 0; i < e->count; i++) {
+        struct effective_setting *s = &e->settings[i];
+        if (s->where.len)
+            continue;
+        char *name = arena_take(&l->scratch, 128);
+        if (!name)
+            return -1;
+        struct writer w = writer_over(name, 127);
+        writer_slice_add(&w, s->value);
+        if (s->value.len)
+            writer_byte(&w, ' ');
+        writer_text(&w, s->name);
+        s->name = name;
+        s->value = slice_from(s->row->preset);
+        s->where = SLICE("built in");
+    }
+    return 0;
+}
+
+static int add_policies(struct loader *l, struct effective *e, const struct statement *site)
+{
+    for (const struct statement *s = site->first; s; s = s->next) {
+        if (!statement_is(s, "use"))
+            continue;
+        const struct argument_value *names = statement_argument(s, 0);
+        for (uint32_t i = 0; i < names->count; i++) {
+            struct policy *p = name_map_find(&l->policies, names->texts[i]);
+            if (p)
+                TRY(add_block(l, e, (struct statement *)p->statement));
+        }
+    }
+    return 0;
+}
+
+/* The statement that a route was made of; NULL for the site's own. */
+static struct statement *route_statement(struct loader *l, const struct statement *block,
+                                         const struct route *route)
+{
+    for (struct statement *s = block->first; s; s = s->next) {
+        slice where;
+        if (statement_is(s, "route") && load_where(l, s, &where) == 0 &&
+            slice_equal(where, route->where))
+            return s;
+    }
+    return NULL;
+}
+
+static int add_site(struct loader *l, struct effective *e, const struct site_draft *draft)
+{
+    TRY(add_policies(l, e, draft->statement));
+    TRY(add_block(l, e, (struct statement *)draft->statement));
+    struct statement *route = route_statement(l, draft->statement, e->route);
+    for (const struct extension *x = draft->extensions; x && !route; x = x->next)
+        route = route_statement(l, x->statement, e->route);
+    return route ? add_block(l, e, route) : 0;
+}
+
+/* A nearer `to` replaces a `redirect` and the other way round. */
+static void drop_replaced_answers(struct effective *e)
+{
+    const struct answer_settings *answer = e->route->blocks[FEATURE_ANSWER];
+    static const char *const names[] = {
+        [ANSWER_NONE] = "to", [ANSWER_REDIRECT] = "redirect", [ANSWER_RESPOND] = "respond"
+    };
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < e->count; i++) {
+        slice name = slice_from(e->settings[i].name);
+        bool is_answer = slice_equal(name, SLICE("to")) || slice_equal(name, SLICE("redirect")) ||
+                         slice_equal(name, SLICE("respond"));
+        if (!is_answer || slice_equal(name, slice_from(names[answer->kind])))
+            e->settings[kept++] = e->settings[i];
+    }
+    e->count = kept;
+}
+
+static int collect(struct loader *l, struct effective *e)
+{
+    add_builtin(e);
+    for (struct file *f = l->files.first; f; f = f->next)
+        TRY(add_block(l, e, &f->tree.root));
+    TRY(add_site(l, e, &l->drafts[e->site - l->c->sites]));
+    drop_replaced_answers(e);
+    return finish_builtin(l, e);
+}
+
+const char *effective_find(struct loader *l, slice host, slice path, struct effective *ret)
+{
+    struct effective e = { .site = find_site(l->c, host) };
+    if (!e.site)
+        return "no site serves this host";
+    const char *problem = find_route(l, path, &e);
+    if (problem)
+        return problem;
+    e.settings = arena_take_array(&l->scratch, EFFECTIVE_SETTINGS_MAX, sizeof *e.settings);
+    if (!e.settings || collect(l, &e) != 0)
+        return "there is not enough memory";
+    *ret = e;
+    return NULL;
+}
