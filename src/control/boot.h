@@ -65,6 +65,7 @@ struct boot_record {
     int64_t started_wall_ms, drain_ms;
     uint32_t drain_generations_max;
     uint64_t next_generation;
+    char sinks[SINKS_MAX][SINK_PATH_MAX + 1]; /* as generations asked for them; empty: none */
     uint32_t listener_count, generation_count;
     struct boot_listener listeners[BOOT_LISTENERS_MAX];
     struct boot_generation generations[BOOT_GENERATIONS_MAX];

@@ -206,6 +206,8 @@ static int claim_sinks(void)
         if (sink < 0)
             return sink;
         l->sink = (uint16_t)sink;
+        TRY(message_send(boot->channel, message_with_text(MESSAGE_WANT_SINK, 0, sink, "%.*s",
+                                                          SLICE_ARGUMENTS(l->path))));
     }
     return 0;
 }

@@ -1,7 +1,6 @@
 #include "control/logger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,7 +15,6 @@
 
 #define BUFFER_BYTES_PER_SINK (256u << 10)
 #define REST_MS               200   /* between two passes while lines come */
-#define RETRY_MS              1000  /* a sink that could not be opened */
 #define REPORT_MS             10000 /* losses are told at most this often */
 #define ORPHAN_LOOK_MS        2000  /* without a supervisor: is any worker left? */
 #define PIPE_CHUNK            4096u /* what a writable pipe takes for certain */
@@ -26,7 +24,6 @@ struct sink {
     bool is_regular;
     char *buffer;
     size_t start, end;
-    int64_t open_again_ms;
 };
 
 static struct shared_memory memory;
@@ -40,43 +37,20 @@ static int64_t report_at_ms;
 /* --- Sinks --------------------------------------------------------------------------------------
  */
 
-static int open_sink(const char *path)
+/* The supervisor has opened a sink, for the first time or again. */
+static void take_sink(struct message *m)
 {
-    if (strcmp(path, "stdout") == 0)
-        return boot->out_fd;
-    if (strcmp(path, "stderr") == 0)
-        return boot->err_fd;
-    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0640);
-}
-
-static bool ensure_open(uint32_t index)
-{
-    struct sink *s = &sinks[index];
     struct stat status;
-    if (s->fd >= 0)
-        return true;
-    if (clock_monotonic_ms() < s->open_again_ms)
-        return false;
-    const char *path = memory.sinks->sinks[index].path;
-    s->fd = open_sink(path);
-    if (s->fd < 0 || fstat(s->fd, &status) < 0) {
-        if (s->open_again_ms == 0)
-            log_error("cannot open the log %s: %s", path, strerror(errno));
-        s->open_again_ms = clock_monotonic_ms() + RETRY_MS;
-        s->fd = -1;
-        return false;
+    if (m->fd_count != 1 || m->number < 0 || m->number >= SINKS_MAX ||
+        fstat(m->fds[0], &status) < 0) {
+        message_close_fds(m);
+        return;
     }
-    s->is_regular = S_ISREG(status.st_mode);
-    s->open_again_ms = 0;
-    return true;
-}
-
-static void close_sink(struct sink *s)
-{
-    if (s->fd >= 0 && s->fd != boot->out_fd && s->fd != boot->err_fd)
+    struct sink *s = &sinks[m->number];
+    if (s->fd >= 0)
         close(s->fd);
-    s->fd = -1;
-    s->open_again_ms = 0;
+    s->fd = m->fds[0];
+    s->is_regular = S_ISREG(status.st_mode);
 }
 
 static uint64_t count_lines(const char *bytes, size_t count)
@@ -118,15 +92,13 @@ static void flush(uint32_t index)
 {
     struct sink *s = &sinks[index];
     struct sink_entry *entry = &memory.sinks->sinks[index];
-    while (s->end > s->start && ensure_open(index)) {
+    while (s->end > s->start && s->fd >= 0) {
         ssize_t written = write_some(s);
         if (written == 0)
             return; /* a stuck reader: what fits waits, the rest is lost */
         if (written < 0) {
             log_debug("writing to %s failed: %s", entry->path, strerror(-(int)written));
             lose_buffer(index); /* ENOSPC and its like: the next pass tries again */
-            if (written != -ENOSPC)
-                close_sink(s);
             return;
         }
         entry->lines += count_lines(s->buffer + s->start, (size_t)written);
@@ -209,10 +181,9 @@ static void report_losses(void)
 static void hear_supervisor(void)
 {
     int result = message_receive(boot->channel, &message_in);
-    if (result == 0 && message_in.kind == MESSAGE_REOPEN)
-        for (uint32_t i = 0; i < SINKS_MAX; i++)
-            close_sink(&sinks[i]);
-    if (result == 0) {
+    if (result == 0 && message_in.kind == MESSAGE_SINK) {
+        take_sink(&message_in);
+    } else if (result == 0) {
         message_close_fds(&message_in);
     } else if (result != -EAGAIN) {
         close(boot->channel);
@@ -305,7 +276,8 @@ int logger_main(struct boot_record *record)
         sinks[i].fd = -1;
     run();
     for (uint32_t i = 0; i < SINKS_MAX; i++) {
-        close_sink(&sinks[i]);
+        if (sinks[i].fd >= 0)
+            close(sinks[i].fd);
         free(sinks[i].buffer);
     }
     shared_memory_close(&memory);

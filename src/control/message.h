@@ -14,9 +14,11 @@ enum message_kind {
     /* generation to supervisor */
     MESSAGE_WANT_LISTENERS = 1, /* text: address; number: workers; detail: enum listener_use */
     MESSAGE_WANT_SLOTS,         /* number: how many */
-    MESSAGE_READY,              /* text: struct ready_report, then warnings */
-    MESSAGE_FAILED,             /* text: why */
-    MESSAGE_EXHAUSTED,          /* workers died too often */
+    MESSAGE_WANT_SINK, /* number: id; text: path. Log files are opened by the supervisor: neither
+                          workers nor logger need the right to */
+    MESSAGE_READY,     /* text: struct ready_report, then warnings */
+    MESSAGE_FAILED,    /* text: why */
+    MESSAGE_EXHAUSTED, /* workers died too often */
     /* supervisor to generation */
     MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or
                           -errno */
@@ -31,7 +33,8 @@ enum message_kind {
     MESSAGE_ANSWER,  /* detail: HTTP status; text */
     MESSAGE_OBSERVE, /* descriptors: listening sockets for metrics and admin; detail: enum
                         listener_use */
-    MESSAGE_REOPEN,  /* to the logger */
+    MESSAGE_SINK,    /* to the logger. number: id; one descriptor */
+    MESSAGE_REOPEN,  /* to the observer: a new configuration may want names */
     /* a new supervisor to a living generation, and back */
     MESSAGE_ADOPT,
     MESSAGE_ADOPTED, /* text: struct adoption; descriptors */

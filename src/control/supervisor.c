@@ -26,6 +26,7 @@
 #include "control/message.h"
 #include "control/notify.h"
 #include "control/observer.h"
+#include "control/sink_files.h"
 #include "control/state.h"
 #include "control/status.h"
 #include "net/listen.h"
@@ -33,6 +34,7 @@
 #define TICKETS_MAX     32
 #define BACK_OFF_MIN_MS 200
 #define BACK_OFF_MAX_MS 30000
+#define SINK_RETRY_MS   1000
 #define QUICK_STOP_MS   5000 /* from SIGINT until what is left is killed */
 
 /* Everything that an upgrade hands over stands in the record; the rest is rebuilt. */
@@ -48,6 +50,7 @@ static struct {
     int ticket_count;
     char last_reload[512];
     bool last_reload_failed;
+    int64_t sinks_at_ms; /* try to open log files again at; 0: all are open */
     int64_t logger_at_ms, observer_at_ms,
         generation_at_ms; /* start it (again) at; 0: not planned */
     int64_t back_off_ms;
@@ -132,6 +135,12 @@ static int start_generation(void)
     return 0;
 }
 
+static void open_sinks(bool again)
+{
+    bool failed = sink_files_open(&state, again) > 0;
+    s.sinks_at_ms = failed ? clock_monotonic_ms() + SINK_RETRY_MS : 0;
+}
+
 static void start_logger(void)
 {
     int pair[2];
@@ -143,6 +152,8 @@ static void start_logger(void)
     child->run_gid = s.settings.gid;
     if (start_child("logger", child, pair, &state.logger_pid, &state.logger_channel) == 0)
         memory.workers->logger_pid = state.logger_pid;
+    sink_files_forget();
+    open_sinks(false);
 }
 
 /* Hands the observer the listening sockets that are its own. */
@@ -271,6 +282,8 @@ static void promote(struct boot_generation *g, const struct message *m)
              g->slot_count);
     if (!state.logger_pid)
         start_logger();
+    else
+        open_sinks(false);
     if (!state.observer_pid)
         start_observer();
     else
@@ -401,6 +414,9 @@ static bool hear_generation(struct boot_generation *g)
     case MESSAGE_WANT_SLOTS:
         give_slots(g, m->number);
         break;
+    case MESSAGE_WANT_SINK:
+        sink_files_want(&state, m->number, slice_of(m->text, m->text_length));
+        break;
     case MESSAGE_READY:
         promote(g, m);
         break;
@@ -474,8 +490,7 @@ static void stop(bool quickly)
 
 static void reopen_logs(void)
 {
-    if (state.logger_channel >= 0)
-        message_tell(state.logger_channel, MESSAGE_REOPEN, 0, 0);
+    open_sinks(true);
 }
 
 static void send_status(int64_t ticket)
@@ -596,6 +611,7 @@ static int sleep_ms(void)
     earlier(&at_ms, s.observer_at_ms);
     earlier(&at_ms, s.generation_at_ms);
     earlier(&at_ms, s.stop_at_ms);
+    earlier(&at_ms, s.sinks_at_ms);
     for (uint32_t i = 0; i < state.generation_count; i++) {
         const struct boot_generation *g = &state.generations[i];
         if (g->state == GENERATION_DRAINING && g->drain_ms < INT64_MAX / 4)
@@ -618,6 +634,8 @@ static void do_what_is_due(void)
         s.generation_at_ms = 0;
         reload(0);
     }
+    if (s.sinks_at_ms && now >= s.sinks_at_ms)
+        open_sinks(false);
     if (s.reload_again && !find_generation(GENERATION_LOADING)) {
         s.reload_again = false;
         reload(0);

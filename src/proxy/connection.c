@@ -42,31 +42,31 @@ static void refuse_resources(struct connection *c)
     end(c);
 }
 
+/* Bytes have arrived, or the client has ended an idle connection. */
 static void on_ready(struct pollable *p)
 {
     struct connection *c = CONTAINER_OF(p, struct connection, socket.poll);
     struct buffer *b = buffer_take();
-    if (!b) {
-        refuse_resources(c);
-        return;
-    }
-    ssize_t got = socket_read_now(&c->socket, b->memory, b->capacity);
+    ssize_t got = b ? socket_read_now(&c->socket, b->memory, b->capacity) : -ENOBUFS;
     if (got == -EAGAIN) {
         buffer_release(b);
         socket_park(&c->socket, on_ready);
         return;
     }
-    if (got <= 0) {
-        buffer_release(b);
-        end(c);
-        return;
-    }
     timer_clear(&c->timer);
     gate.counters->connections_idle--;
-    b->end = (uint32_t)got;
-    c->input = b;
-    if (fiber_start("exchange", serve, c, &c->fiber) != 0)
+    if (got > 0) {
+        b->end = (uint32_t)got;
+        c->input = b;
+        if (fiber_start("exchange", serve, c, &c->fiber) != 0)
+            refuse_resources(c);
+        return;
+    }
+    buffer_release(b);
+    if (got == -ENOBUFS)
         refuse_resources(c);
+    else
+        end(c);
 }
 
 static void park(struct connection *c, int64_t span_ms)

@@ -1,6 +1,6 @@
 /* Counters: what the workers have done. One block per worker slot, written by that worker alone
- * with plain 64-bit stores; readers sum over slots. When a worker has died whoever reaps it adds its
- * totals to the block "retired" and zeroes the slot, gauges included.
+ * with plain 64-bit stores; readers sum over slots. When a worker has died whoever reaps it adds
+ * its totals to the block "retired" and zeroes the slot, gauges included.
  *
  * Sites and origin servers have rows of their own, found by name through the name table (a hash of
  * the name, never the index in one configuration), so that totals survive reloads. The last row is

@@ -1,5 +1,7 @@
-/* Where log lines go: a table of paths that generations claim and the logger opens. "stdout" and
- * "stderr" are the supervisor's own. Entries stay for the supervisor's life. */
+/* Where log lines go: a table of paths that generations claim; its index is a sink's id. "stdout"
+ * and "stderr" are the supervisor's own. Entries stay for the supervisor's life. The paths here are
+ * for people: whoever opens files goes by what a generation said over its channel, since workers
+ * can write here. */
 #pragma once
 
 #include <stdatomic.h>
