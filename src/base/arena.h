@@ -21,7 +21,8 @@ struct arena {
     size_t first_bytes;
 };
 
-/* first may be NULL. block_bytes: how much to take from malloc at a time (at least what is asked). */
+/* first may be NULL. block_bytes: how much to take from malloc at a time (at least what is asked).
+ */
 void arena_open(struct arena *a, void *first, size_t first_bytes, size_t block_bytes, size_t limit);
 
 /* Frees all blocks; the arena can be opened again. Safe on a zeroed arena. */

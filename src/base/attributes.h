@@ -2,7 +2,8 @@
  *
  * One idiom for errors: int, >= 0 success, -errno failure. TRY is the only control-flow macro.
  * MAY_WAIT marks a function that can switch to another fiber: after it returns the world may have
- * changed, so hold a reference or look again. MUST_NOT_WAIT marks callbacks that may only enqueue. */
+ * changed, so hold a reference or look again. MUST_NOT_WAIT marks callbacks that may only enqueue.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -32,4 +33,4 @@
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))

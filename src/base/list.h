@@ -9,8 +9,7 @@ struct list {
     struct list *next, *previous;
 };
 
-#define LIST_ENTRY(node, type, member)                                                             \
-    ((type *)(void *)((char *)(node) - offsetof(type, member)))
+#define LIST_ENTRY(node, type, member) ((type *)(void *)((char *)(node)-offsetof(type, member)))
 
 /* Safe against removal of `node` itself inside the loop. */
 #define LIST_EACH(node, head)                                                                      \

@@ -41,10 +41,10 @@ static int write_prefix(char *line, size_t room, enum log_level level)
     struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    return snprintf(line, room, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s[%d]: ",
-                    utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min,
-                    utc.tm_sec, now.tv_nsec / 1000000, level_names[level], log_role,
-                    (int)getpid());
+    return snprintf(line, room,
+                    "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s[%d]: ", utc.tm_year + 1900,
+                    utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+                    now.tv_nsec / 1000000, level_names[level], log_role, (int)getpid());
 }
 
 void log_line(enum log_level level, const char *format, ...)

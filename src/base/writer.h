@@ -49,9 +49,10 @@ static inline void writer_byte(struct writer *w, char byte)
 
 void writer_text(struct writer *w, const char *text);
 void writer_decimal(struct writer *w, uint64_t value);
-void writer_hex(struct writer *w, uint64_t value);              /* lower case, no leading zeros */
+void writer_hex(struct writer *w, uint64_t value); /* lower case, no leading zeros */
 void writer_hex_bytes(struct writer *w, const void *bytes, size_t count);
-void writer_format(struct writer *w, const char *format, ...) PRINTF(2, 3); /* not on the hot path */
+void writer_format(struct writer *w, const char *format, ...)
+    PRINTF(2, 3); /* not on the hot path */
 
 /* Seconds with three decimals from milliseconds or microseconds: 1234567 us -> "1.234". */
 void writer_seconds_us(struct writer *w, int64_t microseconds);
