@@ -152,6 +152,7 @@ static void give_observer_listeners(void)
 static void start_observer(void)
 {
     int pair[2];
+    supervisor.replacing_helpers = false;
     supervisor.observer_at_ms = 0;
     if (message_pair(pair) != 0)
         return;
@@ -301,10 +302,12 @@ static void reject(const char *why)
         plan_generation();
 }
 
-static void adopt_orphans(const struct boot_generation *g)
+/* Workers that outlive their generation: they are told to drain once another one serves. */
+static void note_orphans(const struct boot_generation *g)
 {
     for (uint32_t i = 0; i < g->slot_count; i++)
-        supervisor.orphaned_slots[g->slots[i] / 64] |= 1ull << (g->slots[i] % 64);
+        if (supervisor.memory.workers->slots[g->slots[i]].pid > 0)
+            supervisor.orphaned_slots[g->slots[i] / 64] |= 1ull << (g->slots[i] % 64);
 }
 
 static void generation_ended(struct boot_generation *g)
@@ -312,7 +315,7 @@ static void generation_ended(struct boot_generation *g)
     enum generation_state was = (enum generation_state)g->state;
     unsigned long long number = g->number;
     bool told = g->was_told;
-    adopt_orphans(g);
+    note_orphans(g);
     forget_generation(g);
     if (was == GENERATION_LOADING) {
         if (!told)
@@ -532,12 +535,14 @@ static void reap(void)
                 supervisor.stopping ? 0 : clock_monotonic_ms() + BACK_OFF_MIN_MS;
             close(supervisor.state.logger_channel);
             supervisor.state.logger_channel = -1;
-            log_warn("the logger died; it starts again");
+            log_line(supervisor.replacing_helpers ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+                     "the logger ended; it starts again");
         } else if (pid == supervisor.state.observer_pid) {
             supervisor.state.observer_pid = 0;
             supervisor.observer_at_ms =
                 supervisor.stopping ? 0 : clock_monotonic_ms() + BACK_OFF_MIN_MS;
-            log_warn("the observer died; it starts again");
+            log_line(supervisor.replacing_helpers ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+                     "the observer ended; it starts again");
         }
         for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++)
             if (supervisor.memory.workers->slots[slot].pid ==
@@ -696,6 +701,7 @@ int supervisor_continue(struct boot_record *handed_over)
                                .uid = supervisor.state.run_uid,
                                .gid = supervisor.state.run_gid };
     log_info("upgraded to version %s", PORTCULLIS_VERSION);
+    supervisor.replacing_helpers = true;
     /* logger and observer of the old binary make place for those of the new one */
     if (supervisor.state.logger_pid > 0)
         (void)kill(supervisor.state.logger_pid, SIGTERM);

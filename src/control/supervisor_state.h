@@ -14,6 +14,7 @@ struct supervisor {
     int signals;
     bool stopping, stopping_quickly, upgrading, announced;
     int64_t stop_at_ms;           /* kill what is left */
+    bool replacing_helpers;       /* logger and observer were told to end */
     bool reload_again;            /* asked for while one was loading */
     int64_t tickets[TICKETS_MAX]; /* of the observer, waiting for the reload's outcome */
     int ticket_count;
