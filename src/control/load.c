@@ -213,13 +213,8 @@ void configuration_free(struct configuration *c)
 {
     if (!c)
         return;
-    for (uint32_t i = 0; i < c->site_count; i++)
-        for (uint32_t j = 0; j < c->sites[i].route_count; j++) {
-            const struct route *route = &c->sites[i].routes[j];
-            for (uint32_t k = 0; k < route->pattern_count; k++)
-                if (route->patterns[k].regex)
-                    regex_free(route->patterns[k].regex);
-        }
+    for (const struct compiled_regex *r = c->regexes; r; r = r->next)
+        regex_free(r->code);
     arena_close(&c->arena);
     free(c);
 }

@@ -35,9 +35,14 @@ static int make_regex(struct loader *l, const struct word *word, slice text,
     struct regex_error why = { .text = "" };
     ret->kind = MATCH_REGEX;
     ret->text = arena_copy(&l->c->arena, text);
-    if (!ret->text.ptr)
+    struct compiled_regex *owner = arena_take(&l->c->arena, sizeof *owner);
+    if (!ret->text.ptr || !owner)
         return -ENOMEM;
     int error = regex_compile(text, &ret->regex, &why);
+    if (error == 0) {
+        *owner = (struct compiled_regex){ .next = l->c->regexes, .code = ret->regex };
+        l->c->regexes = owner;
+    }
     if (error != -EINVAL)
         return error;
     struct diagnostic *item = diagnostics_add(

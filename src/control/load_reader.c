@@ -67,6 +67,12 @@ static int read_file(UNUSED void *context, struct arena *a, slice path, size_t b
     return name ? read_path(name, a, bytes_max, ret) : -ENOMEM;
 }
 
+/* A folder that is not there has no files; one that may not be read is an error. */
+static int stops_glob(UNUSED const char *path, int error)
+{
+    return error != ENOENT && error != ENOTDIR;
+}
+
 static int list_files(UNUSED void *context, struct arena *a, slice pattern, slice **ret,
                       uint32_t *ret_count)
 {
@@ -74,7 +80,7 @@ static int list_files(UNUSED void *context, struct arena *a, slice pattern, slic
     if (!name)
         return -ENOMEM;
     glob_t found __attribute__((cleanup(globfree))) = { 0 };
-    int error = glob(name, GLOB_ERR, NULL, &found); /* sorted by strcoll: LC_COLLATE is "C" */
+    int error = glob(name, 0, stops_glob, &found); /* sorted by strcoll: LC_COLLATE is "C" */
     if (error == GLOB_NOMATCH) {
         *ret = NULL;
         *ret_count = 0;

@@ -157,7 +157,7 @@ static const struct directive rows[] = {
                      { .name = "ITEM", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
       .meaning = "Networks under a name: written here, or in files with one on each line",
       .details = "An item that begins with '/' or './' is a file; in it '#' begins a comment.",
-      .example = "list office ip 192.0.2.0/24 /etc/portcullis/office.txt",
+      .example = "list office ip 192.0.2.0/24 198.51.100.7",
       .since = "0.1" },
 };
 

@@ -202,7 +202,11 @@ struct log_settings {
 #define LISTENS_MAX 64u
 
 struct configuration {
-    struct arena arena; /* owns everything below */
+    struct arena arena; /* owns everything below but the compiled expressions */
+    struct compiled_regex {
+        struct compiled_regex *next;
+        void *code; /* pcre2_code */
+    } * regexes;
     uint64_t generation;
     struct listen *listens;
     uint32_t listen_count;
