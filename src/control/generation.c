@@ -323,7 +323,8 @@ static int start_worker(uint32_t index)
         w->control = -1;
         return -error;
     }
-    w->pid = slot->pid = pid;
+    w->pid = pid;
+    slot->pid = pid;
     return 0;
 }
 
