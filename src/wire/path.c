@@ -107,8 +107,6 @@ static int take_escape(struct path_state *p, slice at, bool *ret_ends_segment)
         return refuse(p, "uri.control");
     if (c == '/' || c == '\\')
         return take_slash(p, (unsigned char)c, ret_ends_segment);
-    if (c == '%' && hides_escape(slice_after(at, 3)))
-        return refuse(p, "uri.double-encoding");
     if (is_overlong_lead(c))
         return refuse(p, "uri.overlong");
     if (byte_is((char)c, BYTE_UNRESERVED))
@@ -128,6 +126,19 @@ static bool is_overlong_start(slice at)
     int second = hex_value(at.ptr[4]) << 4 | hex_value(at.ptr[5]);
     return (first == 0xe0 && second >= 0x80 && second < 0xa0) ||
            (first == 0xf0 && second >= 0x80 && second < 0x90);
+}
+
+/* Looked for in what was written, since the hidden digits can themselves have come as escapes
+ * ("%252%65"). */
+static bool is_double_encoded(slice path)
+{
+    for (size_t at = slice_find(path, SLICE("%25")); at < path.len;) {
+        slice behind = slice_after(path, at + 3);
+        if (hides_escape(behind))
+            return true;
+        at += 3 + slice_find(behind, SLICE("%25"));
+    }
+    return false;
 }
 
 int path_canonicalize(slice raw, const struct path_options *options, struct writer *w,
@@ -163,5 +174,7 @@ int path_canonicalize(slice raw, const struct path_options *options, struct writ
         }
     }
     TRY(end_segment(&p, segment, true));
+    if (is_double_encoded(slice_of(w->ptr + p.start, w->len - p.start)))
+        return refuse(&p, "uri.double-encoding");
     return w->overflowed ? -EMSGSIZE : 0;
 }
