@@ -56,6 +56,8 @@ static struct span span_from(struct lexer *l, size_t from)
 static struct span span_inside(const struct token *t, size_t from, size_t to)
 {
     struct span s = t->span;
+    if (to > s.source->text.len)
+        to = s.source->text.len;
     slice before = slice_of(s.source->text.ptr + s.offset, from > s.offset ? from - s.offset : 0);
     size_t line_start = 0;
     for (size_t i = 0; i < before.len; i++)
@@ -174,6 +176,23 @@ static bool word_step(struct lexer *l, struct token *t)
     return true;
 }
 
+static void lex_word(struct lexer *l, struct token *t)
+{
+    t->kind = TOKEN_WORD;
+    while (word_step(l, t))
+        continue;
+    if (byte_at(l, l->at - 1) != '\\' || t->is_broken)
+        return;
+    /* one line later it would mean something else */
+    struct span where = span_inside(t, l->at - 1, l->at);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0101, &where, "a word cannot end with '\\'");
+    diagnostic_label(l->diagnostics, item, "not at the end of the line");
+    diagnostic_help(l->diagnostics, item,
+                    "'\\' as the last character of a line continues it; quote the word otherwise");
+    t->is_broken = true;
+}
+
 /* Bytes of the escape at `at` (a '\'), or 0 when there is no such escape. */
 static size_t escape_bytes(const struct lexer *l, size_t at)
 {
@@ -184,7 +203,8 @@ static size_t escape_bytes(const struct lexer *l, size_t at)
         return 0;
     size_t digits = at + 3, count = slice_find_byte(slice_after(l->source->text, digits), '}');
     uint32_t character;
-    if (utf8_parse_hex(slice_first(slice_after(l->source->text, digits), count), &character) != 0)
+    slice text = slice_first(slice_after(l->source->text, digits), count);
+    if (byte_at(l, digits + count) != '}' || utf8_parse_hex(text, &character) != 0)
         return 0;
     return 3 + count + 1;
 }
@@ -321,9 +341,7 @@ void lexer_next(struct lexer *l, struct token *ret)
     } else if (c == '`') {
         lex_raw(l, ret);
     } else {
-        ret->kind = TOKEN_WORD;
-        while (word_step(l, ret))
-            continue;
+        lex_word(l, ret);
     }
     ret->span.length = (uint32_t)(l->at - from);
 }
