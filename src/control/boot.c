@@ -84,6 +84,7 @@ static _Noreturn void run_child(const char *role, const struct boot_record *reco
 {
     sigset_t none;
     sigemptyset(&none);
+    (void)setpgid(0, 0); /* Ctrl-C and signals to the group are the supervisor's to judge */
     each_descriptor(record, keep_over_exec);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     int result = execute(role, record, fd);

@@ -524,6 +524,11 @@ static void hear_observer(void)
 /* --- Death --------------------------------------------------------------------------------------
  */
 
+static bool helper_may_end(void)
+{
+    return supervisor.stopping || supervisor.replacing_helpers;
+}
+
 static void reap(void)
 {
     int status;
@@ -535,13 +540,13 @@ static void reap(void)
                 supervisor.stopping ? 0 : clock_monotonic_ms() + BACK_OFF_MIN_MS;
             close(supervisor.state.logger_channel);
             supervisor.state.logger_channel = -1;
-            log_line(supervisor.replacing_helpers ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+            log_line(helper_may_end() ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
                      "the logger ended; it starts again");
         } else if (pid == supervisor.state.observer_pid) {
             supervisor.state.observer_pid = 0;
             supervisor.observer_at_ms =
                 supervisor.stopping ? 0 : clock_monotonic_ms() + BACK_OFF_MIN_MS;
-            log_line(supervisor.replacing_helpers ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
+            log_line(helper_may_end() ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN,
                      "the observer ended; it starts again");
         }
         for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++)
