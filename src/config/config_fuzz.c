@@ -1,9 +1,7 @@
 /* Any text is read, checked and laid out: nothing crashes, errors have places inside the text, and
  * a text without errors keeps its words through formatting, which changes nothing the second time.
  */
-#include <stdlib.h>
-
-#include "base/panic.h"
+#include "base/fuzz.h"
 #include "config/format.h"
 #include "config/memory_reader.h"
 #include "config/schema.h"
@@ -128,10 +126,9 @@ static void check_meaning(struct arena *a, slice text)
     diagnostics_close(&d);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count);
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
-    slice text = slice_of((const char *)bytes, count);
+    slice text = fuzz_input(bytes, count);
     struct arena a;
     if (count > 20000)
         return 0;
