@@ -65,6 +65,14 @@ static const char *expectation(enum argument_kind kind)
     return "another value";
 }
 
+static bool suggest_word(const char *word, slice text, struct writer *w)
+{
+    struct suggestion near = suggestion_for(text);
+    suggestion_offer(&near, slice_from(word));
+    writer_slice_add(w, near.best);
+    return near.best.len > 0;
+}
+
 static bool suggest(enum argument_kind kind, slice text, struct writer *w)
 {
     switch (kind) {
@@ -73,14 +81,15 @@ static bool suggest(enum argument_kind kind, slice text, struct writer *w)
     case ARGUMENT_SIZE:
         return value_suggest_size(text, w);
     case ARGUMENT_SIZE_RATE:
-        return value_suggest_size_rate(text, w);
+        return suggest_word("off", text, w) || value_suggest_size_rate(text, w);
     case ARGUMENT_RATE:
         return value_suggest_rate(text, w);
+    case ARGUMENT_COUNT:
+        return suggest_word("auto", text, w);
     case ARGUMENT_NONE:
     case ARGUMENT_NAME:
     case ARGUMENT_TEXT:
     case ARGUMENT_NUMBER:
-    case ARGUMENT_COUNT:
     case ARGUMENT_PERCENT:
     case ARGUMENT_CHOICE:
     case ARGUMENT_SECRET:
@@ -243,8 +252,9 @@ static int read_value(const struct reading *r, const struct argument *a, const s
     v->is_set = true;
     v->word = word;
     v->text = text;
+    uint64_t unused;
     if (a->kind == ARGUMENT_TEXT)
-        return 0;
+        return is_one_of(a->later, text, &unused) ? report_later(r, word) : 0;
     if (a->kind == ARGUMENT_SECRET) {
         if (!word->has_reference)
             warn_secret(r, word);
@@ -293,13 +303,18 @@ static int find_keyword(const struct reading *r, const struct word *word)
     return -1;
 }
 
-/* A word that is probably a misspelt keyword. */
+/* A word that is probably a misspelt keyword or choice. */
 static slice near_keyword(const struct reading *r, const struct word *word)
 {
     struct suggestion near = suggestion_for(word->text);
-    for (size_t i = 0; i < argument_count(r->row); i++)
-        if (!is_positional(&r->row->arguments[i]) && is_in_place(r, i))
-            suggestion_offer(&near, slice_from(r->row->arguments[i].name));
+    for (size_t i = 0; i < argument_count(r->row); i++) {
+        const struct argument *a = &r->row->arguments[i];
+        slice rest = a->form == FORM_OPTIONAL ? slice_from(a->choices) : SLICE(""), choice;
+        if (!is_positional(a) && is_in_place(r, i))
+            suggestion_offer(&near, slice_from(a->name));
+        while (!r->values->arguments[i].is_set && choice_next(&rest, &choice))
+            suggestion_offer(&near, choice);
+    }
     return word->kind == TOKEN_WORD ? near.best : SLICE("");
 }
 

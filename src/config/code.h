@@ -125,9 +125,10 @@
       "listen :8081")                                                                              \
     X(E, 501, "file that cannot be read", "The file is missing, unreadable or too large.",         \
       "include /etc/portcullis/none.conf", "Check the path and its rights.")                       \
-    X(E, 502, "files that include each other",                                                     \
-      "A file includes itself, directly or through others.", "include portcullis.conf",            \
-      "Remove one of the includes.")                                                               \
+    X(E, 502, "file that is included twice",                                                       \
+      "A file is read once: it is included twice, or includes itself, directly or through "        \
+      "others.",                                                                                   \
+      "include portcullis.conf", "Remove one of the includes.")                                    \
     X(E, 503, "value from outside that is not there",                                              \
       "The environment variable, file or credential of a ${...} does not exist.",                  \
       "user ${env:NOBODY_SET_THIS}", "user ${env:RUN_AS:-www-data}")                               \

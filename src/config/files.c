@@ -3,6 +3,23 @@
 #include <errno.h>
 #include <string.h>
 
+/* FNV-1a (Fowler, Noll, Vo): names of files are the operator's own. */
+static struct file **bucket_of(struct files *f, slice name)
+{
+    uint32_t hash = 2166136261u;
+    for (size_t i = 0; i < name.len; i++)
+        hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619u;
+    return &f->buckets[hash % FILES_BUCKETS];
+}
+
+static bool was_read(struct files *f, slice name)
+{
+    for (const struct file *file = *bucket_of(f, name); file; file = file->same_bucket)
+        if (slice_equal(file->source.name, name))
+            return true;
+    return false;
+}
+
 static int add_file(struct files *f, slice name, slice text, const struct source *from,
                     struct file **ret)
 {
@@ -11,6 +28,9 @@ static int add_file(struct files *f, slice name, slice text, const struct source
         return -ENOMEM;
     file->source =
         (struct source){ .name = name, .text = text, .included_from = from, .index = f->count++ };
+    struct file **bucket = bucket_of(f, name);
+    file->same_bucket = *bucket;
+    *bucket = file;
     if (f->last)
         f->last->next = file;
     else
@@ -55,10 +75,12 @@ static uint32_t depth_of(const struct source *from)
 static int read_one(struct files *f, const struct request *r, slice path)
 {
     struct diagnostics *d = f->diagnostics;
-    if (is_cycle(r->from, path)) {
-        struct diagnostic *item = diagnostics_add(d, E0502, &r->word->span,
-                                                  "'%.*s' includes itself", SLICE_ARGUMENTS(path));
-        diagnostic_label(d, item, "closes the circle");
+    if (was_read(f, path)) {
+        bool includes_itself = is_cycle(r->from, path);
+        struct diagnostic *item =
+            diagnostics_add(d, E0502, &r->word->span, "'%.*s' %s", SLICE_ARGUMENTS(path),
+                            includes_itself ? "includes itself" : "is included twice");
+        diagnostic_label(d, item, includes_itself ? "closes the circle" : "second time");
         return 0;
     }
     if (depth_of(r->from) >= FILES_DEPTH_MAX || f->count >= FILES_MAX) {

@@ -7,12 +7,14 @@
 #include "config/reader.h"
 #include "config/tree.h"
 
+#define FILES_BUCKETS   1024u
 #define FILES_MAX       20000u
 #define FILES_DEPTH_MAX 16u
 #define FILES_BYTES_MAX (256u << 20)
 
 struct file {
     struct file *next;
+    struct file *same_bucket;
     struct source source;
     struct tree tree;
 };
@@ -24,6 +26,7 @@ struct files {
     struct file *first, *last;
     uint32_t count;
     size_t bytes;
+    struct file *buckets[FILES_BUCKETS]; /* by name: a file is read once */
 };
 
 /* Reads `path` and what it includes. Errors go to the diagnostics. 0 · -ENOMEM */

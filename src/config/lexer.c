@@ -134,6 +134,30 @@ static size_t reference_end(const struct lexer *l, size_t at)
     return 0;
 }
 
+/* "[0-9]{2}": a '{' in the middle of a word that begins no variable. */
+static bool is_count(const struct lexer *l, const struct token *t)
+{
+    int next = byte_at(l, l->at + 1);
+    return l->at > t->span.offset && ((next >= '0' && next <= '9') || next == ',');
+}
+
+/* The whole "{2,5}", so that its '}' closes no block. */
+static void take_count(struct lexer *l, struct token *t)
+{
+    if (!t->is_broken) {
+        struct span where = span_inside(t, l->at, l->at + 1);
+        struct diagnostic *item =
+            diagnostics_add(l->diagnostics, E0108, &where, "'{' in a bare word begins a variable");
+        diagnostic_label(l->diagnostics, item, "no variable begins so");
+        diagnostic_help(l->diagnostics, item, "write a regular expression between `backticks`");
+        t->is_broken = true;
+    }
+    size_t end = l->at + 1;
+    while ((byte_at(l, end) >= '0' && byte_at(l, end) <= '9') || byte_at(l, end) == ',')
+        end++;
+    l->at = byte_at(l, end) == '}' ? end + 1 : end;
+}
+
 static void report_variable(struct lexer *l, struct token *t, size_t at, const char *what)
 {
     if (!t->is_broken) {
@@ -161,6 +185,10 @@ static bool word_step(struct lexer *l, struct token *t)
         if (!end)
             report_variable(l, t, l->at, "the reference");
         l->at = end ? end : l->at + 2;
+        return true;
+    }
+    if (c == '{' && is_count(l, t)) {
+        take_count(l, t);
         return true;
     }
     if (c == '{') {

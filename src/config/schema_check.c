@@ -30,6 +30,22 @@ static const char *scope_name(uint32_t scope)
     return "this block";
 }
 
+static bool is_later(const struct schema *schema, slice name)
+{
+    for (size_t i = 0; schema->later[i]; i++)
+        if (slice_equal(slice_from(schema->later[i]), name))
+            return true;
+    return false;
+}
+
+static const char *find_habit(const struct schema *schema, slice name)
+{
+    for (const struct habit *h = schema->habits; h->word; h++)
+        if (slice_equal(slice_from(h->word), name))
+            return h->hint;
+    return NULL;
+}
+
 static void report_wrong_place(struct checker *c, const struct statement *s, uint32_t scope,
                                const struct directive *const *rows, size_t count)
 {
@@ -46,22 +62,9 @@ static void report_wrong_place(struct checker *c, const struct statement *s, uin
     struct writer w = writer_over(places, sizeof places);
     schema_write_places(&w, rows, count);
     diagnostic_help(c->diagnostics, item, "it belongs in: %.*s", SLICE_ARGUMENTS(writer_slice(&w)));
-}
-
-static bool is_later(const struct schema *schema, slice name)
-{
-    for (size_t i = 0; schema->later[i]; i++)
-        if (slice_equal(slice_from(schema->later[i]), name))
-            return true;
-    return false;
-}
-
-static const char *find_habit(const struct schema *schema, slice name)
-{
-    for (const struct habit *h = schema->habits; h->word; h++)
-        if (slice_equal(slice_from(h->word), name))
-            return h->hint;
-    return NULL;
+    const char *habit = find_habit(c->schema, name);
+    if (habit)
+        diagnostic_note(c->diagnostics, item, "%s", habit);
 }
 
 /* The nearest names: among those allowed here, among all others, among those of later versions. */
@@ -217,7 +220,7 @@ static int check_statement(struct checker *c, struct statement *s, bool *ret_ent
     *ret_enters = false;
     if (!resolve(c, s))
         return 0;
-    *ret_enters = s->directive->block_scope != 0;
+    *ret_enters = s->directive->block_scope != 0 && !s->is_unsure;
     if (s->is_broken)
         return 0;
     if (!check_block(c, s)) {
@@ -279,7 +282,8 @@ static void see(struct checker *c, struct statement *s)
         return;
     size_t row = row_index(c->schema, s->directive);
     if (c->seen_block[row] == c->block) {
-        report_twice(c, s, c->seen_first[row]);
+        if (!s->is_broken)
+            report_twice(c, s, c->seen_first[row]);
         statement_mark_broken(s);
         return;
     }

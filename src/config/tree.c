@@ -352,6 +352,7 @@ static void report_unclosed(struct parser *p)
                         p->suspect_close_line, SLICE_ARGUMENTS(guess->name.text),
                         SLICE_ARGUMENTS(outermost->name.text), outermost->open.line);
     p->tree->errors++;
+    guess->is_unsure = true;
     for (struct statement *s = p->block; s->parent; s = s->parent)
         s->has_broken = true;
 }

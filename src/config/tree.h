@@ -45,6 +45,7 @@ struct statement {
     bool is_broken;  /* an error was reported for it: nothing more is said about it */
     bool has_broken; /* it or something inside it is broken */
     bool blank_before;
+    bool is_unsure;          /* its '}' is missing: what stands inside may belong elsewhere */
     bool is_inline;          /* made of its parent's arguments: "timeout idle 1h" */
     struct span open, close; /* close.source NULL: the end of the file closed it */
     struct comment_list before;

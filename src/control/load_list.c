@@ -91,6 +91,7 @@ static int build_list(struct loader *l, const struct statement *s)
             diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
                             "list '%.*s' is defined twice", SLICE_ARGUMENTS(name));
         diagnostic_label(l->diagnostics, item, "second definition");
+        load_help_first(l, item, s);
         return 0;
     }
     struct network_list *list = arena_take(&l->scratch, sizeof *list);

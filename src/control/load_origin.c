@@ -72,6 +72,20 @@ static int build_origin(struct loader *l, struct statement *s, struct origin *or
     return connect_servers(l, origin, &s->name.span);
 }
 
+void load_help_first(struct loader *l, struct diagnostic *item, const struct statement *again)
+{
+    slice name = again->values->arguments[0].text;
+    for (struct file *f = l->files.first; f; f = f->next)
+        for (struct statement *s = f->tree.root.first; s; s = s->next) {
+            if (s == again || s->directive != again->directive || s->is_broken ||
+                !slice_equal(statement_argument(s, 0)->text, name))
+                continue;
+            diagnostic_help(l->diagnostics, item, "first at %.*s:%u",
+                            SLICE_ARGUMENTS(s->name.span.source->name), s->name.span.line);
+            return;
+        }
+}
+
 static int define_origin(struct loader *l, struct statement *s)
 {
     slice name = statement_argument(s, 0)->text;
@@ -82,6 +96,7 @@ static int define_origin(struct loader *l, struct statement *s)
         diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
                         "origin '%.*s' is defined twice", SLICE_ARGUMENTS(name));
     diagnostic_label(l->diagnostics, item, "second definition");
+    load_help_first(l, item, s);
     statement_mark_broken(s);
     return 0;
 }

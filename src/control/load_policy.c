@@ -26,6 +26,7 @@ static int build_policy(struct loader *l, struct statement *s)
             diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
                             "policy '%.*s' is defined twice", SLICE_ARGUMENTS(name));
         diagnostic_label(l->diagnostics, item, "second definition");
+        load_help_first(l, item, s);
         return 0;
     }
     struct policy *p = arena_take(&l->scratch, sizeof *p);

@@ -83,6 +83,9 @@ MUST_CHECK int load_origins(struct loader *l);
 MUST_CHECK int load_find_origin(void *context, const struct option_apply *a,
                                 const struct word *word, slice text, const struct origin **ret);
 
+/* "first at portcullis.conf:12": where this name was defined before. */
+void load_help_first(struct loader *l, struct diagnostic *item, const struct statement *again);
+
 /* load_list.c */
 MUST_CHECK int load_lists(struct loader *l);
 struct network_list *load_find_list(void *context, slice name);

@@ -1,0 +1,69 @@
+"""What `check` says about the files of tests/config, word for word.
+
+Beside each FILE.conf stands FILE.expected: the exit code, then what is printed. After a change that
+is meant, PORTCULLIS_EXPECT=write writes them anew; read the difference before it is committed."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+from harness.gate import binary_path
+
+FOLDER = pathlib.Path(__file__).parent.parent / "config"
+FILES = sorted(path.name for path in FOLDER.glob("*.conf"))
+
+
+def check(*arguments):
+    environment = dict(os.environ, NO_COLOR="1")
+    environment.pop("PORTCULLIS_TEST_UNSET", None)
+    return subprocess.run(
+        [binary_path(), "check", *arguments],
+        cwd=FOLDER,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_messages_are_as_expected(name):
+    done = check(name)
+    told = f"exit {done.returncode}\n{done.stderr}{done.stdout}"
+    expected = FOLDER / name.replace(".conf", ".expected")
+    if os.environ.get("PORTCULLIS_EXPECT") == "write":
+        expected.write_text(told)
+    assert told == expected.read_text()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_json_says_the_same(name):
+    done = check("--json", name)
+    told = json.loads(done.stdout)
+    assert done.returncode == (1 if told["errors"] else 0)
+    assert len(told["diagnostics"]) == told["errors"] + told["warnings"]
+    text = (FOLDER / name.replace(".conf", ".expected")).read_text()
+    for item in told["diagnostics"]:
+        assert f'{item["severity"]}[{item["code"]}]: {item["message"]}\n' in text
+        if "file" in item:
+            assert f'{item["file"]}:{item["line"]}:{item["column"]}\n' in text
+            line = (FOLDER / item["file"]).read_text().splitlines()[item["line"] - 1]
+            assert item["source"] == line
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_layout_is_stable_or_refused(name):
+    def layout(text):
+        return subprocess.run(
+            [binary_path(), "fmt", "-"], input=text, capture_output=True, text=True, timeout=60
+        )
+
+    first = layout((FOLDER / name).read_text())
+    if first.returncode == 0:
+        second = layout(first.stdout)
+        assert (second.returncode, second.stdout) == (0, first.stdout)
+    else:
+        assert "error[E01" in first.stderr and first.stdout == ""
