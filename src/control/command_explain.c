@@ -29,6 +29,7 @@ struct explanation {
     struct target target;
     slice host, path;
     char host_text[HOST_BYTES_MAX + 64], path_text[3 * URL_MAX];
+    const char *path_problem;
     struct ip client;
     struct field fields[HEADERS_MAX];
     uint32_t listener;
@@ -167,6 +168,7 @@ static bool explain_path(struct explanation *e)
     const char *reason = "";
     if (path_canonicalize(e->target.path, &options, &w, &reason) != 0) {
         step(e, "path", slice_from(reason), SLICE(""));
+        e->path_problem = reason;
         return false;
     }
     e->path = writer_slice(&w);
@@ -271,7 +273,7 @@ static int explain(struct explanation *e)
     if (!explain_site(e))
         return decide(e, 421, "site.unknown");
     if (!explain_path(e))
-        return decide(e, 400, "uri");
+        return decide(e, 400, e->path_problem);
     explain_route(e);
     const char *refusal = explain_access(e, &status);
     return refusal ? decide(e, status, refusal) : explain_answer(e);

@@ -474,6 +474,31 @@ TEST(errors_do_not_follow_from_errors)
     assert_one("listen :1\npolicy p { bar }\nsite a { use p; respond 200 }", E0201);
 }
 
+static bool has_code(enum diagnostic_code code)
+{
+    for (uint32_t i = 0; i < diagnostics.count; i++)
+        if (diagnostics.items[i].code == code)
+            return true;
+    return false;
+}
+
+TEST(every_code_shows_itself_in_its_example_and_is_gone_when_mended)
+{
+    for (size_t i = 0; i < code_description_count; i++) {
+        const struct code_description *code = &code_descriptions[i];
+        /* needs files, and a directive that takes a secret: files_test.c, schema_test.c */
+        if (code->code == E0502 || code->code == W0701)
+            continue;
+        load_slice(slice_from(code->example));
+        if (!has_code(code->code))
+            fail_msg("%s is not in its example", code->name);
+        load_slice(slice_from(code->mended));
+        if (diagnostics.count)
+            fail_msg("%s: mended, and %.*s", code->name,
+                     SLICE_ARGUMENTS(diagnostics.items[0].message));
+    }
+}
+
 /* --- shared memory --- */
 
 static uint32_t wanted;
@@ -625,6 +650,7 @@ int main(void)
         cmocka_unit_test(a_route_may_answer_otherwise_than_its_site),
         cmocka_unit_test(what_is_wrong_is_said_once_and_with_its_code),
         cmocka_unit_test(errors_do_not_follow_from_errors),
+        cmocka_unit_test(every_code_shows_itself_in_its_example_and_is_gone_when_mended),
         cmocka_unit_test(names_and_rows_come_from_shared_memory),
         cmocka_unit_test(files_include_others_and_lists_are_read),
         cmocka_unit_test(a_missing_file_is_an_error),

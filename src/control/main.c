@@ -48,7 +48,8 @@ const struct command commands[] = {
       "For example: portcullis completion bash > "
       "/usr/share/bash-completion/completions/portcullis",
       command_completion },
-    { "version", "", "Says which version this is", "", command_version },
+    { "version", "", "Says which version this is",
+      "One line: the name and the version. -v and --version do the same.", command_version },
 };
 const size_t command_count = ARRAY_LENGTH(commands);
 

@@ -1,0 +1,298 @@
+"""The command line: what it prints, where, and its exit codes. 0 in order, 1 a problem, 2 not
+understood, 3 nothing is running."""
+
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+
+import pytest
+from harness.gate import binary_path
+
+CONFIG = """\
+listen 127.0.0.1:8080
+origin app { server 10.0.0.1:3000 10.0.0.2:3000 }
+policy public { headers { set X-Policy yes }; timeout head 20s }
+site example.com *.example.com {
+  use public
+  to app
+  route /api/* { to 10.0.0.3:80 path /v1; timeout idle 1h }
+  route = /old { redirect https://{host}/new status 301 }
+  route /in/* { allow ip 192.0.2.0/24; deny all }
+  route /only { when method GET; allow method GET }
+}
+"""
+
+
+def run(*arguments, input=None, environment=None):
+    return subprocess.run(
+        [binary_path(), *map(str, arguments)],
+        input=input,
+        stdin=subprocess.DEVNULL if input is None else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "NO_COLOR": "1", **(environment or {})},
+    )
+
+
+@pytest.fixture
+def config(tmp_path):
+    path = tmp_path / "portcullis.conf"
+    path.write_text(CONFIG)
+    return path
+
+
+# --- Exit codes and usage -------------------------------------------------------------------------
+
+
+def test_check_says_in_order_or_what_is_wrong(config):
+    done = run("check", "-c", config)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"{config}: in order, 1 site, 0 warnings\n"
+    config.write_text("nonsense\n")
+    done = run("check", config)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "unknown directive 'nonsense'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, told",
+    [
+        (["chek"], "did you mean 'check'?"),
+        (["check", "--jsn"], "did you mean '--json'?"),
+        (["check", "a", "b"], "check takes one file"),
+        (["check", "-c"], "'--config' needs a value"),
+        (["check", "--json=yes"], "takes no value"),
+        (["show", "nothing", "-c", "@"], "show routes"),
+        (["explain", "-c", "@"], "explain needs one URL"),
+        (["explain", "ftp//x", "-c", "@"], "a URL is written"),
+        (["explain", "http://example.com/", "--from", "nobody", "-c", "@"], "--from is an IP"),
+        (["help", "rout"], "did you mean 'route'?"),
+        (["help", "--man", "7"], "--man is 1 or 5"),
+        (["completion", "tcsh"], "portcullis completion bash"),
+        (["-s", "hup"], "reload, quit or stop"),
+        (["--listen", ":80"], "--to says where requests go"),
+        (["run", "now"], "run takes no further words"),
+    ],
+)
+def test_what_is_not_understood_is_code_2(config, arguments, told):
+    done = run(*[str(config) if word == "@" else word for word in arguments])
+    assert done.returncode == 2
+    assert told in done.stderr and done.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["reload", "stop", "upgrade", "status"])
+def test_orders_without_a_running_program_are_code_3(tmp_path, command):
+    done = run(command, "--state", tmp_path)
+    assert done.returncode == 3
+    assert "nothing is running" in done.stderr
+
+
+def test_a_missing_file_is_a_problem(tmp_path):
+    for command in (["check"], ["show", "routes"], ["run"]):
+        done = run(*command, "-c", tmp_path / "none.conf")
+        assert done.returncode == 1, command
+        assert "No such file" in done.stderr
+
+
+def test_run_refuses_a_configuration_with_errors(tmp_path, config):
+    config.write_text("listen 127.0.0.1:0\nsite a.test { to nowhere }\n")
+    done = run("run", "-c", config, "--state", tmp_path / "state")
+    assert done.returncode == 1
+    assert "no origin named 'nowhere'" in done.stderr
+
+
+def test_the_habits_of_nginx_users(config):
+    assert run("-t", "-c", config).stdout.endswith("in order, 1 site, 0 warnings\n")
+    dumped = run("-T", "-c", config).stdout
+    assert f"# file {config}\n{CONFIG}" in dumped
+    assert re.fullmatch(r"portcullis \d+\.\d+\.\d+\n", run("-v").stdout)
+    assert run("-v").stdout == run("version").stdout == run("--version").stdout
+    assert run("-h").stdout == run("help").stdout
+    assert run("-s", "reload", "--state", "/nonexistent").returncode == 3
+    assert run().returncode == 2
+
+
+# --- Colours --------------------------------------------------------------------------------------
+
+
+def on_terminal(path, environment):
+    """What `check` prints on a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [binary_path(), "check", path],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", **environment},
+    )
+    os.close(theirs)
+    text = b""
+    try:
+        while piece := os.read(ours, 4096):
+            text += piece
+    except OSError:
+        pass  # the other end is closed
+    os.close(ours)
+    assert process.wait(60) == 1
+    return text
+
+
+def test_colours_are_for_terminals_that_want_them(config):
+    config.write_text("nonsense\n")
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    piped = subprocess.run([binary_path(), "check", config], capture_output=True, env=environment)
+    assert b"\033" not in piped.stderr
+    assert b"\033[1;31merror" in on_terminal(config, {"NO_COLOR": ""})
+    assert b"\033" not in on_terminal(config, {"NO_COLOR": "1"})
+    assert b"\033" not in on_terminal(config, {"NO_COLOR": "", "TERM": "dumb"})
+
+
+# --- fmt ------------------------------------------------------------------------------------------
+
+
+def test_fmt_writes_to_the_output_or_to_the_file(config):
+    config.write_text("listen   :80;site a {to b }\n# c\n")
+    os.chmod(config, 0o640)
+    laid_out = "listen :80\nsite a { to b }\n# c\n"
+    assert run("fmt", config).stdout == laid_out
+    assert run("fmt", "-", input=config.read_text()).stdout == laid_out
+    done = run("fmt", "-w", config)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert config.read_text() == laid_out
+    assert config.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in config.parent.iterdir()] == [config.name]
+
+
+def test_fmt_leaves_what_it_cannot_read(config):
+    config.write_text("site a {\n")
+    done = run("fmt", "-w", config)
+    assert done.returncode == 1 and "never closed" in done.stderr
+    assert config.read_text() == "site a {\n"
+
+
+# --- show and explain -----------------------------------------------------------------------------
+
+
+def test_show_routes_in_the_order_of_choice(config):
+    shown = run("show", "routes", "-c", config).stdout.splitlines()
+    assert shown[0] == "site example.com *.example.com"
+    assert [line.split("  ")[1] for line in shown[1:]] == ["/only", "= /old", "/api/*", "/in/*", "*"]
+    told = json.loads(run("show", "routes", "--json", "-c", config).stdout)
+    routes = told["sites"][0]["routes"]
+    assert routes[1]["answer"] == "redirect 301 https://{host}/new"
+    assert routes[2]["answer"] == "to 10.0.0.3:80 path /v1"
+    assert routes[2]["where"] == f"{config}:7:3"
+
+
+def test_show_effective_names_the_line_of_each_value(config):
+    done = run("show", "effective", "www.example.com", "/api/x", "--json", "-c", config)
+    told = json.loads(done.stdout)
+    assert told["route"] == "/api/*"
+    settings = {item["setting"]: (item["value"], item["where"]) for item in told["settings"]}
+    assert settings["timeout idle"] == ("1h", f"{config}:7:51")
+    assert settings["timeout head"] == ("20s", f"{config}:3:55")
+    assert settings["timeout connect"] == ("5s", "built in")
+    assert settings["to"] == ("10.0.0.3:80 path /v1", f"{config}:7:18")
+    assert settings["headers set"][0] == "X-Policy yes"
+    text = run("show", "effective", "www.example.com", "/old", "-c", config).stdout
+    assert "redirect" in text and "\n  to " not in text
+    assert run("show", "effective", "other.org", "/", "-c", config).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "arguments, status, reason",
+    [
+        (["http://example.com:8080/api/x?y=1"], 0, "forwarded to the origin"),
+        (["http://example.com:8080/old"], 301, "redirect"),
+        (["http://other.org:8080/"], 421, "site.unknown"),
+        (["http://example.com:8080/a/%2e%2e/%2e%2e/b"], 400, "uri.above-root"),
+        (["http://example.com:8080/in/x"], 403, "access.deny"),
+        (["http://example.com:8080/in/x", "--from", "192.0.2.7"], 0, "forwarded to the origin"),
+        (["http://example.com:8080/only", "--method", "POST"], 0, "forwarded to the origin"),
+    ],
+)
+def test_explain_tells_the_decision(config, arguments, status, reason):
+    told = json.loads(run("explain", *arguments, "--json", "-c", config).stdout)
+    assert (told["status"], told["reason"]) == (status, reason)
+    text = run("explain", *arguments, "-c", config).stdout
+    assert text.splitlines()[-1] == (f"= {status} {reason}" if status else f"= {reason}")
+
+
+def test_explain_says_what_is_sent(config):
+    text = run("explain", "http://example.com:8080/api//x/../y?q", "-c", config).stdout
+    assert "path         /api/y\n" in text
+    assert "sent         GET /v1/api/y?q\n" in text
+
+
+# --- help -----------------------------------------------------------------------------------------
+
+
+def test_every_directive_code_and_command_is_explained():
+    for kind, pattern in (("directives", r"^### (\S+)$"), ("codes", r"^## (\w+):"), ("commands", r"^## (\w+)$")):
+        text = run("help", "--reference", kind).stdout
+        names = set(re.findall(pattern, text, re.MULTILINE))
+        assert len(names) > 10
+        for name in names:
+            done = run("help", name)
+            assert done.returncode == 0 and len(done.stdout) > 60, name
+
+
+def test_words_of_later_versions_are_told_apart():
+    assert "not built yet" in run("help", "waf").stdout
+
+
+@pytest.mark.skipif(not shutil.which("man"), reason="there is no man to read manual pages")
+@pytest.mark.parametrize("section", ["1", "5"])
+def test_manual_pages_are_proper_roff(tmp_path, section):
+    page = tmp_path / f"page.{section}"
+    page.write_text(run("help", "--man", section).stdout)
+    done = subprocess.run(
+        ["man", "--warnings", "-l", page],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "MANPAGER": "cat", "LC_ALL": "C.UTF-8"},
+    )
+    assert done.returncode == 0 and done.stderr == ""
+    assert "NAME" in done.stdout
+
+
+def test_completion_is_proper_bash(tmp_path):
+    script = tmp_path / "completion"
+    script.write_text(run("completion", "bash").stdout)
+    offered = subprocess.run(
+        ["bash", "-c", f"source {script}; COMP_WORDS=(portcullis re); COMP_CWORD=1; _portcullis; "
+                       "echo ${COMPREPLY[@]}"],
+        capture_output=True,
+        text=True,
+    )
+    assert (offered.returncode, offered.stdout, offered.stderr) == (0, "reload\n", "")
+
+
+# --- Zero configuration ---------------------------------------------------------------------------
+
+
+def test_print_config_is_a_file_that_loads(tmp_path):
+    done = run("--to", "localhost:3000,[::1]:3001", "--to", "3002", "--listen", ":8081",
+               "--host", "a.example", "--print-config")
+    assert done.returncode == 0
+    assert "server localhost:3000 [::1]:3001 127.0.0.1:3002" in done.stdout
+    path = tmp_path / "made.conf"
+    path.write_text(done.stdout)
+    assert run("check", path).returncode == 0
+    assert run("fmt", path).stdout == done.stdout
+
+
+def test_quick_start_says_what_is_wrong_with_an_address():
+    done = run("--to", "localhost:99999")
+    assert done.returncode == 1
+    assert "a port between 1 and 65535" in done.stderr
+
+
+def test_words_of_the_command_line_stay_words():
+    done = run("--to", "a.test:80", "--host", 'x" { } workers 9 #', "--print-config")
+    assert 'site "x\\" { } workers 9 #" {' in done.stdout
+
