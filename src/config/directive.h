@@ -68,12 +68,6 @@ struct argument {
     const char *later; /* words of the language that this version does not know yet: "tls|h2c" */
 };
 
-/* What a change of this setting needs. */
-enum reload_class {
-    RELOAD_GENERATION, /* a reload: new connections and the old ones' next exchange */
-    RELOAD_RESTART,    /* a restart of the whole program */
-};
-
 struct option_apply; /* what an apply function works on: src/proxy/options.h */
 
 struct directive {
@@ -86,9 +80,8 @@ struct directive {
     bool merges;  /* several blocks in one place are one: settings count as written once in all */
     uint8_t turn; /* rows of one block are applied by turn, 0 first: text order decides nothing */
     struct argument arguments[ARGUMENTS_MAX];
-    uint8_t object;     /* which structure `offset` and apply are about: src/proxy/options.h */
-    const char *preset; /* the default in the file's own syntax; NULL: there is none */
-    enum reload_class reload;
+    uint8_t object;      /* which structure `offset` and apply are about: src/proxy/options.h */
+    const char *preset;  /* the default in the file's own syntax; NULL: there is none */
     const char *meaning; /* one line */
     const char *details; /* further sentences for the reference; may be NULL */
     const char *example; /* a whole statement */

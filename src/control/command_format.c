@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/panic.h"
 #include "config/format.h"
 #include "control/command.h"
 #include "control/load.h"
@@ -82,14 +83,18 @@ static int format_text(struct arena *a, struct diagnostics *d, struct source *so
     TRY(tree_parse(&tree, source, a, d));
     if (tree.errors)
         return -EINVAL;
-    size_t room = source->text.len * FORMAT_GROWTH + 4096;
-    char *memory = arena_take(a, room);
-    if (!memory)
-        return -ENOMEM;
-    struct writer w = writer_over(memory, room);
-    tree_format(&w, &tree);
-    *ret = writer_slice(&w);
-    return w.overflowed ? -ENOMEM : 0;
+    size_t most = source->text.len * FORMAT_GROWTH + 4096;
+    for (size_t room = source->text.len * 2 + 4096;; room *= 2) {
+        char *memory = arena_take(a, room < most ? room : most);
+        if (!memory)
+            return -ENOMEM;
+        struct writer w = writer_over(memory, room < most ? room : most);
+        tree_format(&w, &tree);
+        *ret = writer_slice(&w);
+        if (!w.overflowed)
+            return 0;
+        ASSERT(room < most);
+    }
 }
 
 static int format_file(struct arena *a, struct diagnostics *d, const char *path, bool writes)

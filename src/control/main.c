@@ -73,48 +73,57 @@ static int refuse_command(const char *name)
     return EXIT_USAGE;
 }
 
-/* Runs a command with words of our own. */
-static int run_alias(const char *name, const char *config, const char *option)
+/* What options in front say for the command that they stand for. */
+struct given {
+    const char *config, *state; /* NULL: not given */
+};
+
+/* Runs a command as if it had been typed. `flag` may be NULL. */
+static int run_alias(const char *name, const struct given *given, const char *flag)
 {
-    char *argv[3];
+    const char *argv[5];
     int argc = 0;
-    char config_option[] = "-c";
-    if (config) {
-        argv[argc++] = config_option;
-        argv[argc++] = (char *)config;
+    if (given->config) {
+        argv[argc++] = "--config";
+        argv[argc++] = given->config;
     }
-    if (option)
-        argv[argc++] = (char *)option;
-    return find_command(name)->run(argc, argv);
+    if (given->state) {
+        argv[argc++] = "--state";
+        argv[argc++] = given->state;
+    }
+    if (flag)
+        argv[argc++] = flag;
+    return find_command(name)->run(argc, (char **)argv);
 }
 
-static int run_signal(const char *word)
+static int run_signal(const char *word, const struct given *given)
 {
     if (strcmp(word, "reload") == 0)
-        return run_alias("reload", NULL, NULL);
+        return run_alias("reload", given, NULL);
     if (strcmp(word, "quit") == 0)
-        return run_alias("stop", NULL, NULL);
+        return run_alias("stop", given, NULL);
     if (strcmp(word, "stop") == 0)
-        return run_alias("stop", NULL, "--now");
+        return run_alias("stop", given, "--now");
     return command_refuse("-s is reload, quit or stop");
 }
 
 /* What begins with an option: the habits of nginx's users, and the quick start. */
 static int run_options(int argc, char **argv)
 {
-    const char *config = NULL, *signal = NULL, *state = NULL;
+    const char *signal = NULL;
+    struct given given = { 0 };
     const char *to[QUICK_START_WORDS_MAX], *listens[QUICK_START_WORDS_MAX],
         *hosts[QUICK_START_WORDS_MAX];
     bool tests = false, dumps = false, helps = false, asks_version = false;
     struct quick_start q = { .to = to, .listens = listens, .hosts = hosts };
     const struct command_option options[] = {
-        { .name = "--config", .short_name = "-c", .value = &config },
+        { .name = "--config", .short_name = "-c", .value = &given.config },
         { .name = "-t", .flag = &tests },
         { .name = "-T", .flag = &dumps },
         { .name = "-s", .value = &signal },
         { .name = "--version", .short_name = "-v", .flag = &asks_version },
         { .name = "--help", .short_name = "-h", .flag = &helps },
-        { .name = "--state", .value = &state },
+        { .name = "--state", .value = &given.state },
         { .name = "--print-config", .flag = &q.prints },
         { .name = "--to",
           .values = to,
@@ -132,26 +141,27 @@ static int run_options(int argc, char **argv)
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
         return EXIT_USAGE;
-    q.state_folder = state;
+    q.state_folder = given.state;
     if (count > 0)
         return command_refuse("a command stands first");
     if (helps || asks_version)
-        return run_alias(helps ? "help" : "version", NULL, NULL);
+        return run_alias(helps ? "help" : "version", &(struct given){ 0 }, NULL);
     if (tests || dumps)
-        return run_alias("check", config, dumps ? "--dump" : NULL);
+        return run_alias("check", &(struct given){ .config = given.config },
+                         dumps ? "--dump" : NULL);
     if (signal)
-        return run_signal(signal);
+        return run_signal(signal, &(struct given){ .state = given.state });
     if (q.to_count)
         return command_quick_start(&q);
-    if (config)
-        return run_alias("run", config, NULL);
+    if (given.config)
+        return run_alias("run", &given, NULL);
     return command_refuse("--to says where requests go");
 }
 
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        run_alias("help", NULL, NULL);
+        run_alias("help", &(struct given){ 0 }, NULL);
         return EXIT_USAGE;
     }
     if (strcmp(argv[1], "internal") == 0)

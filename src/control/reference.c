@@ -51,11 +51,6 @@ static bool has_range(const struct directive *row)
     return w.len > 0;
 }
 
-static const char *reload_text(const struct directive *row)
-{
-    return row->reload == RELOAD_RESTART ? "with a restart" : "with a reload";
-}
-
 /* A paragraph on lines of at most 78 columns, indented by two. */
 static void write_wrapped(struct writer *w, const char *text)
 {
@@ -95,7 +90,7 @@ void reference_write_directive(struct writer *w, const struct directive *row)
     }
     if (row->is_repeatable)
         writer_literal(w, "  repeated: may be written several times\n");
-    writer_format(w, "  changes:  %s\n  example:  %s\n", reload_text(row), row->example);
+    writer_format(w, "  since:    %s\n  example:  %s\n", row->since, row->example);
 }
 
 static void write_indented(struct writer *w, const char *text, const char *indent)
@@ -147,15 +142,15 @@ static void write_row_markdown(struct writer *w, const struct directive *row)
     }
     if (row->is_repeatable)
         writer_literal(w, "\n- may be written several times");
-    writer_format(w, "\n- a change takes effect %s; since %s\n\n```nginx\n%s\n```\n\n",
-                  reload_text(row), row->since, row->example);
+    writer_format(w, "\n- since %s\n\n```nginx\n%s\n```\n\n", row->since, row->example);
 }
 
 void reference_write_directives_markdown(struct writer *w)
 {
     writer_literal(w, "# Directives\n\n"
                       "Generated from the tables in the source by `portcullis help --reference "
-                      "directives`; do not edit.\n\n");
+                      "directives`; do not edit. Every change takes effect with a reload, without "
+                      "loss.\n\n");
     for (size_t i = 0; vocabulary_tables[i]; i++) {
         writer_format(w, "## %s\n\n", vocabulary_tables[i]->feature);
         for (size_t j = 0; j < vocabulary_tables[i]->count; j++)
