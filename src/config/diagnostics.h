@@ -68,8 +68,6 @@ void diagnostic_write_text(struct writer *w, const struct diagnostic *item,
                            const struct diagnostic_style *style);
 /* One JSON object without a newline. */
 void diagnostic_write_json(struct writer *w, const struct diagnostic *item);
-/* The first error in one line, for the program log: "file:2:3: E0201: unknown directive 'too'". */
-void diagnostic_write_line(struct writer *w, const struct diagnostic *item);
 
 /* An upper bound of the bytes the functions above write. */
 #define DIAGNOSTIC_TEXT_MAX 32768u

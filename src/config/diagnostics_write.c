@@ -135,16 +135,3 @@ void diagnostic_write_json(struct writer *w, const struct diagnostic *item)
         write_member(w, "note", item->note);
     writer_byte(w, '}');
 }
-
-void diagnostic_write_line(struct writer *w, const struct diagnostic *item)
-{
-    if (item->file.len)
-        writer_format(w, "%.*s:%u:%u: ", SLICE_ARGUMENTS(item->file), item->line, item->column);
-    writer_format(w, "%s: ", code_describe(item->code)->name);
-    writer_slice_add(w, item->message);
-    if (item->help.len) {
-        writer_literal(w, " (");
-        writer_slice_add(w, item->help);
-        writer_byte(w, ')');
-    }
-}

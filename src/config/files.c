@@ -48,6 +48,8 @@ struct request {
 
 static int report(struct files *f, const struct request *r, slice path, const char *why)
 {
+    if (r->word)
+        path = word_shown(r->word, path);
     struct diagnostic *item =
         diagnostics_add(f->diagnostics, E0501, r->word ? &r->word->span : NULL,
                         "cannot read '%.*s': %s", SLICE_ARGUMENTS(path), why);
@@ -77,9 +79,9 @@ static int read_one(struct files *f, const struct request *r, slice path)
     struct diagnostics *d = f->diagnostics;
     if (was_read(f, path)) {
         bool includes_itself = is_cycle(r->from, path);
-        struct diagnostic *item =
-            diagnostics_add(d, E0502, &r->word->span, "'%.*s' %s", SLICE_ARGUMENTS(path),
-                            includes_itself ? "includes itself" : "is included twice");
+        struct diagnostic *item = diagnostics_add(
+            d, E0502, &r->word->span, "'%.*s' %s", SLICE_ARGUMENTS(word_shown(r->word, path)),
+            includes_itself ? "includes itself" : "is included twice");
         diagnostic_label(d, item, includes_itself ? "closes the circle" : "second time");
         return 0;
     }
@@ -138,7 +140,7 @@ static int read_pattern(struct files *f, const struct request *r, slice pattern)
     if (count == 0) {
         struct diagnostic *item =
             diagnostics_add(f->diagnostics, W0703, &r->word->span, "no file matches '%.*s'",
-                            SLICE_ARGUMENTS(pattern));
+                            SLICE_ARGUMENTS(word_shown(r->word, pattern)));
         diagnostic_label(f->diagnostics, item, "includes nothing");
     }
     for (uint32_t i = 0; i < count; i++)

@@ -34,7 +34,6 @@ static void start_line(struct lexer *l, size_t at)
     l->counted_at = at;
     l->counted_columns = 0;
     l->line_is_empty = true;
-    l->indent_bytes = 0;
 }
 
 static uint32_t column_of(struct lexer *l, size_t at)
@@ -89,8 +88,6 @@ static void skip_space(struct lexer *l, struct token *t)
         l->line_is_empty = false; /* it continues one */
         t->continued = true;
     }
-    if (l->line_is_empty)
-        l->indent_bytes = (uint32_t)(l->at - from);
     t->after_space = l->at > from || l->line_is_empty || t->continued;
 }
 

@@ -41,8 +41,7 @@ struct lexer {
     uint32_t line;
     size_t counted_at; /* columns are counted up to here */
     uint32_t counted_columns;
-    bool line_is_empty;    /* nothing but white space so far */
-    uint32_t indent_bytes; /* white space at the front of the line */
+    bool line_is_empty; /* nothing but white space so far */
 };
 
 void lexer_open(struct lexer *l, const struct source *source, struct diagnostics *d);

@@ -75,6 +75,12 @@ void statement_mark_broken(struct statement *s);
  * `skips_children` its block is stepped over. */
 struct statement *statement_following(struct statement *s, bool skips_children);
 
+/* The value of a word for a message: what stands in the file when the value came from outside. */
+static inline slice word_shown(const struct word *word, slice value)
+{
+    return word->has_reference ? span_text(&word->span) : value;
+}
+
 /* From the name to the last argument. */
 struct span statement_span(const struct statement *s);
 

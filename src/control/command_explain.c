@@ -33,6 +33,7 @@ struct explanation {
     struct ip client;
     struct field fields[HEADERS_MAX];
     uint32_t listener;
+    bool is_other_port;
     const struct site *site;
     const struct route *route;
 };
@@ -130,6 +131,7 @@ static const char *choose_listener(struct explanation *e)
             return NULL;
         }
     }
+    e->is_other_port = true;
     return is_named ? "nothing listens there" : NULL;
 }
 
@@ -150,7 +152,12 @@ static const char *read_question(struct explanation *e)
 static bool explain_site(struct explanation *e)
 {
     const struct listen *listen = &e->c->listens[e->listener];
-    step(e, "listener", listen->text, SLICE(""));
+    char text[256];
+    struct writer w = writer_over(text, sizeof text);
+    writer_slice_add(&w, slice_first(listen->text, 128));
+    if (e->is_other_port)
+        writer_literal(&w, " (nothing listens on the port of the URL; this is the first)");
+    step(e, "listener", writer_slice(&w), SLICE(""));
     e->site = configuration_find_site(e->c, e->host, e->listener);
     if (e->site)
         step(e, "site", e->site->name, e->site->where);

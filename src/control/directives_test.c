@@ -1,6 +1,7 @@
 /* Every row of every table is fed its example, its default, both bounds, one beyond each, a wrong
  * type, a wrong place and a misspelling, and the messages are looked at. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/test.h"
 #include "config/suggest.h"
@@ -360,6 +361,38 @@ TEST(a_missing_argument_shows_the_syntax)
     for_each_row(check_missing);
 }
 
+/* What a ${...} gives may be a secret, whatever the argument is. */
+static const char *const outside_values[] = {
+    "hunter2",   "hunter2/x y",        "http://hunter2/x", "hunter2:99999",   "{hunter2}",
+    "/hunter2*", "1.2.3.4:80/hunter2", ":hunter2",         "/hunter2/../../x"
+};
+
+static void check_outside(const struct directive *row, uint32_t bit)
+{
+    static char shown[DIAGNOSTIC_TEXT_MAX];
+    for (size_t i = 0; i < ARGUMENTS_MAX && row->arguments[i].kind != ARGUMENT_NONE; i++) {
+        if (row->arguments[i].form == FORM_FLAG)
+            continue;
+        load_in_scope(row, bit, statement_with(row, i, SLICE("${env:DIRECTIVES_TEST}")));
+        for (uint32_t j = 0; j < diagnostics.count; j++) {
+            struct writer w = writer_over(shown, sizeof shown);
+            diagnostic_write_text(&w, &diagnostics.items[j], &(struct diagnostic_style){ 0 });
+            diagnostic_write_json(&w, &diagnostics.items[j]);
+            if (slice_find(writer_slice(&w), SLICE("hunter2")) < w.len)
+                fail_msg("%s shows what came from outside: %.*s", row->name,
+                         SLICE_ARGUMENTS(writer_slice(&w)));
+        }
+    }
+}
+
+TEST(what_came_from_outside_is_in_no_message)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(outside_values); i++) {
+        assert_int_equal(setenv("DIRECTIVES_TEST", outside_values[i], 1), 0);
+        for_each_row(check_outside);
+    }
+}
+
 /* --- names and places --- */
 
 static uint32_t scopes_of_name(const char *name)
@@ -466,6 +499,7 @@ int main(void)
         cmocka_unit_test(bounds_are_allowed_and_what_lies_beyond_is_not),
         cmocka_unit_test(a_wrong_type_says_what_was_expected),
         cmocka_unit_test(a_missing_argument_shows_the_syntax),
+        cmocka_unit_test(what_came_from_outside_is_in_no_message),
         cmocka_unit_test(a_wrong_place_says_where_it_belongs),
         cmocka_unit_test(a_misspelling_suggests_the_name),
         cmocka_unit_test(what_has_one_value_is_written_once),

@@ -144,7 +144,8 @@ static void check_unused(struct loader *l)
                 continue;
             struct diagnostic *item = diagnostics_add(
                 l->diagnostics, W0702, &s->arguments[0].span, "%s '%.*s' is never used",
-                s->directive->name, SLICE_ARGUMENTS(statement_argument(s, 0)->text));
+                s->directive->name,
+                SLICE_ARGUMENTS(word_shown(&s->arguments[0], statement_argument(s, 0)->text)));
             diagnostic_label(l->diagnostics, item, "defined here");
         }
 }

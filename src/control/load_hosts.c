@@ -42,8 +42,7 @@ static int add_port_listen(struct loader *l, const struct word *word, slice host
                         "there are at most %u addresses to listen on", LISTENS_MAX);
         return 0;
     }
-    return option_append(&l->c->arena, (void **)&l->c->listens, &l->c->listen_count, &listen, 1,
-                         sizeof listen);
+    return option_append(&l->c->arena, OPTION_ARRAY(l->c->listens, l->c->listen_count), &listen, 1);
 }
 
 static int add_port_listens(struct loader *l)
@@ -92,6 +91,7 @@ static uint64_t on_mask(struct loader *l, const struct word *word, slice text)
     mask |= address_mask(l->c, &address);
     if (mask)
         return mask;
+    text = word_shown(word, text);
     struct diagnostic *item = diagnostics_add(l->diagnostics, E0414, &word->span,
                                               "nothing listens on '%.*s'", SLICE_ARGUMENTS(text));
     diagnostic_label(l->diagnostics, item, "not listened on");
@@ -205,7 +205,8 @@ static void report_twice(struct loader *l, const struct word *word, slice host,
     const struct span *at = &first->statement->name.span;
     diagnostic_help(l->diagnostics, item,
                     "first at %.*s:%u; merge them, or add routes with: extend site %.*s { ... }",
-                    SLICE_ARGUMENTS(at->source->name), at->line, SLICE_ARGUMENTS(host));
+                    SLICE_ARGUMENTS(at->source->name), at->line,
+                    SLICE_ARGUMENTS(word_shown(word, host)));
 }
 
 static int add_host(struct loader *l, struct site_draft *draft, const struct word *word, slice text,
@@ -229,6 +230,19 @@ static int add_host(struct loader *l, struct site_draft *draft, const struct wor
     return first ? 0 : name_map_add(&l->hosts, key, draft);
 }
 
+/* What logs and metrics call the site: its first host, canonical, as the language writes it. */
+static int name_site(struct loader *l, struct site *site, slice text)
+{
+    char name[HOST_BYTES_MAX + 64];
+    struct writer w = writer_over(name, sizeof name);
+    bool is_named = site->host_count && !host_port(text);
+    if (is_named && site->hosts[0].ptr[0] == '.')
+        writer_byte(&w, '*');
+    writer_slice_add(&w, is_named ? site->hosts[0] : text);
+    site->name = arena_copy(&l->c->arena, writer_slice(&w));
+    return site->name.ptr ? 0 : -ENOMEM;
+}
+
 static int add_site(struct loader *l, struct site_draft *draft, struct host_tables *tables)
 {
     const struct argument_value *hosts = statement_argument(draft->statement, 0);
@@ -245,8 +259,8 @@ static int add_site(struct loader *l, struct site_draft *draft, struct host_tabl
     site->listener_mask = site_mask(l, draft);
     for (uint32_t i = 0; i < hosts->count; i++)
         TRY(add_host(l, draft, &hosts->words[i], hosts->texts[i], tables));
-    site->name = arena_copy(&l->c->arena, hosts->texts[0]);
-    return site->name.ptr ? load_where(l, draft->statement, &site->where) : -ENOMEM;
+    TRY(name_site(l, site, hosts->texts[0]));
+    return load_where(l, draft->statement, &site->where);
 }
 
 int load_hosts(struct loader *l)

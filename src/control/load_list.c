@@ -42,6 +42,7 @@ static int add_file(struct loader *l, struct network_list *list, const struct wo
     int error = reader->read_file(reader->context, &l->scratch, path, LIST_BYTES_MAX, &text);
     if (error == -ENOMEM)
         return error;
+    path = word_shown(word, path);
     if (error) {
         struct diagnostic *item =
             diagnostics_add(l->diagnostics, E0501, &word->span, "cannot read the list '%.*s': %s",
@@ -87,9 +88,9 @@ static int build_list(struct loader *l, const struct statement *s)
     slice name = statement_argument(s, 0)->text;
     const struct argument_value *items = statement_argument(s, 2);
     if (name_map_find(&l->lists, name)) {
-        struct diagnostic *item =
-            diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
-                            "list '%.*s' is defined twice", SLICE_ARGUMENTS(name));
+        struct diagnostic *item = diagnostics_add(
+            l->diagnostics, E0403, &s->arguments[0].span, "list '%.*s' is defined twice",
+            SLICE_ARGUMENTS(word_shown(&s->arguments[0], name)));
         diagnostic_label(l->diagnostics, item, "second definition");
         load_help_first(l, item, s);
         return 0;

@@ -43,8 +43,7 @@ static int connect_server(struct loader *l, const struct origin *origin, struct 
     if (server->name_slot == -ENOMEM)
         return -ENOMEM;
     struct diagnostic *item = diagnostics_add(
-        l->diagnostics, E0305, where, "the name '%.*s' cannot be resolved: %s",
-        SLICE_ARGUMENTS(server->host),
+        l->diagnostics, E0305, where, "a name of this origin cannot be resolved: %s",
         server->name_slot == -ENOSPC ? "there are too many names" : "it is too long");
     diagnostic_label(l->diagnostics, item, "one name too many");
     return 0;
@@ -64,7 +63,7 @@ static int build_origin(struct loader *l, struct statement *s, struct origin *or
     if (origin->server_count == 0 && !s->has_broken) {
         struct diagnostic *item =
             diagnostics_add(l->diagnostics, E0404, &s->name.span, "origin '%.*s' has no server",
-                            SLICE_ARGUMENTS(origin->name));
+                            SLICE_ARGUMENTS(word_shown(&s->arguments[0], origin->name)));
         diagnostic_label(l->diagnostics, item, "no 'server' inside");
         diagnostic_help(l->diagnostics, item, "for example:  server 10.0.0.1:3000");
         statement_mark_broken(s);
@@ -92,9 +91,9 @@ static int define_origin(struct loader *l, struct statement *s)
     const struct origin *first = name_map_find(&l->origins, name);
     if (!first)
         return new_origin(l, name) ? 0 : -ENOMEM;
-    struct diagnostic *item =
-        diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
-                        "origin '%.*s' is defined twice", SLICE_ARGUMENTS(name));
+    struct diagnostic *item = diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
+                                              "origin '%.*s' is defined twice",
+                                              SLICE_ARGUMENTS(word_shown(&s->arguments[0], name)));
     diagnostic_label(l->diagnostics, item, "second definition");
     load_help_first(l, item, s);
     statement_mark_broken(s);
@@ -138,10 +137,11 @@ int load_origins(struct loader *l)
 static int report_unknown(struct loader *l, const struct word *word, slice text)
 {
     struct diagnostics *d = l->diagnostics;
+    slice near = name_map_suggest(&l->origins, text);
+    text = word_shown(word, text);
     struct diagnostic *item =
         diagnostics_add(d, E0401, &word->span, "no origin named '%.*s'", SLICE_ARGUMENTS(text));
     diagnostic_label(d, item, "not defined");
-    slice near = name_map_suggest(&l->origins, text);
     if (near.len)
         diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(near));
     else

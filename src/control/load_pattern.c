@@ -91,7 +91,7 @@ static int make_plain(struct loader *l, const struct word *word, slice text,
         return make_literal(l, word, SLICE(""), MATCH_PREFIX, ret);
     if (text.len == 0 || text.ptr[0] != '/') {
         diagnostic_help(l->diagnostics, refuse(l, word, "a pattern begins with '/'"), "write /%.*s",
-                        SLICE_ARGUMENTS(text));
+                        SLICE_ARGUMENTS(word_shown(word, text)));
         return -EINVAL;
     }
     if (slice_ends_with(text, SLICE("/*")) && !has_star(slice_first(text, text.len - 1)))
@@ -102,10 +102,12 @@ static int make_plain(struct loader *l, const struct word *word, slice text,
     if (before.len + 1 == text.len)
         diagnostic_help(l->diagnostics, refuse(l, word, "'*' stands behind a '/' only"),
                         "everything below it: %.*s/*      everything that begins so: ~ `^%.*s`",
-                        SLICE_ARGUMENTS(before), SLICE_ARGUMENTS(before));
+                        SLICE_ARGUMENTS(word_shown(word, before)),
+                        SLICE_ARGUMENTS(word_shown(word, before)));
     else
         diagnostic_help(l->diagnostics, refuse(l, word, "'*' stands at the end of a pattern only"),
-                        "write a regular expression: ~ `^%.*s[^/]*...`", SLICE_ARGUMENTS(before));
+                        "write a regular expression: ~ `^%.*s[^/]*...`",
+                        SLICE_ARGUMENTS(word_shown(word, before)));
     return -EINVAL;
 }
 
@@ -114,13 +116,13 @@ static int make_exact(struct loader *l, const struct word *word, slice text,
 {
     if (text.len == 0 || text.ptr[0] != '/') {
         diagnostic_help(l->diagnostics, refuse(l, word, "an exact path begins with '/'"),
-                        "write = /%.*s", SLICE_ARGUMENTS(text));
+                        "write = /%.*s", SLICE_ARGUMENTS(word_shown(word, text)));
         return -EINVAL;
     }
     if (has_star(text)) {
         diagnostic_help(l->diagnostics,
                         refuse(l, word, "'=' is the path as it is, '*' means nothing in it"),
-                        "leave out the '=': %.*s", SLICE_ARGUMENTS(text));
+                        "leave out the '=': %.*s", SLICE_ARGUMENTS(word_shown(word, text)));
         return -EINVAL;
     }
     return make_literal(l, word, text, MATCH_EXACT, ret);

@@ -13,7 +13,7 @@ static int note_settings(struct loader *l, struct policy *p)
          s = statement_following(s, !(s->directive && s->directive->merges))) {
         if (s->is_broken || !s->directive || s->directive->is_repeatable)
             continue;
-        TRY(option_append(&l->scratch, (void **)&p->settings, &p->setting_count, &s, 1, sizeof s));
+        TRY(option_append(&l->scratch, OPTION_ARRAY(p->settings, p->setting_count), &s, 1));
     }
     return 0;
 }
@@ -22,9 +22,9 @@ static int build_policy(struct loader *l, struct statement *s)
 {
     slice name = statement_argument(s, 0)->text;
     if (name_map_find(&l->policies, name)) {
-        struct diagnostic *item =
-            diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
-                            "policy '%.*s' is defined twice", SLICE_ARGUMENTS(name));
+        struct diagnostic *item = diagnostics_add(
+            l->diagnostics, E0403, &s->arguments[0].span, "policy '%.*s' is defined twice",
+            SLICE_ARGUMENTS(word_shown(&s->arguments[0], name)));
         diagnostic_label(l->diagnostics, item, "second definition");
         load_help_first(l, item, s);
         return 0;
@@ -55,8 +55,9 @@ static struct policy *find_policy(struct loader *l, const struct word *word, sli
     struct policy *p = name_map_find(&l->policies, name);
     if (p)
         return p;
-    struct diagnostic *item = diagnostics_add(l->diagnostics, E0401, &word->span,
-                                              "no policy named '%.*s'", SLICE_ARGUMENTS(name));
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0401, &word->span, "no policy named '%.*s'",
+                        SLICE_ARGUMENTS(word_shown(word, name)));
     diagnostic_label(l->diagnostics, item, "not defined");
     slice near = name_map_suggest(&l->policies, name);
     if (near.len)

@@ -44,7 +44,7 @@ static int extend_site(struct loader *l, const struct statement *s)
     if (!draft) {
         struct diagnostic *item =
             diagnostics_add(l->diagnostics, E0401, &host->word->span, "no site named '%.*s'",
-                            SLICE_ARGUMENTS(host->text));
+                            SLICE_ARGUMENTS(word_shown(host->word, host->text)));
         diagnostic_label(l->diagnostics, item, "not defined");
         slice near = name_map_suggest(&l->hosts, host->text);
         if (near.len)

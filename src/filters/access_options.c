@@ -26,8 +26,8 @@ static int add_networks(struct access_statement *s, const struct network_entry *
         copy[i] = (struct network_entry){ .network = entries[i].network,
                                           .depth = s->a->depth,
                                           .denies = s->denies };
-    return option_append(s->a->arena, (void **)&s->settings->entries, &s->settings->entry_count,
-                         copy, count, sizeof *copy);
+    return option_append(s->a->arena, OPTION_ARRAY(s->settings->entries, s->settings->entry_count),
+                         copy, count);
 }
 
 static int add_ips(struct access_statement *s)
@@ -54,6 +54,7 @@ static int add_lists(struct access_statement *s)
             TRY(add_networks(s, list->entries, list->count));
             continue;
         }
+        name = word_shown(&s->values->words[i], name);
         struct diagnostic *item =
             diagnostics_add(s->a->diagnostics, E0401, &s->values->words[i].span,
                             "no list named '%.*s'", SLICE_ARGUMENTS(name));
@@ -83,8 +84,7 @@ static int add_methods(struct access_statement *s)
         slice copy = arena_copy(s->a->arena, token);
         if (!copy.ptr)
             return -ENOMEM;
-        TRY(option_append(s->a->arena, (void **)&other->items, &other->count, &copy, 1,
-                          sizeof copy));
+        TRY(option_append(s->a->arena, OPTION_ARRAY(other->items, other->count), &copy, 1));
     }
     return 0;
 }

@@ -49,10 +49,8 @@ static int append_edit(struct option_apply *a, const struct header_edit *edit, b
 {
     struct headers_settings *h = a->object;
     if (in_request)
-        return option_append(a->arena, (void **)&h->request, &h->request_count, edit, 1,
-                             sizeof *edit);
-    return option_append(a->arena, (void **)&h->response, &h->response_count, edit, 1,
-                         sizeof *edit);
+        return option_append(a->arena, OPTION_ARRAY(h->request, h->request_count), edit, 1);
+    return option_append(a->arena, OPTION_ARRAY(h->response, h->response_count), edit, 1);
 }
 
 static int apply_edit(struct option_apply *a, enum header_edit_kind kind)
@@ -83,7 +81,8 @@ static int check_set_once(const struct option_apply *a)
             continue;
         struct diagnostic *item =
             diagnostics_add(a->diagnostics, E0203, &option_argument(a, 0)->word->span,
-                            "the field '%.*s' is set twice", SLICE_ARGUMENTS(name));
+                            "the field '%.*s' is set twice",
+                            SLICE_ARGUMENTS(word_shown(option_argument(a, 0)->word, name)));
         diagnostic_label(a->diagnostics, item, "second time");
         diagnostic_help(a->diagnostics, item, "first at line %u; `add` gives a field twice",
                         s->name.span.line);

@@ -43,8 +43,7 @@ static int add_listen(struct option_apply *a, const struct word *word, slice tex
     listen.text = arena_copy(a->arena, text);
     if (!listen.text.ptr)
         return -ENOMEM;
-    return option_append(a->arena, (void **)&c->listens, &c->listen_count, &listen, 1,
-                         sizeof listen);
+    return option_append(a->arena, OPTION_ARRAY(c->listens, c->listen_count), &listen, 1);
 }
 
 static int listen_apply(struct option_apply *a)
@@ -86,8 +85,7 @@ static int trust_apply(struct option_apply *a)
             continue;
         if (is_everybody(&entry.network))
             TRY(refuse_everybody(a, &values->words[i]));
-        TRY(option_append(a->arena, (void **)&c->trusted.entries, &c->trusted.count, &entry, 1,
-                          sizeof entry));
+        TRY(option_append(a->arena, OPTION_ARRAY(c->trusted.entries, c->trusted.count), &entry, 1));
     }
     return 0;
 }

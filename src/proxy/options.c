@@ -6,21 +6,20 @@
 #include "config/suggest.h"
 #include "proxy/endpoint.h"
 
-int option_append(struct arena *a, void **array, uint32_t *count, const void *more,
-                  uint32_t more_count, size_t each)
+int option_append(struct arena *a, struct option_array array, const void *more, uint32_t more_count)
 {
-    size_t total;
-    if (!size_add(*count, more_count, &total) || total > UINT32_MAX)
+    size_t total, old = *array.count;
+    if (!size_add(old, more_count, &total) || total > UINT32_MAX)
         return -ENOMEM;
-    char *grown = arena_take_array(a, total, each);
+    char *grown = arena_take_array(a, total, array.each);
     if (!grown)
         return -ENOMEM;
-    if (*count)
-        memcpy(grown, *array, *count * each);
+    if (old)
+        memcpy(grown, *array.items, old * array.each);
     if (more_count)
-        memcpy(grown + *count * each, more, more_count * each);
-    *array = grown;
-    *count = (uint32_t)total;
+        memcpy(grown + old * array.each, more, more_count * array.each);
+    *array.items = grown;
+    *array.count = (uint32_t)total;
     return 0;
 }
 
@@ -37,6 +36,8 @@ static void report_variable(const struct option_apply *a, const struct word *wor
 {
     slice rest = slice_after(text, at + 1);
     slice name = slice_first(rest, slice_find_byte(rest, '}'));
+    if (word->has_reference)
+        name = SLICE("...");
     struct diagnostic *item =
         diagnostics_add(a->diagnostics, E0108, &word->span, "unknown variable in '%s'",
                         a->statement->directive->name);
@@ -84,6 +85,7 @@ int option_network(const struct option_apply *a, const struct word *word, slice 
 
 static void report_path(const struct option_apply *a, const struct word *word, slice text)
 {
+    text = word->has_reference ? SLICE("ADDRESS/PATH") : text;
     size_t scheme = slice_find(text, SLICE("://"));
     slice address = scheme < text.len ? slice_after(text, scheme + 3) : text;
     size_t slash = slice_find_byte(address, '/');

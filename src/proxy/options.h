@@ -33,7 +33,6 @@ struct option_names {
                        slice text, const struct origin **ret);
     /* NULL: there is none */
     struct network_list *(*find_list)(void *context, slice name);
-    int (*read_file)(void *context, slice path, slice *ret);
 };
 
 struct option_apply {
@@ -52,10 +51,18 @@ static inline const struct argument_value *option_argument(const struct option_a
     return &a->values->arguments[i];
 }
 
-/* Appends `count` elements of `each` bytes to an array in the arena, which is copied: blocks that
- * share the old array keep it. 0 · -ENOMEM */
-MUST_CHECK int option_append(struct arena *a, void **array, uint32_t *count, const void *more,
-                             uint32_t more_count, size_t each);
+/* An array in an arena that grows while loading. */
+struct option_array {
+    void **items;
+    uint32_t *count;
+    size_t each; /* bytes of one element */
+};
+#define OPTION_ARRAY(items_, count_)                                                               \
+    ((struct option_array){ (void **)&(items_), &(count_), sizeof *(items_) })
+
+/* Appends elements to a copy of the array: blocks that share the old one keep it. 0 · -ENOMEM */
+MUST_CHECK int option_append(struct arena *a, struct option_array array, const void *more,
+                             uint32_t more_count);
 
 /* Reports E0304 with what was written: "'to' expects <expected>". Always -EINVAL. */
 int option_refuse(const struct option_apply *a, const struct word *word, const char *expected);

@@ -22,8 +22,8 @@ static int server_apply(struct option_apply *a)
             server.weight = (uint32_t)option_argument(a, 1)->number;
         if (option_argument(a, 2)->is_set)
             server.max = (uint32_t)option_argument(a, 2)->number;
-        TRY(option_append(a->arena, (void **)&origin->servers, &origin->server_count, &server, 1,
-                          sizeof server));
+        TRY(option_append(a->arena, OPTION_ARRAY(origin->servers, origin->server_count), &server,
+                          1));
     }
     return 0;
 }

@@ -66,8 +66,7 @@ static int when_apply(struct option_apply *a)
         TRY(take_networks(a, values, &c));
     else
         TRY(take_named(a, values, &c));
-    return option_append(a->arena, (void **)&route->conditions, &route->condition_count, &c, 1,
-                         sizeof c);
+    return option_append(a->arena, OPTION_ARRAY(route->conditions, route->condition_count), &c, 1);
 }
 
 static const struct directive rows_of_sites[] = {
