@@ -140,6 +140,8 @@ static void report_unknown(struct checker *c, const struct statement *s, uint32_
         diagnostics_add(d, E0201, &s->name.span, "unknown directive '%.*s'", SLICE_ARGUMENTS(name));
     diagnostic_label(d, item, "not a directive");
     const char *habit = find_habit(c->schema, name);
+    if (item == &d->lost) /* nobody will read it */
+        return;
     if (habit)
         diagnostic_help(d, item, "%s", habit);
     else

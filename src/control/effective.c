@@ -1,5 +1,7 @@
 #include "control/effective.h"
 
+#include <errno.h>
+
 #include "control/vocabulary.h"
 #include "proxy/router.h"
 #include "wire/uri.h"
@@ -112,49 +114,44 @@ static int add_block(struct loader *l, struct effective *e, struct statement *bl
     return 0;
 }
 
-/* What the program does when nothing is written. */
-static void add_builtin(struct effective *e)
+/* The block that a row stands in: "timeout" for "idle". */
+static const char *block_name(const struct directive *row)
+{
+    static const struct {
+        uint32_t scope;
+        const char *name;
+    } blocks[] = { { SCOPE_TIMEOUT_GLOBAL, "timeout " },
+                   { SCOPE_LIMITS_GLOBAL, "limits " },
+                   { SCOPE_HEADERS, "headers " } };
+    for (size_t i = 0; i < ARRAY_LENGTH(blocks); i++)
+        if (row->scopes & blocks[i].scope)
+            return blocks[i].name;
+    return "";
+}
+
+/* What is in force when nothing is written. */
+static int add_builtin(struct loader *l, struct effective *e, const struct directive *row)
+{
+    char *name = arena_take(&l->scratch, 128);
+    if (!name)
+        return -ENOMEM;
+    struct writer w = writer_over(name, 127);
+    writer_text(&w, block_name(row));
+    writer_text(&w, row->name);
+    e->settings[e->count++] = (struct effective_setting){
+        .name = name, .value = slice_from(row->preset), .where = SLICE("built in"), .row = row
+    };
+    return 0;
+}
+
+static int add_builtins(struct loader *l, struct effective *e)
 {
     for (size_t i = 0; vocabulary_tables[i]; i++)
         for (size_t j = 0; j < vocabulary_tables[i]->count; j++) {
             const struct directive *row = &vocabulary_tables[i]->rows[j];
-            if (!is_setting(row) || !row->preset)
-                continue;
-            const char *name = row->name;
-            static const struct {
-                uint32_t scope;
-                const char *prefix;
-            } blocks[] = { { SCOPE_TIMEOUT_GLOBAL, "timeout" },
-                           { SCOPE_LIMITS_GLOBAL, "limits" },
-                           { SCOPE_HEADERS, "headers" } };
-            for (size_t k = 0; k < ARRAY_LENGTH(blocks); k++)
-                if (row->scopes & blocks[k].scope)
-                    e->settings[e->count].value = slice_from(blocks[k].prefix);
-            e->settings[e->count].name = name;
-            e->settings[e->count].row = row;
-            e->count++;
+            if (is_setting(row) && row->preset)
+                TRY(add_builtin(l, e, row));
         }
-}
-
-/* Built-in settings get their names and values once it is known which of them are written. */
-static int finish_builtin(struct loader *l, struct effective *e)
-{
-    for (uint32_t i = 0; i < e->count; i++) {
-        struct effective_setting *s = &e->settings[i];
-        if (s->where.len)
-            continue;
-        char *name = arena_take(&l->scratch, 128);
-        if (!name)
-            return -1;
-        struct writer w = writer_over(name, 127);
-        writer_slice_add(&w, s->value);
-        if (s->value.len)
-            writer_byte(&w, ' ');
-        writer_text(&w, s->name);
-        s->name = name;
-        s->value = slice_from(s->row->preset);
-        s->where = SLICE("built in");
-    }
     return 0;
 }
 
@@ -216,12 +213,12 @@ static void drop_replaced_answers(struct effective *e)
 
 static int collect(struct loader *l, struct effective *e)
 {
-    add_builtin(e);
+    TRY(add_builtins(l, e));
     for (struct file *f = l->files.first; f; f = f->next)
         TRY(add_block(l, e, &f->tree.root));
     TRY(add_site(l, e, &l->drafts[e->site - l->c->sites]));
     drop_replaced_answers(e);
-    return finish_builtin(l, e);
+    return 0;
 }
 
 const char *effective_find(struct loader *l, slice host, slice path, struct effective *ret)

@@ -137,7 +137,7 @@ int load_origins(struct loader *l)
 static int report_unknown(struct loader *l, const struct word *word, slice text)
 {
     struct diagnostics *d = l->diagnostics;
-    slice near = name_map_suggest(&l->origins, text);
+    slice near = d->count < DIAGNOSTICS_MAX ? name_map_suggest(&l->origins, text) : SLICE("");
     text = word_shown(word, text);
     struct diagnostic *item =
         diagnostics_add(d, E0401, &word->span, "no origin named '%.*s'", SLICE_ARGUMENTS(text));

@@ -9,7 +9,10 @@ import shutil
 import subprocess
 
 import pytest
+from harness.client import Client
+from harness.deadline import SECONDS, eventually
 from harness.gate import binary_path
+from harness.origin import response
 
 CONFIG = """\
 listen 127.0.0.1:8080
@@ -296,3 +299,75 @@ def test_words_of_the_command_line_stay_words():
     done = run("--to", "a.test:80", "--host", 'x" { } workers 9 #', "--print-config")
     assert 'site "x\\" { } workers 9 #" {' in done.stdout
 
+
+
+# --- With a running program -----------------------------------------------------------------------
+
+
+def test_quick_start_serves_and_stops(tmp_path, origin):
+    origin.serve(lambda got, connection: response(got.target.encode()))
+    state = tmp_path / "state"
+    program = subprocess.Popen(
+        [binary_path(), "--to", origin.address, "--listen", "127.0.0.1:0", "--state", state],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        eventually(lambda: run("status", "--state", state).returncode == 0, "an answer to status")
+        told = json.loads(run("status", "--json", "--state", state).stdout)
+        with Client(told["listeners"][0]["address"]) as client:
+            assert client.get("/hello").body == b"/hello"
+        assert "configuration (command line)" in run("status", "--state", state).stdout
+        assert run("stop", "--state", state).returncode == 0
+        stdout, stderr = program.communicate(timeout=SECONDS)
+    finally:
+        program.kill()
+    assert program.returncode == 0
+    assert f"to       {origin.address}" in stderr
+    assert '"uri":"/hello"' in stdout
+
+
+def test_reload_says_what_is_wrong_and_keeps_serving(gate, origin):
+    origin.serve(lambda got, connection: response())
+    running = gate("site * { to @origin }", origin=origin)
+    refused = running.reload("site * { to @origin; tiemout idle 1s }", check=1)
+    assert "error[E0201]: unknown directive 'tiemout'" in refused.stderr
+    assert "did you mean 'timeout'?" in refused.stderr
+    with running.client() as client:
+        assert client.get("/").status == 200
+
+
+def test_settings_of_the_file_are_in_force(gate, origin):
+    origin.serve(lambda got, connection: response(got.target.encode(), fields=["X-Secret: y"]))
+    running = gate(
+        """
+        policy edits { headers { set X-Set "{method} {path}"; remove X-Secret } }
+        site a.test { use edits; to @origin path /base
+          route = /old { redirect https://{host}/new{uri} status 308 }
+          route /closed/* { deny all }
+          route *.txt { respond 203 "text of {path}" }
+          route /only/* { allow method GET }
+        }
+        site *.b.test { respond 202 }
+        """,
+        origin=origin,
+    )
+
+    def ask(target, host="a.test", method="GET"):
+        with running.client() as client:
+            client.send(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            return client.response()
+
+    answer = ask("/x/../y?q")
+    assert (answer.status, answer.body) == (200, b"/base/y?q")
+    assert (answer.get("x-set"), answer.get("x-secret")) == ("GET /y", None)
+    answer = ask("/old")
+    assert (answer.status, answer.get("location")) == (308, "https://a.test/new/old")
+    assert ask("/closed").status == ask("/closed/x").status == 403
+    answer = ask("/a/b.txt")
+    assert (answer.status, answer.body) == (203, b"text of /a/b.txt")
+    assert ask("/only/x", method="DELETE").status == 405
+    assert ask("/", host="x.B.test.").status == 202
+    assert ask("/", host="other.test").status == 421
