@@ -8,14 +8,26 @@ void writer_text(struct writer *w, const char *text)
     writer_bytes(w, text, strlen(text));
 }
 
+/* Two digits at a time: half the divisions. */
+static const char two_digits[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233"
+    "34353637383940414243444546474849505152535455565758596061626364656667"
+    "6869707172737475767778798081828384858687888990919293949596979899";
+
 void writer_decimal(struct writer *w, uint64_t value)
 {
+    if (value < 10) { /* the most frequent */
+        writer_byte(w, (char)('0' + value));
+        return;
+    }
     char digits[20];
     size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
+    for (; value >= 100; value /= 100)
+        memcpy(digits + (at -= 2), two_digits + 2 * (value % 100), 2);
+    if (value >= 10)
+        memcpy(digits + (at -= 2), two_digits + 2 * value, 2);
+    else
+        digits[--at] = (char)('0' + value);
     writer_bytes(w, digits + at, sizeof digits - at);
 }
 
@@ -123,24 +135,46 @@ static void json_escape(struct writer *w, unsigned char c)
     }
 }
 
+/* How many bytes at the front stand for themselves in a JSON string: printing ASCII but quotes and
+ * backslash. Eight at a time, from the high bits of one word: `below` marks bytes under 0x20,
+ * `same` those that are zero after the XOR; a borrow can only mark bytes behind the first marked
+ * one. */
+static size_t json_plain(slice s)
+{
+    static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    size_t at = 0;
+    for (; at + 8 <= s.len; at += 8) {
+        uint64_t x;
+        memcpy(&x, s.ptr + at, sizeof x);
+        uint64_t quote = x ^ ones * '"', backslash = x ^ ones * '\\', rubout = x ^ ones * 0x7f;
+        uint64_t below = x - ones * 0x20;
+        uint64_t same = (quote - ones) | (backslash - ones) | (rubout - ones);
+        if ((x | below | same) & highs)
+            break;
+    }
+    for (; at < s.len; at++) {
+        unsigned char c = (unsigned char)s.ptr[at];
+        if (c < 0x20 || c >= 0x7f || c == '"' || c == '\\')
+            break;
+    }
+    return at;
+}
+
 void writer_json(struct writer *w, slice s)
 {
-    size_t plain = 0; /* bytes that go out as they are */
+    size_t plain = json_plain(s); /* bytes that go out as they are */
     while (plain < s.len) {
         unsigned char c = (unsigned char)s.ptr[plain];
-        if (LIKELY(c >= 0x20 && c < 0x7f && c != '"' && c != '\\')) {
-            plain++;
-            continue;
-        }
         size_t sequence = c >= 0x80 ? utf8_sequence(slice_after(s, plain)) : 0;
         if (sequence) {
             plain += sequence;
-            continue;
+        } else {
+            writer_bytes(w, s.ptr, plain);
+            json_escape(w, c);
+            s = slice_after(s, plain + 1);
+            plain = 0;
         }
-        writer_bytes(w, s.ptr, plain);
-        json_escape(w, c);
-        s = slice_after(s, plain + 1);
-        plain = 0;
+        plain += json_plain(slice_after(s, plain));
     }
     writer_bytes(w, s.ptr, plain);
 }

@@ -35,6 +35,22 @@ static inline void writer_bytes(struct writer *w, const void *bytes, size_t coun
     w->len += count;
 }
 
+/* Room for `count` bytes at the end, to be written directly and then added with writer_advance();
+ * NULL when they do not fit (`overflowed` is set). For what is short and written often. */
+static inline char *writer_room(struct writer *w, size_t count)
+{
+    if (UNLIKELY(w->overflowed || count > w->capacity - w->len)) {
+        w->overflowed = true;
+        return NULL;
+    }
+    return w->ptr + w->len;
+}
+
+static inline void writer_advance(struct writer *w, size_t count)
+{
+    w->len += count;
+}
+
 static inline void writer_slice_add(struct writer *w, slice s)
 {
     writer_bytes(w, s.ptr, s.len);

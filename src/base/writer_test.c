@@ -18,12 +18,20 @@ TEST(writer_writes_numbers)
     struct writer w = writer_over(memory, sizeof memory);
     writer_decimal(&w, 0);
     writer_byte(&w, ' ');
+    writer_decimal(&w, 7);
+    writer_byte(&w, ' ');
+    writer_decimal(&w, 10);
+    writer_byte(&w, ' ');
+    writer_decimal(&w, 100);
+    writer_byte(&w, ' ');
+    writer_decimal(&w, 65535);
+    writer_byte(&w, ' ');
     writer_decimal(&w, UINT64_MAX);
     writer_byte(&w, ' ');
     writer_hex(&w, 0xab0);
     writer_byte(&w, ' ');
     writer_seconds_us(&w, 1234567);
-    assert_slice_equal(writer_slice(&w), SLICE("0 18446744073709551615 ab0 1.234"));
+    assert_slice_equal(writer_slice(&w), SLICE("0 7 10 100 65535 18446744073709551615 ab0 1.234"));
 }
 
 TEST(writer_json_is_always_valid)
@@ -48,6 +56,23 @@ TEST(writer_json_is_always_valid)
     }
 }
 
+TEST(writer_json_finds_what_it_must_escape_wherever_it_stands)
+{
+    for (size_t at = 0; at < 24; at++)
+        for (unsigned byte = 0; byte < 0x80; byte++) {
+            char in[24], out[64];
+            memset(in, '~', sizeof in);
+            in[at] = (char)byte;
+            in[sizeof in - 1] = '}'; /* behind it everything is plain again */
+            struct writer w = writer_over(out, sizeof out);
+            writer_json(&w, slice_of(in, sizeof in));
+            bool plain = in[at] >= 0x20 && in[at] != 0x7f && in[at] != '"' && in[at] != '\\';
+            assert_int_equal(w.len > sizeof in, !plain);
+            assert_true(writer_slice(&w).ptr[w.len - 1] == '}');
+            assert_memory_equal(out, in, at < sizeof in - 1 ? at : 0);
+        }
+}
+
 TEST(writer_html_escapes)
 {
     char memory[64];
@@ -62,6 +87,7 @@ int main(void)
         cmocka_unit_test(writer_overflow_is_sticky_and_writes_nothing_more),
         cmocka_unit_test(writer_writes_numbers),
         cmocka_unit_test(writer_json_is_always_valid),
+        cmocka_unit_test(writer_json_finds_what_it_must_escape_wherever_it_stands),
         cmocka_unit_test(writer_html_escapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,8 +56,9 @@ static void take_sink(struct message *m)
 static uint64_t count_lines(const char *bytes, size_t count)
 {
     uint64_t lines = 0;
-    for (size_t i = 0; i < count; i++)
-        lines += bytes[i] == '\n';
+    slice rest = slice_of(bytes, count);
+    for (size_t at; (at = slice_find_byte(rest, '\n')) < rest.len; rest = slice_after(rest, at + 1))
+        lines++;
     return lines;
 }
 

@@ -22,11 +22,7 @@ static void write_upstream(struct writer *w, const struct exchange *x)
 
 static void write_json_line(struct writer *w, const struct exchange *x)
 {
-    writer_byte(w, '{');
-    log_key(w, "time");
-    writer_byte(w, '"');
-    log_write_time(w, x->times.wall_ms);
-    writer_byte(w, '"');
+    log_begin_object(w, x->times.wall_ms);
     log_text(w, "id", x->request_id);
     log_ip(w, "client", x->client);
     if (!ip_equal(x->client, x->connection->peer))

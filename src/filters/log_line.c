@@ -36,77 +36,60 @@ void log_line_end(enum log_channel channel, struct writer *w)
             1;
 }
 
-static void write_digits(struct writer *w, unsigned value, unsigned digits)
+static void write_digits(char *to, unsigned value, unsigned digits)
 {
-    char text[4];
     for (unsigned i = digits; i-- > 0; value /= 10)
-        text[i] = (char)('0' + value % 10);
-    writer_bytes(w, text, digits);
+        to[i] = (char)('0' + value % 10);
 }
 
+/* All but the milliseconds is written once per second. */
 void log_write_time(struct writer *w, int64_t wall_ms)
 {
+    static char text[] = "0000-00-00T00:00:00.000Z";
     static int64_t second = -1;
-    static struct tm utc;
     if (wall_ms / 1000 != second) {
+        struct tm utc;
         time_t now = (time_t)(wall_ms / 1000);
         gmtime_r(&now, &utc);
+        write_digits(text, (unsigned)utc.tm_year + 1900, 4);
+        write_digits(text + 5, (unsigned)utc.tm_mon + 1, 2);
+        write_digits(text + 8, (unsigned)utc.tm_mday, 2);
+        write_digits(text + 11, (unsigned)utc.tm_hour, 2);
+        write_digits(text + 14, (unsigned)utc.tm_min, 2);
+        write_digits(text + 17, (unsigned)utc.tm_sec, 2);
         second = wall_ms / 1000;
     }
-    write_digits(w, (unsigned)utc.tm_year + 1900, 4);
-    writer_byte(w, '-');
-    write_digits(w, (unsigned)utc.tm_mon + 1, 2);
-    writer_byte(w, '-');
-    write_digits(w, (unsigned)utc.tm_mday, 2);
-    writer_byte(w, 'T');
-    write_digits(w, (unsigned)utc.tm_hour, 2);
-    writer_byte(w, ':');
-    write_digits(w, (unsigned)utc.tm_min, 2);
-    writer_byte(w, ':');
-    write_digits(w, (unsigned)utc.tm_sec, 2);
-    writer_byte(w, '.');
-    write_digits(w, (unsigned)(wall_ms % 1000), 3);
-    writer_byte(w, 'Z');
+    write_digits(text + 20, (unsigned)(wall_ms % 1000), 3);
+    writer_bytes(w, text, sizeof text - 1);
 }
 
-void log_key(struct writer *w, const char *key)
+void log_begin_object(struct writer *w, int64_t wall_ms)
 {
-    if (w->len > 1)
-        writer_byte(w, ',');
+    writer_literal(w, "{\"time\":\"");
+    log_write_time(w, wall_ms);
     writer_byte(w, '"');
-    writer_text(w, key);
-    writer_literal(w, "\":");
 }
 
-void log_text(struct writer *w, const char *key, slice value)
+void log_write_text(struct writer *w, slice opening, slice value)
 {
-    log_key(w, key);
-    writer_byte(w, '"');
+    writer_slice_add(w, opening);
     writer_json(w, slice_first(value, TEXT_BYTES_MAX));
     writer_byte(w, '"');
 }
 
-void log_number(struct writer *w, const char *key, uint64_t value)
+void log_write_ip(struct writer *w, slice opening, struct ip ip)
 {
-    log_key(w, key);
-    writer_decimal(w, value);
+    writer_slice_add(w, opening);
+    ip_write(w, ip);
+    writer_byte(w, '"');
 }
 
-void log_span(struct writer *w, const char *key, int64_t from_us, int64_t to_us)
+void log_write_span(struct writer *w, int64_t from_us, int64_t to_us)
 {
-    log_key(w, key);
     if (from_us && to_us >= from_us)
         writer_seconds_us(w, to_us - from_us);
     else
         writer_literal(w, "null");
-}
-
-void log_ip(struct writer *w, const char *key, struct ip ip)
-{
-    log_key(w, key);
-    writer_byte(w, '"');
-    ip_write(w, ip);
-    writer_byte(w, '"');
 }
 
 /* Names whose values open doors. Compared without case, as the end of a name: "access_token". */

@@ -14,13 +14,20 @@ void log_line_end(enum log_channel channel, struct writer *w);
 /* "2026-11-24T10:16:32.123Z" */
 void log_write_time(struct writer *w, int64_t wall_ms);
 
-/* `"key":` with a comma in front unless it is the first; the value follows. */
-void log_key(struct writer *w, const char *key);
-void log_text(struct writer *w, const char *key, slice value);
-void log_number(struct writer *w, const char *key, uint64_t value);
+/* Members of the JSON object, each with a comma in front: the first one, the time, is written by
+ * log_begin_object. Keys are literals, so that key, quotes and colon are one copy of known length.
+ */
+#define log_key(w, key)                  writer_literal(w, ",\"" key "\":")
+#define log_text(w, key, value)          log_write_text(w, SLICE(",\"" key "\":\""), value)
+#define log_number(w, key, value)        (log_key(w, key), writer_decimal(w, value))
+#define log_span(w, key, from_us, to_us) (log_key(w, key), log_write_span(w, from_us, to_us))
+#define log_ip(w, key, ip)               log_write_ip(w, SLICE(",\"" key "\":\""), ip)
+
+void log_begin_object(struct writer *w, int64_t wall_ms);
+void log_write_text(struct writer *w, slice opening, slice value);
+void log_write_ip(struct writer *w, slice opening, struct ip ip);
 /* Seconds between two moments; null when one of them never came. */
-void log_span(struct writer *w, const char *key, int64_t from_us, int64_t to_us);
-void log_ip(struct writer *w, const char *key, struct ip ip);
+void log_write_span(struct writer *w, int64_t from_us, int64_t to_us);
 
 /* Path and query with the values of parameters that hold secrets replaced by "***". */
 void log_write_uri(struct writer *w, const struct exchange *x);

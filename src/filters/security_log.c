@@ -6,15 +6,6 @@
 #include "proxy/connection.h"
 #include "proxy/refusal.h"
 
-static void write_time(struct writer *w, int64_t wall_ms)
-{
-    writer_byte(w, '{');
-    log_key(w, "time");
-    writer_byte(w, '"');
-    log_write_time(w, wall_ms);
-    writer_byte(w, '"');
-}
-
 /* A client that merely goes away is no event. */
 static bool is_refusal(const struct exchange *x)
 {
@@ -27,7 +18,7 @@ static void on_finish(struct exchange *x)
     struct writer w;
     if (!is_refusal(x) || !log_line_begin(LOG_SECURITY, &w))
         return;
-    write_time(&w, x->times.wall_ms);
+    log_begin_object(&w, x->times.wall_ms);
     log_text(&w, "id", x->request_id);
     log_text(&w, "reason", slice_from(x->failure.reason));
     log_text(&w, "text", slice_from(x->failure.text));
@@ -55,7 +46,7 @@ void filters_connection_refused(const char *reason, uint16_t status, struct ip p
     struct writer w;
     if (!log_line_begin(LOG_SECURITY, &w))
         return;
-    write_time(&w, gate_wall_ms());
+    log_begin_object(&w, gate_wall_ms());
     log_text(&w, "reason", slice_from(reason));
     log_text(&w, "fault", slice_from(fault_name(FAULT_POLICY)));
     log_number(&w, "status", status);

@@ -38,13 +38,21 @@ int ip_parse(slice text, struct ip *ret)
     return 0;
 }
 
+/* Written several times per exchange, so without the detour over a general number. */
 static void write_v4(struct writer *w, const uint8_t bytes[4])
 {
+    char text[INET_ADDRSTRLEN], *to = text;
     for (int i = 0; i < 4; i++) {
+        unsigned value = bytes[i];
         if (i)
-            writer_byte(w, '.');
-        writer_decimal(w, bytes[i]);
+            *to++ = '.';
+        if (value >= 100)
+            *to++ = (char)('0' + value / 100);
+        if (value >= 10)
+            *to++ = (char)('0' + value / 10 % 10);
+        *to++ = (char)('0' + value % 10);
     }
+    writer_bytes(w, text, (size_t)(to - text));
 }
 
 /* RFC 5952: lower case, the longest run of two or more zero groups (the first of equals) as "::".
