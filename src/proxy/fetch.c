@@ -70,8 +70,8 @@ static int write_request(struct exchange *x, slice *ret_head)
     else
         writer_slice_add(&w, x->server->text); /* HTTP/1.0 without Host */
     writer_literal(&w, "\r\n");
-    fields_drop(&x->request.fields, FIELD_CONTENT_LENGTH);
-    fields_drop(&x->request.fields, FIELD_TRANSFER_ENCODING);
+    fields_drop_set(&x->request.fields,
+                    FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_TRANSFER_ENCODING));
     h1_write_fields(&w, &x->request.fields);
     write_framing(&w, x);
     write_connection(&w, x);

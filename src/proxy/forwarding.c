@@ -145,16 +145,14 @@ static int add(struct exchange *x, enum field_id id, struct writer *w, size_t fr
 
 int forwarding_apply(struct exchange *x)
 {
-    static const enum field_id ours[] = {
-        FIELD_X_FORWARDED_FOR,  FIELD_X_FORWARDED_PROTO,
-        FIELD_X_FORWARDED_HOST, FIELD_X_FORWARDED_PORT,
-        FIELD_FORWARDED,        FIELD_X_REAL_IP,
-        FIELD_X_REQUEST_ID,     FIELD_HOST,
-    };
+    static const uint64_t ours =
+        FIELD_BIT(FIELD_X_FORWARDED_FOR) | FIELD_BIT(FIELD_X_FORWARDED_PROTO) |
+        FIELD_BIT(FIELD_X_FORWARDED_HOST) | FIELD_BIT(FIELD_X_FORWARDED_PORT) |
+        FIELD_BIT(FIELD_FORWARDED) | FIELD_BIT(FIELD_X_REAL_IP) | FIELD_BIT(FIELD_X_REQUEST_ID) |
+        FIELD_BIT(FIELD_HOST);
     struct fields *fs = &x->request.fields;
     const struct field *said_host = fields_find(fs, FIELD_X_FORWARDED_HOST);
-    for (size_t i = 0; i < ARRAY_LENGTH(ours); i++)
-        fields_drop(fs, ours[i]);
+    fields_drop_set(fs, ours);
     size_t room =
         x->forwarded_for.len + 3 * HOST_BYTES_MAX + 256 + (said_host ? said_host->value.len : 0);
     char *memory = arena_take(&x->arena, room);

@@ -105,8 +105,7 @@ static int refuse_method(struct exchange *x)
  * is two answers to one question. */
 static int judge_host(struct exchange *x)
 {
-    if (x->request.host.len && authority_parse(x->request.host, &x->authority) != 0)
-        return exchange_refuse(x, FAULT_CLIENT, 400, "h1.host", "Host is malformed");
+    x->authority = x->request.authority;
     if (x->target.form == TARGET_ABSOLUTE) {
         const struct authority *named = &x->target.authority;
         if (x->request.host.len && (!slice_equal_fold(named->host, x->authority.host) ||

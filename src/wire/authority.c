@@ -1,9 +1,9 @@
 #include <errno.h>
 
 #include "base/number.h"
+#include "wire/authority.h"
 #include "wire/bytes.h"
 #include "wire/ipv6.h"
-#include "wire/uri.h"
 
 #define LABEL_BYTES_MAX 63u
 

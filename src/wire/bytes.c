@@ -59,6 +59,22 @@ bool bytes_are(slice s, unsigned classes)
     return true;
 }
 
+bool bytes_are_value(slice s)
+{
+    static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    size_t at = 0;
+    for (; at + 8 <= s.len; at += 8) {
+        uint64_t x;
+        memcpy(&x, s.ptr + at, sizeof x);
+        /* The high bit of each byte under 0x20, and of each 0x7f; bytes from 0x80 on do not count.
+         * A borrow can mark too many bytes, never too few. */
+        uint64_t suspects = ((x - ones * 0x20) | ((x ^ ones * 0x7f) - ones)) & ~x & highs;
+        if (UNLIKELY(suspects) && !bytes_are(slice_of(s.ptr + at, 8), BYTE_VALUE)) /* HTAB is one */
+            return false;
+    }
+    return bytes_are(slice_after(s, at), BYTE_VALUE);
+}
+
 int hex_value(char c)
 {
     if (c >= '0' && c <= '9')

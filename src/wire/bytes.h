@@ -26,5 +26,9 @@ static inline bool byte_is(char c, unsigned classes)
 /* Do all bytes belong to one of the classes? */
 bool bytes_are(slice s, unsigned classes);
 
+/* The same as bytes_are(s, BYTE_VALUE), eight bytes at a time: every value is looked at twice, when
+ * it comes and when it goes. */
+bool bytes_are_value(slice s);
+
 /* Value of a hexadecimal digit; -1 for others. */
 int hex_value(char c);

@@ -77,7 +77,8 @@ enum field_id field_id_of(slice name)
     if (name.len < 2) /* no known name is shorter */
         return FIELD_OTHER;
     enum field_id id = (enum field_id)id_by_hash[hash_name(name)];
-    return slice_equal_fold(names[id], name) ? id : FIELD_OTHER;
+    bool same = slice_equal(names[id], name) || slice_equal_fold(names[id], name);
+    return same ? id : FIELD_OTHER;
 }
 
 slice field_name_of(enum field_id id)
@@ -92,13 +93,13 @@ int fields_add(struct fields *fs, slice name, slice value, enum field_id id)
     if (id == FIELD_OTHER)
         id = field_id_of(name);
     fs->items[fs->count++] = (struct field){ .name = name, .value = value, .id = id };
-    fs->present |= 1ull << id;
+    fs->present |= FIELD_BIT(id);
     return 0;
 }
 
 struct field *fields_find(const struct fields *fs, enum field_id id)
 {
-    if (!(fs->present & (1ull << id)))
+    if (!(fs->present & (FIELD_BIT(id))))
         return NULL;
     for (uint32_t i = 0; i < fs->count; i++)
         if (fs->items[i].id == id && !fs->items[i].dropped)
@@ -117,25 +118,30 @@ struct field *fields_find_name(const struct fields *fs, slice name)
 uint32_t fields_count(const struct fields *fs, enum field_id id)
 {
     uint32_t count = 0;
-    if (!(fs->present & (1ull << id)))
+    if (!(fs->present & (FIELD_BIT(id))))
         return 0;
     for (uint32_t i = 0; i < fs->count; i++)
         count += fs->items[i].id == id && !fs->items[i].dropped;
     return count;
 }
 
-uint32_t fields_drop(struct fields *fs, enum field_id id)
+uint32_t fields_drop_set(struct fields *fs, uint64_t ids)
 {
     uint32_t count = 0;
-    if (!(fs->present & (1ull << id)))
+    if (!(fs->present & ids))
         return 0;
     for (uint32_t i = 0; i < fs->count; i++) {
-        if (fs->items[i].id != id || fs->items[i].dropped)
+        if (!(FIELD_BIT(fs->items[i].id) & ids) || fs->items[i].dropped)
             continue;
         fs->items[i].dropped = true;
         count++;
     }
     return count;
+}
+
+uint32_t fields_drop(struct fields *fs, enum field_id id)
+{
+    return fields_drop_set(fs, FIELD_BIT(id));
 }
 
 uint32_t fields_drop_name(struct fields *fs, slice name)
@@ -157,7 +163,7 @@ bool field_name_is_token(slice name)
 
 bool field_value_is_valid(slice value)
 {
-    return bytes_are(value, BYTE_VALUE);
+    return bytes_are_value(value);
 }
 
 /* The end of the element at the front: a comma outside a quoted string. */
@@ -191,7 +197,7 @@ bool list_next(slice *rest, slice *ret_element)
 
 bool fields_have_token(const struct fields *fs, enum field_id id, slice token)
 {
-    if (!(fs->present & (1ull << id)))
+    if (!(fs->present & (FIELD_BIT(id))))
         return false;
     for (uint32_t i = 0; i < fs->count; i++) {
         slice rest = fs->items[i].value, element;

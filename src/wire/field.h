@@ -80,6 +80,8 @@ struct fields {
     uint64_t present; /* bit id set: at least one field with that id was added */
 };
 
+#define FIELD_BIT(id) (1ull << (id))
+
 /* Case-insensitive; FIELD_OTHER when the name has no id. */
 enum field_id field_id_of(slice name);
 
@@ -96,8 +98,10 @@ struct field *fields_find_name(const struct fields *fs, slice name);
 /* How many with that id are not dropped. */
 uint32_t fields_count(const struct fields *fs, enum field_id id);
 
-/* Marks all with that id or name as dropped; how many there were. */
+/* Marks all with that id, one of the ids (FIELD_BIT each) or that name as dropped; how many there
+ * were. */
 uint32_t fields_drop(struct fields *fs, enum field_id id);
+uint32_t fields_drop_set(struct fields *fs, uint64_t ids);
 uint32_t fields_drop_name(struct fields *fs, slice name);
 
 /* Grammar (RFC 9110 §5.6.2, §5.5). A value may hold HTAB, SP, VCHAR and obs-text (0x80-0xff). */

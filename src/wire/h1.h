@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/writer.h"
+#include "wire/authority.h"
 #include "wire/field.h"
 
 struct h1_limits {
@@ -61,7 +62,8 @@ struct h1_request {
     slice target;          /* as received; ASCII, no controls, spaces or "<>\^`{|}# */
     uint8_t minor_version; /* 0 or 1 */
     struct fields fields;
-    slice host; /* value of Host, empty when absent (1.0 only) or present and empty */
+    slice host;                 /* value of Host, empty when absent (1.0 only) */
+    struct authority authority; /* what it says; all zero when absent */
 
     enum h1_framing framing; /* NONE, LENGTH or CHUNKED */
     uint64_t content_length;

@@ -92,7 +92,7 @@ static int parse_field(slice line, size_t at, struct fields *fs, struct h1_error
     }
     slice name = slice_first(line, name_length);
     slice value = slice_trim(slice_after(line, name_length + 1));
-    if (!bytes_are(value, BYTE_VALUE))
+    if (!bytes_are_value(value))
         return refuse_value(value, at + (size_t)(value.ptr - line.ptr), e);
     if (fields_add(fs, name, value, FIELD_OTHER) != 0) {
         (void)h1_fail(e, 431, "h1.field-count", "more fields than `limits fields` allows", at);
@@ -142,7 +142,7 @@ int h1_version_parse(slice text, size_t at, struct h1_error *e)
 int h1_content_length(const struct fields *fs, uint64_t *ret, struct h1_error *e)
 {
     bool found = false;
-    if (!(fs->present & (1ull << FIELD_CONTENT_LENGTH)))
+    if (!(fs->present & FIELD_BIT(FIELD_CONTENT_LENGTH)))
         return 0;
     for (uint32_t i = 0; i < fs->count; i++) {
         uint64_t value;
@@ -164,7 +164,7 @@ int h1_transfer_coding(const struct fields *fs, struct h1_error *e)
 {
     uint32_t count = 0;
     slice value = { 0 };
-    if (!(fs->present & (1ull << FIELD_TRANSFER_ENCODING)))
+    if (!(fs->present & FIELD_BIT(FIELD_TRANSFER_ENCODING)))
         return 0;
     for (uint32_t i = 0; i < fs->count; i++)
         if (fs->items[i].id == FIELD_TRANSFER_ENCODING) {
@@ -223,14 +223,13 @@ static int drop_named(struct fields *fs, slice value, struct h1_error *e)
 
 int h1_drop_hop_by_hop(struct fields *fs, struct h1_error *e)
 {
-    static const enum field_id own[] = {
-        FIELD_CONNECTION, FIELD_KEEP_ALIVE, FIELD_PROXY_CONNECTION, FIELD_TE,
-        FIELD_TRAILER,    FIELD_UPGRADE,    FIELD_HTTP2_SETTINGS,
-    };
-    for (uint32_t i = 0; (fs->present & (1ull << FIELD_CONNECTION)) && i < fs->count; i++)
+    static const uint64_t own = FIELD_BIT(FIELD_CONNECTION) | FIELD_BIT(FIELD_KEEP_ALIVE) |
+                                FIELD_BIT(FIELD_PROXY_CONNECTION) | FIELD_BIT(FIELD_TE) |
+                                FIELD_BIT(FIELD_TRAILER) | FIELD_BIT(FIELD_UPGRADE) |
+                                FIELD_BIT(FIELD_HTTP2_SETTINGS);
+    for (uint32_t i = 0; (fs->present & FIELD_BIT(FIELD_CONNECTION)) && i < fs->count; i++)
         if (fs->items[i].id == FIELD_CONNECTION)
             TRY(drop_named(fs, fs->items[i].value, e));
-    for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
-        fields_drop(fs, own[i]);
+    fields_drop_set(fs, own);
     return 0;
 }

@@ -70,7 +70,6 @@ static int parse_request_line(slice line, const struct h1_limits *limits, struct
 static int parse_host(struct h1_request *r, struct h1_error *e)
 {
     uint32_t count = 0;
-    struct authority ignored;
     for (uint32_t i = 0; i < r->fields.count; i++)
         if (r->fields.items[i].id == FIELD_HOST) {
             r->host = r->fields.items[i].value;
@@ -80,7 +79,7 @@ static int parse_host(struct h1_request *r, struct h1_error *e)
         return h1_fail(e, 400, "h1.host", "Host is said more than once", 0);
     if (count == 0 && r->minor_version == 1)
         return h1_fail(e, 400, "h1.host", "Host is missing", 0);
-    if (count && authority_parse(r->host, &ignored) != 0)
+    if (count && authority_parse(r->host, &r->authority) != 0)
         return h1_fail(e, 400, "h1.host", "Host is not a host with an optional port", 0);
     return 0;
 }
@@ -167,8 +166,8 @@ int h1_request_parse(slice head, const struct h1_limits *limits, struct field *f
     TRY(parse_upgrade(ret, reterr));
     ret->keep_alive = keeps_alive(ret);
     TRY(h1_drop_hop_by_hop(&ret->fields, reterr));
-    fields_drop(&ret->fields, FIELD_EXPECT);
-    fields_drop(&ret->fields, FIELD_PROXY); /* httpoxy */
-    fields_drop(&ret->fields, FIELD_PROXY_AUTHORIZATION);
+    /* Proxy: a CGI-style back end would take it for the variable HTTP_PROXY. */
+    fields_drop_set(&ret->fields, FIELD_BIT(FIELD_EXPECT) | FIELD_BIT(FIELD_PROXY) |
+                                      FIELD_BIT(FIELD_PROXY_AUTHORIZATION));
     return 0;
 }

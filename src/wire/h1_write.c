@@ -91,10 +91,16 @@ void h1_write_status_line(struct writer *w, uint16_t status)
 void h1_write_field(struct writer *w, slice name, slice value)
 {
     ASSERT(field_value_is_valid(value));
-    writer_slice_add(w, name);
-    writer_literal(w, ": ");
-    writer_slice_add(w, value);
-    writer_literal(w, "\r\n");
+    size_t length = name.len + value.len + 4;
+    char *to = writer_room(w, length);
+    if (!to)
+        return;
+    memcpy(to, name.ptr, name.len);
+    memcpy(to + name.len, ": ", 2);
+    if (value.len)
+        memcpy(to + name.len + 2, value.ptr, value.len);
+    memcpy(to + length - 2, "\r\n", 2);
+    writer_advance(w, length);
 }
 
 void h1_write_fields(struct writer *w, const struct fields *fs)

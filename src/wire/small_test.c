@@ -3,6 +3,7 @@
 
 #include "base/test.h"
 #include "wire/accept.h"
+#include "wire/bytes.h"
 #include "wire/cookie.h"
 #include "wire/date.h"
 #include "wire/field.h"
@@ -147,6 +148,19 @@ TEST(json_is_for_those_who_ask)
     assert_false(accept_prefers_json(SLICE("")));
 }
 
+TEST(a_value_is_judged_alike_eight_bytes_at_a_time_and_one_by_one)
+{
+    for (size_t length = 1; length <= 24; length++)
+        for (size_t at = 0; at < length; at++)
+            for (unsigned byte = 0; byte < 256; byte++) {
+                char text[24];
+                memset(text, at % 2 ? 0x80 : ' ', sizeof text);
+                text[at] = (char)byte;
+                slice value = slice_of(text, length);
+                assert_int_equal(bytes_are_value(value), bytes_are(value, BYTE_VALUE));
+            }
+}
+
 TEST(lists_respect_quotes_and_skip_empty_elements)
 {
     slice rest = SLICE(" a ,, \"b,c\\\"\" ,d"), element;
@@ -167,6 +181,7 @@ int main(void)
         cmocka_unit_test(forwarding_fields_are_read_from_the_right),
         cmocka_unit_test(proxy_headers_go_both_ways),
         cmocka_unit_test(json_is_for_those_who_ask),
+        cmocka_unit_test(a_value_is_judged_alike_eight_bytes_at_a_time_and_one_by_one),
         cmocka_unit_test(lists_respect_quotes_and_skip_empty_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
