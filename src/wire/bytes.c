@@ -59,20 +59,24 @@ bool bytes_are(slice s, unsigned classes)
     return true;
 }
 
-bool bytes_are_value(slice s)
+/* The high bit of each byte under 0x20 and of each 0x7f, in eight bytes at once. A borrow can mark
+ * too many bytes, never too few; bytes from 0x80 on are never marked for themselves. */
+static uint64_t suspects(const char *bytes)
 {
     static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    size_t at = 0;
-    for (; at + 8 <= s.len; at += 8) {
-        uint64_t x;
-        memcpy(&x, s.ptr + at, sizeof x);
-        /* The high bit of each byte under 0x20, and of each 0x7f; bytes from 0x80 on do not count.
-         * A borrow can mark too many bytes, never too few. */
-        uint64_t suspects = ((x - ones * 0x20) | ((x ^ ones * 0x7f) - ones)) & ~x & highs;
-        if (UNLIKELY(suspects) && !bytes_are(slice_of(s.ptr + at, 8), BYTE_VALUE)) /* HTAB is one */
-            return false;
-    }
-    return bytes_are(slice_after(s, at), BYTE_VALUE);
+    uint64_t x;
+    memcpy(&x, bytes, sizeof x);
+    return ((x - ones * 0x20) | ((x ^ ones * 0x7f) - ones)) & ~x & highs;
+}
+
+bool bytes_are_value(slice s)
+{
+    if (s.len < 8)
+        return bytes_are(s, BYTE_VALUE);
+    uint64_t found = suspects(s.ptr + s.len - 8); /* the rest of the last word, and some again */
+    for (size_t at = 0; at + 8 < s.len; at += 8)
+        found |= suspects(s.ptr + at);
+    return LIKELY(found == 0) || bytes_are(s, BYTE_VALUE); /* HTAB is suspect, and fine */
 }
 
 int hex_value(char c)
