@@ -158,6 +158,7 @@ static int canonical_host(struct loader *l, const struct word *word, slice text,
 struct host_tables {
     struct host_entry *entries; /* one for each host of each site */
     uint32_t count;
+    bool has_exact, has_wildcard;
 };
 
 static int open_table(struct loader *l, struct host_entry ***table, uint32_t *mask, uint32_t hosts)
@@ -223,6 +224,9 @@ static int add_host(struct loader *l, struct site_draft *draft, const struct wor
     struct host_entry *entry = &tables->entries[tables->count++];
     *entry = (struct host_entry){ .host = host, .site = site };
     site->hosts[site->host_count++] = host;
+    bool is_wildcard = host.ptr[0] == '.', is_any = slice_equal(host, SLICE("*"));
+    tables->has_wildcard |= is_wildcard;
+    tables->has_exact |= !is_wildcard && !is_any;
     slice key = host_port(text) ? text : host;
     struct site_draft *first = name_map_find(&l->hosts, key);
     if (site->listener_mask && !insert_host(l->c, entry))
@@ -278,5 +282,9 @@ int load_hosts(struct loader *l)
     TRY(open_table(l, &l->c->wildcard, &l->c->wildcard_mask, count));
     for (uint32_t i = 0; i < l->c->site_count; i++)
         TRY(add_site(l, &l->drafts[i], &tables));
+    if (!tables.has_exact) /* what has no entries is not asked */
+        l->c->exact = NULL;
+    if (!tables.has_wildcard)
+        l->c->wildcard = NULL;
     return 0;
 }

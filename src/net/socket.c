@@ -83,14 +83,13 @@ static void note_read(struct socket *s, size_t got, size_t asked)
         s->poll.ready &= (uint8_t)~POLL_READ;
 }
 
-static ssize_t read_parts_now(struct socket *s, const struct iovec *parts, int count, size_t asked)
+ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
 {
     if (!(s->poll.ready & POLL_READ))
         return -EAGAIN;
     ssize_t got;
     do
-        got = count == 1 ? recv(s->poll.fd, parts->iov_base, parts->iov_len, 0)
-                         : readv(s->poll.fd, parts, count);
+        got = recv(s->poll.fd, to, bytes_max, 0);
     while (got < 0 && errno == EINTR);
     if (got < 0) {
         int error = errno;
@@ -98,27 +97,17 @@ static ssize_t read_parts_now(struct socket *s, const struct iovec *parts, int c
             s->poll.ready &= (uint8_t)~POLL_READ;
         return -error;
     }
-    note_read(s, (size_t)got, asked);
+    note_read(s, (size_t)got, bytes_max);
     return got;
 }
 
-ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
+ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms)
 {
-    struct iovec part = { to, bytes_max };
-    return read_parts_now(s, &part, 1, bytes_max);
-}
-
-ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, int count,
-                          int64_t deadline_ms)
-{
-    size_t asked = 0;
-    for (int i = 0; i < count; i++)
-        asked += parts[i].iov_len;
     if (fiber_is_cancelled())
         return -ECANCELED;
     TRY(fiber_be_fair());
     for (;;) {
-        ssize_t got = read_parts_now(s, parts, count, asked);
+        ssize_t got = socket_read_now(s, to, bytes_max);
         if (got != -EAGAIN) {
             if (got > 0)
                 fiber_charge((size_t)got);
@@ -126,12 +115,6 @@ ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, int count
         }
         TRY(pollable_wait(&s->poll, POLL_READ, deadline_ms));
     }
-}
-
-ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms)
-{
-    struct iovec part = { to, bytes_max };
-    return socket_read_parts(s, &part, 1, deadline_ms);
 }
 
 ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count, bool more)

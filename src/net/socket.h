@@ -39,14 +39,10 @@ struct socket_options {
 MAY_WAIT int socket_connect(struct socket *s, const struct address *to,
                             const struct socket_options *options, int64_t deadline_ms);
 
-/* Reads what is there, waits when nothing is. > 0 bytes · 0 the peer has ended its side */
+/* Reads what is there, waits when nothing is. > 0 bytes · 0 the peer has ended its side. No switch
+ * happens between the system call and the return of any read here, so that `to` may be the worker's
+ * scratch memory. */
 MAY_WAIT ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms);
-
-/* The same, scattered over several parts: the first is filled before the second is touched. No
- * switch happens between the system call and the return of any read here, so that a part may be the
- * worker's scratch memory. */
-MAY_WAIT ssize_t socket_read_parts(struct socket *s, const struct iovec *parts, int count,
-                                   int64_t deadline_ms);
 
 /* Does not wait: -EAGAIN when nothing is there (a short read before means no system call now). */
 MUST_CHECK ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max);

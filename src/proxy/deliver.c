@@ -143,7 +143,7 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
 static bool is_reusable(const struct exchange *x, const struct relay *r)
 {
     return x->response.keep_alive && x->response.framing != H1_FRAMING_CLOSE && !r->closed &&
-           r->more.len == 0 && buffer_length(x->response_buffer) == 0 &&
+           r->more.len == 0 && (!x->response_buffer || buffer_length(x->response_buffer) == 0) &&
            (x->upload.state == UPLOAD_DONE || x->upload.state == UPLOAD_NONE);
 }
 

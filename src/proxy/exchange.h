@@ -113,8 +113,9 @@ struct exchange {
     uint32_t attempts;
     struct upload upload;
     struct h1_response response;
-    struct buffer *response_buffer; /* holds the response head and what came behind it */
-    slice response_more; /* what did not fit there: in the worker's scratch, until a wait */
+    slice response_more;            /* what came behind the head: in scratch memory, until a wait */
+    struct buffer *response_buffer; /* or in here, when it has outlived one; else NULL */
+    uint64_t response_bytes;        /* read from the origin in this attempt */
     struct h1_body download;
     bool response_reusable; /* the origin's connection may serve another request */
 

@@ -8,9 +8,8 @@
 #include "proxy/upload.h"
 #include "proxy/upstream.h"
 
-#define INTERIM_MAX        16u /* interim responses before the final one */
-#define SEND_PASSES_MAX    2u  /* a reused connection, then a fresh one */
-#define RESPONSE_HEAD_ROOM BUFFER_BYTES
+#define INTERIM_MAX     16u /* interim responses before the final one */
+#define SEND_PASSES_MAX 2u  /* a reused connection, then a fresh one */
 
 /* --- The request as the origin gets it -------------------------------------------------------- */
 
@@ -112,40 +111,52 @@ static int64_t head_deadline(const struct exchange *x)
     return deadline < x->deadline_ms ? deadline : x->deadline_ms;
 }
 
-/* Moves everything that was read into one larger buffer: a head that does not fit the first. */
-static int grow_response(struct exchange *x, uint32_t head_bytes_max)
+/* What has arrived and is not understood yet. */
+static slice arrived(const struct exchange *x)
 {
+    const struct buffer *b = x->response_buffer;
+    return b ? slice_of(b->memory + b->start, buffer_length(b)) : x->response_more;
+}
+
+/* Before a wait: what lies in scratch memory moves to a buffer; one that is full, to a larger one.
+ */
+static int keep_arrived(struct exchange *x)
+{
+    slice bytes = arrived(x);
     struct buffer *old = x->response_buffer;
-    size_t have = buffer_length(old) + x->response_more.len;
-    struct buffer *larger = buffer_take_large((uint32_t)have + head_bytes_max + BUFFER_BYTES);
+    if (old ? buffer_room(old) > 0 : bytes.len == 0)
+        return 0;
+    struct buffer *larger = buffer_take_large(2 * (uint32_t)bytes.len);
     if (!larger)
-        return -ENOBUFS;
-    memcpy(larger->memory, old->memory + old->start, buffer_length(old));
-    memcpy(larger->memory + buffer_length(old), x->response_more.ptr, x->response_more.len);
-    larger->end = (uint32_t)have;
+        return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+                               "no memory for the response head within `limits buffered`");
+    memcpy(larger->memory, bytes.ptr, bytes.len);
+    larger->end = (uint32_t)bytes.len;
     x->response_more = slice_of(NULL, 0);
     buffer_release(old);
     x->response_buffer = larger;
     return 0;
 }
 
-/* One read: first into the response's buffer, the rest of a large one into scratch memory.
+/* One read: into the worker's scratch memory, which is large and warm; behind the beginning of a
+ * head that is already being kept, into its buffer.
  * > 0 · 0 the origin closed · -errno */
 static ssize_t read_response(struct exchange *x)
 {
     struct buffer *b = x->response_buffer;
-    struct iovec parts[2] = { { b->memory + b->end, buffer_room(b) },
-                              { scratch_body, SCRATCH_BODY_BYTES } };
+    char *to = b ? b->memory + b->end : scratch_body;
+    size_t room = b ? buffer_room(b) : SCRATCH_BODY_BYTES;
     for (;;) {
-        int64_t deadline_ms = head_deadline(x);
-        ssize_t got = socket_read_parts(&x->upstream->socket, parts, 2, deadline_ms);
+        ssize_t got = socket_read(&x->upstream->socket, to, room, head_deadline(x));
         if (got == -ETIMEDOUT && head_deadline(x) > loop_now_ms())
             continue; /* the upload ended meanwhile: its time starts then */
         if (got <= 0)
             return got;
-        size_t in_buffer = (size_t)got < parts[0].iov_len ? (size_t)got : parts[0].iov_len;
-        b->end += (uint32_t)in_buffer;
-        x->response_more = slice_of(scratch_body, (size_t)got - in_buffer);
+        x->response_bytes += (uint64_t)got;
+        if (b)
+            b->end += (uint32_t)got;
+        else
+            x->response_more = slice_of(scratch_body, (size_t)got);
         return got;
     }
 }
@@ -171,27 +182,37 @@ static int note_read_failure(struct exchange *x, ssize_t got)
     return -ECONNRESET; /* closed or reset: the caller knows whether that may be retried */
 }
 
-/* Reads until a complete head stands in the buffer. 0 · -ECONNRESET nothing or half a head came */
+/* A complete head at the front of what has arrived: its fields must outlive scratch memory. */
+static int take_head(struct exchange *x, size_t head_bytes, slice *ret_head)
+{
+    struct buffer *b = x->response_buffer;
+    slice head = slice_first(arrived(x), head_bytes);
+    if (b) {
+        b->start += (uint32_t)head_bytes;
+    } else {
+        x->response_more = slice_after(x->response_more, head_bytes);
+        head = arena_copy(&x->arena, head);
+        if (!head.ptr)
+            return -ENOMEM;
+    }
+    *ret_head = head;
+    return 0;
+}
+
+/* Reads until a complete head is there. 0 · -ECONNRESET nothing or half a head came */
 static int read_head(struct exchange *x, slice *ret_head)
 {
     struct h1_limits limits = response_limits(x);
     size_t scanned = 0, head_bytes;
     for (;;) {
-        struct buffer *b = x->response_buffer;
-        slice bytes = slice_of(b->memory + b->start, buffer_length(b));
+        slice bytes = arrived(x);
         int result = bytes.len ? h1_head_scan(bytes, &limits, &scanned, &head_bytes) : -EAGAIN;
-        if (result == 0) {
-            *ret_head = slice_first(bytes, head_bytes);
-            b->start += (uint32_t)head_bytes;
-            return 0;
-        }
+        if (result == 0)
+            return take_head(x, head_bytes, ret_head);
         if (result == -EMSGSIZE)
             return fail_upstream(x, 502, "upstream.head-length",
                                  "the origin's response head is longer than `limits head` allows");
-        if ((buffer_room(b) == 0 || x->response_more.len) &&
-            grow_response(x, limits.head_bytes_max) != 0)
-            return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
-                                   "no memory for the response head within `limits buffered`");
+        TRY(keep_arrived(x));
         ssize_t got = read_response(x);
         if (got <= 0)
             return note_read_failure(x, got);
@@ -241,8 +262,7 @@ static int read_final_head(struct exchange *x)
         TRY(parse_head(x, head));
         if (x->response.status >= 200 || x->response.status == 101)
             return 0;
-        if (x->response_more.len && grow_response(x, 0) != 0)
-            return -ENOMEM;
+        TRY(keep_arrived(x)); /* relaying it may wait */
         TRY(relay_interim(x));
     }
     return fail_upstream(x, 502, "upstream.interim", "the origin sent too many interim responses");
@@ -260,10 +280,6 @@ static int attempt(struct exchange *x)
     /* When the origin no longer takes our bytes its answer may still be there: read on. */
     if (x->upload.state != UPLOAD_RUNNING)
         connection_watch(x->connection, x);
-    x->response_buffer = buffer_take();
-    if (!x->response_buffer)
-        return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
-                               "no memory for the response within `limits buffered`");
     return read_final_head(x);
 }
 
@@ -271,8 +287,7 @@ static int attempt(struct exchange *x)
  * again; and only when a reused connection was closed before a byte of an answer. */
 static bool may_repeat(const struct exchange *x, int result)
 {
-    bool untouched = x->response_buffer == NULL || buffer_length(x->response_buffer) == 0;
-    return result == -ECONNRESET && x->upstream->requests > 1 && untouched &&
+    return result == -ECONNRESET && x->upstream->requests > 1 && x->response_bytes == 0 &&
            upload_can_repeat(x) && (method_is_idempotent(x->request.method) || x->upload.sent == 0);
 }
 
@@ -281,6 +296,7 @@ static void discard_attempt(struct exchange *x)
     connection_unwatch(x->connection);
     buffer_drop(&x->response_buffer);
     x->response_more = slice_of(NULL, 0);
+    x->response_bytes = 0;
     x->response_reusable = false;
     upstream_release(x);
     upload_rewind(x);

@@ -60,14 +60,13 @@ static int send_switch(struct exchange *x)
     if (w.overflowed)
         return -EMSGSIZE;
     struct buffer *b = x->response_buffer;
-    struct iovec parts[3] = { { w.ptr, w.len },
-                              { b->memory + b->start, buffer_length(b) },
-                              { (void *)(uintptr_t)x->response_more.ptr, x->response_more.len } };
+    slice behind = b ? slice_of(b->memory + b->start, buffer_length(b)) : x->response_more;
+    struct iovec parts[2] = { { w.ptr, w.len }, { (void *)(uintptr_t)behind.ptr, behind.len } };
     struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
                                     .deadline_ms = x->deadline_ms };
     x->status = 101;
     x->response_begun = true;
-    int result = scratch_send(&x->connection->socket, parts, 3, &options, &x->bytes_out);
+    int result = scratch_send(&x->connection->socket, parts, 2, &options, &x->bytes_out);
     buffer_drop(&x->response_buffer);
     return result;
 }
