@@ -1,6 +1,5 @@
 # The front door. `make help` lists what there is; everything installs what it needs first.
 
-CC ?= cc
 BUILD := build
 
 .PHONY: all run test check release sanitized debug bench fuzz simulate coverage docs format lint deb install clean help
@@ -21,7 +20,7 @@ help:
 	@echo 'make lint        the linter of the project'
 	@echo 'make format      clang-format over the sources'
 	@echo 'make deb         a Debian package in build/'
-	@echo 'make install     into DESTDIR and PREFIX (default /usr/local)'
+	@echo 'make install     below DESTDIR and PREFIX (/usr/local); the configuration in /etc/portcullis'
 	@echo 'make clean       remove build/'
 
 release:
@@ -42,7 +41,7 @@ run:
 	@tools/demo
 
 test check:
-	@tools/install-packages build test
+	@tools/install-packages build test deb
 	@tools/run-tests
 
 bench:
@@ -75,7 +74,7 @@ deb:
 	@tools/build-deb
 
 install: release
-	@meson install -C $(BUILD)/release --no-rebuild
+	@tools/install
 
 clean:
 	rm -rf $(BUILD)

@@ -228,8 +228,9 @@ static const struct passwd *find_user(void)
     return user ? user : getpwnam("nobody");
 }
 
-/* The folders that log files go to, made while we still may. */
-static void make_log_folders(uid_t uid, gid_t gid)
+/* The folders that log files go to, made while we still may. They stay root's: the supervisor opens
+ * the files by their names, and whoever could write there could lead it elsewhere. */
+static void make_log_folders(void)
 {
     for (int i = 0; i < LOG_CHANNELS; i++) {
         char folder[SINK_PATH_MAX + 1];
@@ -241,8 +242,8 @@ static void make_log_folders(uid_t uid, gid_t gid)
             end--;
         memcpy(folder, path.ptr, end);
         folder[end > 1 ? end - 1 : end] = '\0';
-        if (mkdir(folder, 0750) == 0 && chown(folder, uid, gid) != 0)
-            log_warn("cannot give %s to the user of the workers", folder);
+        if (mkdir(folder, 0750) < 0 && errno != EEXIST)
+            log_warn("cannot make the folder %s: %s", folder, strerror(errno));
     }
 }
 
@@ -257,7 +258,7 @@ static int drop_privileges(struct ready_report *report)
         return -ENOENT;
     report->uid = user->pw_uid;
     report->gid = user->pw_gid;
-    make_log_folders(user->pw_uid, user->pw_gid);
+    make_log_folders();
     if (user->pw_uid == 0)
         return 0;
     if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
