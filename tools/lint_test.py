@@ -55,6 +55,18 @@ class LintTest(unittest.TestCase):
         files = {**GOOD, "src/base/a.c": '#include "base/a.h"\nchar *t = "strcpy(a)"; /* atoi(b) */\n'}
         self.assertEqual(lint(files)[0], 0)
 
+    def test_reasons_are_explained(self):
+        table = {**GOOD, "src/base/meson.build": "files('a.c', 'b.c', 'reason.c')\n"}
+        del table["src/base/a.c"]
+        table["src/control/reason.c"] = 'x = {\n    { "limits.old", "-" },\n    { "limits.body", "-" },\n};\n'
+        table["src/base/a.c"] = 'f("limits.body");\n/* "limits.remark" */\ng("client.ip", "a.json");\n'
+        table["src/base/b.c"] = '\nf("limits.new");\n'
+        code, output = lint(table)
+        self.assertEqual(code, 1)
+        self.assertIn("src/base/b.c:2: the reason limits.new is not explained", output)
+        self.assertIn("src/control/reason.c:1: the reason limits.old stands nowhere", output)
+        self.assertEqual(output.count("the reason "), 2, output)
+
     def test_unfinished_work_is_refused(self):
         self.refuses("src/base/b.c", "/* TO" "DO: later */\n", "unfinished")
 

@@ -257,7 +257,7 @@ static int explain_answer(struct explanation *e)
         return decide(e, answer->status, answer->kind == ANSWER_REDIRECT ? "redirect" : "respond");
     }
     if (!target->origin)
-        return decide(e, 404, "route.none");
+        return decide(e, 404, "route.nothing");
     w = writer_over(text, sizeof text);
     for (uint32_t i = 0; i < target->origin->server_count; i++)
         writer_format(&w, "%s%.*s", i ? ", " : "",

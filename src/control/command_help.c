@@ -20,8 +20,9 @@ static void print_usage(int fd)
     for (size_t i = 0; i < command_count; i++)
         output_format(fd, "  %-11s %-34s %s\n", commands[i].name, commands[i].synopsis,
                       commands[i].meaning);
-    output_format(fd, "\nhelp NAME explains a directive, an error code or a command:  portcullis "
-                      "help route   portcullis help E0407\n");
+    output_format(
+        fd, "\nhelp NAME explains a directive, an error code, a reason of the log or a command:\n"
+            "  portcullis help route   portcullis help E0407   portcullis help limits.body\n");
 }
 
 /* Runs a writer of a whole document. */
@@ -45,6 +46,7 @@ static int print_named_document(const char *kind, const char *name)
     } documents[] = {
         { "reference", "directives", reference_write_directives_markdown },
         { "reference", "codes", reference_write_codes_markdown },
+        { "reference", "reasons", reference_write_reasons_markdown },
         { "reference", "commands", reference_write_commands_markdown },
         { "man", "1", manual_write_commands },
         { "man", "5", manual_write_language },
@@ -52,7 +54,8 @@ static int print_named_document(const char *kind, const char *name)
     for (size_t i = 0; i < ARRAY_LENGTH(documents); i++)
         if (strcmp(documents[i].kind, kind) == 0 && strcmp(documents[i].name, name) == 0)
             return print_document(documents[i].write);
-    return command_refuse("--reference is directives, codes or commands; --man is 1 or 5");
+    return command_refuse("--reference is directives, codes, reasons or commands; --man is 1 or "
+                          "5");
 }
 
 static bool print_rows(slice name)
@@ -99,6 +102,18 @@ static bool print_later(slice name)
     return false;
 }
 
+static bool print_reason(slice name)
+{
+    const struct reason_description *reason = reason_find(name);
+    if (!reason)
+        return false;
+    char text[2048];
+    struct writer w = writer_over(text, sizeof text);
+    reference_write_reason(&w, reason);
+    output_write(STDOUT_FILENO, writer_slice(&w));
+    return true;
+}
+
 static int refuse_topic(slice name)
 {
     struct suggestion near = suggestion_for(name);
@@ -107,7 +122,10 @@ static int refuse_topic(slice name)
             suggestion_offer(&near, slice_from(vocabulary_tables[i]->rows[j].name));
     for (size_t i = 0; i < command_count; i++)
         suggestion_offer(&near, slice_from(commands[i].name));
-    output_format(STDERR_FILENO, "portcullis: there is no directive, code or command '%.*s'",
+    for (size_t i = 0; i < reason_description_count; i++)
+        suggestion_offer(&near, slice_from(reason_descriptions[i].name));
+    output_format(STDERR_FILENO,
+                  "portcullis: there is no directive, code, reason or command '%.*s'",
                   SLICE_ARGUMENTS(name));
     if (near.best.len)
         output_format(STDERR_FILENO, "; did you mean '%.*s'?", SLICE_ARGUMENTS(near.best));
@@ -125,6 +143,8 @@ static int print_topic(slice name)
         output_write(STDOUT_FILENO, writer_slice(&w));
         return EXIT_OK;
     }
+    if (print_reason(name))
+        return EXIT_OK;
     bool is_command = print_command(name);
     return print_rows(name) || is_command || print_later(name) ? EXIT_OK : refuse_topic(name);
 }
@@ -162,6 +182,8 @@ static void print_topics(void)
             output_format(STDOUT_FILENO, " %s", vocabulary_tables[i]->rows[j].name);
     for (size_t i = 0; i < code_description_count; i++)
         output_format(STDOUT_FILENO, " %s", code_descriptions[i].name);
+    for (size_t i = 0; i < reason_description_count; i++)
+        output_format(STDOUT_FILENO, " %s", reason_descriptions[i].name);
 }
 
 int command_completion(int argc, char **argv)

@@ -40,9 +40,10 @@ const struct command commands[] = {
       "Nothing is sent. --header 'Name: value' may be repeated; --on ADDRESS chooses the listener. "
       "Takes -c FILE and --json too.",
       command_explain },
-    { "help", "[DIRECTIVE|CODE|COMMAND]", "Explains a directive, an error code or a command",
-      "--reference directives|codes|commands prints the reference as Markdown, --man 1|5 the "
-      "manual pages.",
+    { "help", "[DIRECTIVE|CODE|REASON|COMMAND]",
+      "Explains a directive, an error code, a reason of the log or a command",
+      "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "
+      "the manual pages.",
       command_help },
     { "completion", "bash", "Prints the completion for the shell",
       "For example: portcullis completion bash > "

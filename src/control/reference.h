@@ -4,6 +4,7 @@
 #include "base/writer.h"
 #include "config/code.h"
 #include "config/directive.h"
+#include "control/reason.h"
 
 /* Bytes that any of these writes at most. */
 #define REFERENCE_BYTES_MAX (512u << 10)
@@ -11,10 +12,12 @@
 /* One row for the terminal. */
 void reference_write_directive(struct writer *w, const struct directive *row);
 void reference_write_code(struct writer *w, const struct code_description *code);
+void reference_write_reason(struct writer *w, const struct reason_description *reason);
 
 /* Whole documents. */
 void reference_write_directives_markdown(struct writer *w);
 void reference_write_codes_markdown(struct writer *w);
+void reference_write_reasons_markdown(struct writer *w);
 void reference_write_commands_markdown(struct writer *w);
 void manual_write_commands(struct writer *w); /* portcullis(1) */
 void manual_write_language(struct writer *w); /* portcullis.conf(5) */

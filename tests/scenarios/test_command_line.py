@@ -234,8 +234,13 @@ def test_explain_says_what_is_sent(config):
 # --- help -----------------------------------------------------------------------------------------
 
 
-def test_every_directive_code_and_command_is_explained():
-    for kind, pattern in (("directives", r"^### (\S+)$"), ("codes", r"^## (\w+):"), ("commands", r"^## (\w+)$")):
+def test_every_directive_code_reason_and_command_is_explained():
+    for kind, pattern in (
+        ("directives", r"^### (\S+)$"),
+        ("codes", r"^## (\w+):"),
+        ("reasons", r"^\| `(\S+)` \|"),
+        ("commands", r"^## (\w+)$"),
+    ):
         text = run("help", "--reference", kind).stdout
         names = set(re.findall(pattern, text, re.MULTILINE))
         assert len(names) > 10
@@ -246,6 +251,11 @@ def test_every_directive_code_and_command_is_explained():
 
 def test_words_of_later_versions_are_told_apart():
     assert "not built yet" in run("help", "waf").stdout
+
+
+def test_a_misspelt_reason_is_recognised():
+    done = run("help", "limits.bdy")
+    assert done.returncode == 2 and "did you mean 'limits.body'?" in done.stderr
 
 
 @pytest.mark.skipif(not shutil.which("man"), reason="there is no man to read manual pages")
