@@ -47,6 +47,18 @@ struct span statement_span(const struct statement *s)
     return span_join(&s->name.span, &s->arguments[s->argument_count - 1].span);
 }
 
+int statement_where(const struct statement *s, struct arena *a, slice *ret)
+{
+    char text[512];
+    struct writer w = writer_over(text, sizeof text);
+    const struct span *at = &s->name.span;
+    slice name = at->source->name;
+    writer_slice_add(&w, name.len > 400 ? slice_after(name, name.len - 400) : name);
+    writer_format(&w, ":%u:%u", at->line, at->column);
+    *ret = arena_copy(a, writer_slice(&w));
+    return ret->ptr ? 0 : -ENOMEM;
+}
+
 size_t string_decode(slice inside, char *to)
 {
     size_t count = 0;

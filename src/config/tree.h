@@ -84,6 +84,9 @@ static inline slice word_shown(const struct word *word, slice value)
 /* From the name to the last argument. */
 struct span statement_span(const struct statement *s);
 
+/* Where it stands, for people: "portcullis.conf:12:3", in the arena. 0 · -ENOMEM */
+MUST_CHECK int statement_where(const struct statement *s, struct arena *a, slice *ret);
+
 /* Decodes the escapes of a string's inside. `to` has room for inside.len bytes; the bytes written.
  */
 size_t string_decode(slice inside, char *to);

@@ -20,14 +20,7 @@ struct entries {
 
 int load_where(struct loader *l, const struct statement *s, slice *ret)
 {
-    char text[512];
-    struct writer w = writer_over(text, sizeof text);
-    const struct span *at = &s->name.span;
-    slice name = at->source->name;
-    writer_slice_add(&w, name.len > 400 ? slice_after(name, name.len - 400) : name);
-    writer_format(&w, ":%u:%u", at->line, at->column);
-    *ret = arena_copy(&l->c->arena, writer_slice(&w));
-    return ret->ptr ? 0 : -ENOMEM;
+    return statement_where(s, &l->c->arena, ret);
 }
 
 /* --- one route --- */

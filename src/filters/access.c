@@ -29,11 +29,13 @@ static enum verdict on_request(struct exchange *x)
     if (entry && entry->denies) {
         (void)exchange_refuse(x, FAULT_POLICY, 403, "access.deny",
                               "`deny` covers the client's address");
+        x->failure.where = *entry->where;
         return ANSWERED;
     }
     if (!access_method_is_allowed(a, x->request.method, x->request.method_text)) {
         (void)exchange_refuse(x, FAULT_POLICY, 405, "access.method",
                               "the method is not among those that are allowed");
+        x->failure.where = a->methods_where;
         return ANSWERED;
     }
     return NEXT;

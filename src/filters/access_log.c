@@ -1,5 +1,6 @@
 /* `log requests`: one line per exchange, always, cancelled ones too; JSON, or the combined format
- * of Apache and nginx byte for byte (for fail2ban, GoAccess and their like). */
+ * of Apache and nginx byte for byte (for fail2ban, GoAccess and their like). What each member of
+ * the JSON object means stands in docs/guide/logs-and-metrics.md. */
 #include <time.h>
 
 #include "filters/filters.h"
@@ -8,48 +9,55 @@
 #include "proxy/refusal.h"
 #include "proxy/upstream.h"
 
-#define TEXT_BYTES_MAX 768u
+/* Of the combined format. */
+#define LINE_BYTES_MAX  8192u
+#define FIELD_BYTES_MAX 3072u
 
-static void write_upstream(struct writer *w, const struct exchange *x)
+static void write_origin(struct writer *w, const struct exchange *x)
 {
     if (!x->server)
         return;
     log_text(w, "origin", x->server->text);
     log_number(w, "attempts", x->attempts);
+    writer_text(w, x->origin_reused ? ",\"reused\":true" : ",\"reused\":false");
     log_span(w, "connect_s", x->times.received, x->times.chosen);
     log_span(w, "head_s", x->times.chosen, x->times.head);
+    log_span(w, "body_s", x->times.head, x->times.end);
+}
+
+static void write_client(struct writer *w, const struct exchange *x)
+{
+    log_ip(w, "client", x->client);
+    if (!ip_equal(x->client, x->connection->peer))
+        log_ip(w, "peer", x->connection->peer);
 }
 
 static void write_json_line(struct writer *w, const struct exchange *x)
 {
     log_begin_object(w, x->times.wall_ms);
     log_text(w, "id", x->request_id);
-    log_ip(w, "client", x->client);
-    if (!ip_equal(x->client, x->connection->peer))
-        log_ip(w, "peer", x->connection->peer);
-    log_text(w, "method", x->request.method_text);
-    log_text(w, "host", x->host);
-    log_key(w, "uri");
-    writer_byte(w, '"');
-    log_write_uri(w, x);
-    writer_byte(w, '"');
-    log_text(w, "protocol", x->request.minor_version ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0"));
+    write_client(w, x);
+    log_write_request(w, x);
     log_number(w, "status", log_status(x));
     log_number(w, "bytes_in", x->bytes_in);
     log_number(w, "bytes_out", x->bytes_out);
     log_span(w, "duration_s", x->times.begin, x->times.end);
     log_span(w, "receive_s", x->times.begin, x->times.received);
-    write_upstream(w, x);
-    log_text(w, "site", x->site ? x->site->name : slice_of(NULL, 0));
+    write_origin(w, x);
+    if (x->site)
+        log_text(w, "site", x->site->name);
     if (x->route && x->route->label.len)
         log_text(w, "route", x->route->label);
-    log_text(w, "agent", x->user_agent);
-    log_text(w, "referer", x->referer);
-    log_number(w, "generation", x->configuration->generation);
+    if (x->user_agent.ptr)
+        log_text(w, "agent", x->user_agent);
+    if (x->referer.ptr)
+        log_masked(w, "referer", x->referer, LOG_REFERER_BYTES_MAX);
     if (x->failure.whose != FAULT_NONE) {
         log_text(w, "reason", slice_from(x->failure.reason));
         log_text(w, "fault", slice_from(fault_name(x->failure.whose)));
     }
+    log_number(w, "generation", x->configuration->generation);
+    log_number(w, "worker", log_worker_pid());
     writer_byte(w, '}');
 }
 
@@ -74,22 +82,28 @@ static void write_combined_time(struct writer *w, int64_t wall_ms)
     writer_bytes(w, text, length);
 }
 
-/* As nginx writes them: quotes, backslashes and bytes that do not print become \xHH; nothing is
- * "-". */
+/* A field that is missing is "-"; one that is empty is empty. */
 static void write_combined_text(struct writer *w, slice s)
 {
-    static const char digits[] = "0123456789ABCDEF";
-    if (s.len == 0)
+    writer_literal(w, " \"");
+    if (s.ptr)
+        log_put_masked(w, s, FIELD_BYTES_MAX, &log_escape_combined);
+    else
         writer_byte(w, '-');
-    for (size_t i = 0; i < s.len && i < TEXT_BYTES_MAX; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\') {
-            writer_byte(w, (char)c);
-            continue;
-        }
-        char escape[4] = { '\\', 'x', digits[c >> 4], digits[c & 15] };
-        writer_bytes(w, escape, sizeof escape);
+    writer_byte(w, '"');
+}
+
+/* The request line as it came. Its parts one by one where it was understood: no secret ends with
+ * the space behind it. */
+static void write_combined_line_sent(struct writer *w, const struct exchange *x)
+{
+    if (x->request.target.len == 0) {
+        log_put_masked(w, log_request_line(x), LINE_BYTES_MAX, &log_escape_combined);
+        return;
     }
+    log_put(w, log_before_target(x), LOG_TEXT_BYTES_MAX, &log_escape_combined);
+    log_put_masked(w, x->request.target, LINE_BYTES_MAX, &log_escape_combined);
+    log_put(w, log_behind_target(x), LOG_TEXT_BYTES_MAX, &log_escape_combined);
 }
 
 static void write_combined_line(struct writer *w, const struct exchange *x)
@@ -98,21 +112,16 @@ static void write_combined_line(struct writer *w, const struct exchange *x)
     writer_literal(w, " - - ");
     write_combined_time(w, x->times.wall_ms);
     writer_literal(w, " \"");
-    if (x->request.method_text.len) {
-        write_combined_text(w, x->request.method_text);
-        writer_byte(w, ' ');
-        log_write_uri(w, x);
-        writer_text(w, x->request.minor_version ? " HTTP/1.1" : " HTTP/1.0");
-    }
+    write_combined_line_sent(w, x);
     writer_literal(w, "\" ");
-    writer_decimal(w, log_status(x));
+    if (log_status(x))
+        writer_decimal(w, log_status(x));
+    else
+        writer_literal(w, "000");
     writer_byte(w, ' ');
     writer_decimal(w, x->body_bytes_out);
-    writer_literal(w, " \"");
     write_combined_text(w, x->referer);
-    writer_literal(w, "\" \"");
     write_combined_text(w, x->user_agent);
-    writer_byte(w, '"');
 }
 
 static void on_finish(struct exchange *x)

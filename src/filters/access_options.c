@@ -14,6 +14,7 @@ struct access_statement {
     struct access_settings *settings;
     const struct argument_value *values;
     bool denies;
+    slice *where; /* the statement's own place */
 };
 
 static int add_networks(struct access_statement *s, const struct network_entry *entries,
@@ -25,7 +26,8 @@ static int add_networks(struct access_statement *s, const struct network_entry *
     for (uint32_t i = 0; i < count; i++)
         copy[i] = (struct network_entry){ .network = entries[i].network,
                                           .depth = s->a->depth,
-                                          .denies = s->denies };
+                                          .denies = s->denies,
+                                          .where = s->where };
     return option_append(s->a->arena, OPTION_ARRAY(s->settings->entries, s->settings->entry_count),
                          copy, count);
 }
@@ -86,6 +88,7 @@ static int add_methods(struct access_statement *s)
             return -ENOMEM;
         TRY(option_append(s->a->arena, OPTION_ARRAY(other->items, other->count), &copy, 1));
     }
+    s->settings->methods_where = *s->where;
     return 0;
 }
 
@@ -102,6 +105,10 @@ static int apply(struct option_apply *a, bool denies)
         .a = a, .settings = a->object, .values = option_argument(a, 1), .denies = denies
     };
     enum access_word word = (enum access_word)option_argument(a, 0)->number;
+    s.where = arena_take(a->arena, sizeof *s.where);
+    if (!s.where)
+        return -ENOMEM;
+    TRY(statement_where(a->statement, a->arena, s.where));
     if (word != ACCESS_ALL && s.values->count == 0)
         return option_refuse(a, option_argument(a, 0)->word, "values behind it");
     switch (word) {

@@ -1,11 +1,9 @@
 #include "filters/log_line.h"
 
 #include <time.h>
+#include <unistd.h>
 
-#include "wire/query.h"
-
-#define URI_BYTES_MAX  4096u
-#define TEXT_BYTES_MAX 768u
+#include "proxy/connection.h"
 
 bool log_line_begin(enum log_channel channel, struct writer *ret)
 {
@@ -73,7 +71,7 @@ void log_begin_object(struct writer *w, int64_t wall_ms)
 void log_write_text(struct writer *w, slice opening, slice value)
 {
     writer_slice_add(w, opening);
-    writer_json(w, slice_first(value, TEXT_BYTES_MAX));
+    log_put(w, value, LOG_TEXT_BYTES_MAX, &log_escape_json);
     writer_byte(w, '"');
 }
 
@@ -92,48 +90,48 @@ void log_write_span(struct writer *w, int64_t from_us, int64_t to_us)
         writer_literal(w, "null");
 }
 
-/* Names whose values open doors. Compared without case, as the end of a name: "access_token". */
-static bool is_secret_name(slice name)
+void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes_max)
 {
-    static const slice endings[] = {
-        SLICE("token"),  SLICE("password"), SLICE("passwd"),    SLICE("secret"), SLICE("pwd"),
-        SLICE("apikey"), SLICE("api_key"),  SLICE("signature"), SLICE("auth"),   SLICE("sessionid"),
-        SLICE("jwt"),    SLICE("api-key"),  SLICE("otp"),       SLICE("sid"),
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(endings); i++)
-        if (name.len >= endings[i].len &&
-            slice_equal_fold(slice_after(name, name.len - endings[i].len), endings[i]))
-            return true;
-    return slice_equal_fold(name, SLICE("code")) || slice_equal_fold(name, SLICE("key"));
+    writer_slice_add(w, opening);
+    log_put_masked(w, value, bytes_max, &log_escape_json);
+    writer_byte(w, '"');
 }
 
-static void write_query(struct writer *w, slice query)
+slice log_request_line(const struct exchange *x)
 {
-    slice rest = query;
-    struct query_pair pair;
-    const char *separator = "?";
-    if (query.len == 0)
-        writer_byte(w, '?');
-    while (query_next(&rest, &pair)) {
-        writer_text(w, separator);
-        writer_json(w, pair.name);
-        if (pair.has_value) {
-            writer_byte(w, '=');
-            writer_json(w, is_secret_name(pair.name) ? SLICE("***") : pair.value);
-        }
-        separator = "&";
-    }
+    const struct buffer *unparsed = x->connection->input;
+    slice line = x->request.head;
+    if (line.len == 0 && unparsed && !x->head_buffer)
+        line = slice_of(unparsed->memory + unparsed->start, buffer_length(unparsed));
+    line = slice_first(line, slice_find_byte(line, '\n'));
+    return slice_first(line, slice_find_byte(line, '\r'));
 }
 
-void log_write_uri(struct writer *w, const struct exchange *x)
+slice log_before_target(const struct exchange *x)
 {
-    if (!x->target.path.len) { /* refused before it was understood */
-        writer_json(w, slice_first(x->request.target, slice_find_byte(x->request.target, '?')));
+    slice line = log_request_line(x);
+    return slice_first(line, (size_t)(x->request.target.ptr - line.ptr));
+}
+
+slice log_behind_target(const struct exchange *x)
+{
+    slice line = log_request_line(x);
+    return slice_after(line, log_before_target(x).len + x->request.target.len);
+}
+
+void log_write_request(struct writer *w, const struct exchange *x)
+{
+    if (x->request.target.len == 0) {
+        log_masked(w, "line", log_request_line(x), LOG_PATH_BYTES_MAX);
         return;
     }
-    writer_json(w, slice_first(x->path.len ? x->path : x->target.path, URI_BYTES_MAX));
-    if (x->target.has_query)
-        write_query(w, slice_first(x->target.query, URI_BYTES_MAX));
+    slice sent = slice_first(x->target.path, slice_find_byte(x->target.path, '?'));
+    log_text(w, "method", x->request.method_text);
+    log_text(w, "host", x->host);
+    log_masked(w, "uri", x->request.target, LOG_URI_BYTES_MAX);
+    if (x->path.len && !slice_equal(x->path, sent))
+        log_masked(w, "path", x->path, LOG_PATH_BYTES_MAX);
+    log_text(w, "protocol", slice_after(log_behind_target(x), 1));
 }
 
 uint16_t log_status(const struct exchange *x)
@@ -141,4 +139,12 @@ uint16_t log_status(const struct exchange *x)
     if (x->status == 0 && x->failure.whose == FAULT_CLIENT)
         return 499;
     return x->status;
+}
+
+uint64_t log_worker_pid(void)
+{
+    static uint64_t pid; /* a worker does not fork */
+    if (pid == 0)
+        pid = (uint64_t)getpid();
+    return pid;
 }

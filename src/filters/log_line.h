@@ -1,8 +1,9 @@
 /* What both logs have in common: a line is formatted straight into the worker's ring and committed;
- * when the ring is full the line is dropped and counted, and nobody waits. Lines are cut, never
- * split: what a client can make long has a bound of its own. */
+ * when the ring is full the line is dropped and counted, and nobody waits. Every text has a bound
+ * of its own, and together with all that is fixed they fit: no client can keep its line out. */
 #pragma once
 
+#include "filters/log_text.h"
 #include "proxy/exchange.h"
 #include "proxy/gate_state.h"
 
@@ -22,6 +23,7 @@ void log_write_time(struct writer *w, int64_t wall_ms);
 #define log_number(w, key, value)        (log_key(w, key), writer_decimal(w, value))
 #define log_span(w, key, from_us, to_us) (log_key(w, key), log_write_span(w, from_us, to_us))
 #define log_ip(w, key, ip)               log_write_ip(w, SLICE(",\"" key "\":\""), ip)
+#define log_masked(w, key, value, max)   log_write_masked(w, SLICE(",\"" key "\":\""), value, max)
 
 void log_begin_object(struct writer *w, int64_t wall_ms);
 void log_write_text(struct writer *w, slice opening, slice value);
@@ -29,8 +31,26 @@ void log_write_ip(struct writer *w, slice opening, struct ip ip);
 /* Seconds between two moments; null when one of them never came. */
 void log_write_span(struct writer *w, int64_t from_us, int64_t to_us);
 
-/* Path and query with the values of parameters that hold secrets replaced by "***". */
-void log_write_uri(struct writer *w, const struct exchange *x);
+void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes_max);
+
+/* What the client asked for: "method", "host", "uri" and "protocol", and "path" where the canonical
+ * one is another; or, when its request line was not understood, that "line". Secrets masked. */
+void log_write_request(struct writer *w, const struct exchange *x);
+
+/* The request line as it came, or what came of it; what stands before its target, and behind. The
+ * latter two only when there is a target. */
+slice log_request_line(const struct exchange *x);
+slice log_before_target(const struct exchange *x);
+slice log_behind_target(const struct exchange *x);
+
+/* Which process, as `status` and the system name it. */
+uint64_t log_worker_pid(void);
+
+/* Bounds of what is written for a text. */
+#define LOG_TEXT_BYTES_MAX    768u
+#define LOG_URI_BYTES_MAX     4096u
+#define LOG_PATH_BYTES_MAX    2048u
+#define LOG_REFERER_BYTES_MAX 2048u
 
 /* The status a reader of logs expects: 499 when the client went before there was one. */
 uint16_t log_status(const struct exchange *x);

@@ -1,6 +1,6 @@
 /* `log security`: one record per refusal, with its stable reason: what was wrong with the client's
- * message, or what the configuration forbids. Origins' and our own failures are in the request log.
- */
+ * message, or what the configuration forbids; and per connection that was refused before there was
+ * an exchange. Origins' and our own failures in an exchange are in the request log. */
 #include "filters/filters.h"
 #include "filters/log_line.h"
 #include "proxy/connection.h"
@@ -13,6 +13,14 @@ static bool is_refusal(const struct exchange *x)
            (x->failure.whose == FAULT_CLIENT || x->failure.whose == FAULT_POLICY);
 }
 
+static void write_reason(struct writer *w, const struct failure *f)
+{
+    log_text(w, "reason", slice_from(f->reason));
+    log_text(w, "text", slice_from(f->text));
+    log_text(w, "fault", slice_from(fault_name(f->whose)));
+    log_number(w, "status", f->status);
+}
+
 static void on_finish(struct exchange *x)
 {
     struct writer w;
@@ -20,38 +28,35 @@ static void on_finish(struct exchange *x)
         return;
     log_begin_object(&w, x->times.wall_ms);
     log_text(&w, "id", x->request_id);
-    log_text(&w, "reason", slice_from(x->failure.reason));
-    log_text(&w, "text", slice_from(x->failure.text));
-    log_text(&w, "fault", slice_from(fault_name(x->failure.whose)));
-    log_number(&w, "status", x->failure.status);
+    write_reason(&w, &x->failure);
+    if (x->failure.where.len || x->route)
+        log_text(&w, "where", x->failure.where.len ? x->failure.where : x->route->where);
     log_ip(&w, "client", x->client);
-    log_ip(&w, "peer", x->connection->peer);
-    log_text(&w, "method", x->request.method_text);
-    log_text(&w, "host", x->host);
-    log_key(&w, "uri");
-    writer_byte(&w, '"');
-    log_write_uri(&w, x);
-    writer_byte(&w, '"');
-    log_text(&w, "site", x->site ? x->site->name : slice_of(NULL, 0));
-    if (x->route)
-        log_text(&w, "where", x->route->where);
-    log_text(&w, "agent", x->user_agent);
+    if (!ip_equal(x->client, x->connection->peer))
+        log_ip(&w, "peer", x->connection->peer);
+    log_write_request(&w, x);
+    if (x->site)
+        log_text(&w, "site", x->site->name);
+    if (x->route && x->route->label.len)
+        log_text(&w, "route", x->route->label);
+    if (x->user_agent.ptr)
+        log_text(&w, "agent", x->user_agent);
     log_number(&w, "generation", x->configuration->generation);
+    log_number(&w, "worker", log_worker_pid());
     writer_byte(&w, '}');
     log_line_end(LOG_SECURITY, &w);
 }
 
-void filters_connection_refused(const char *reason, uint16_t status, struct ip peer)
+void filters_connection_refused(const struct failure *f, struct ip peer)
 {
     struct writer w;
     if (!log_line_begin(LOG_SECURITY, &w))
         return;
     log_begin_object(&w, gate_wall_ms());
-    log_text(&w, "reason", slice_from(reason));
-    log_text(&w, "fault", slice_from(fault_name(FAULT_POLICY)));
-    log_number(&w, "status", status);
+    write_reason(&w, f);
     log_ip(&w, "client", peer);
     log_number(&w, "generation", gate.configuration->generation);
+    log_number(&w, "worker", log_worker_pid());
     writer_byte(&w, '}');
     log_line_end(LOG_SECURITY, &w);
 }

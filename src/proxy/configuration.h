@@ -108,6 +108,7 @@ struct access_settings {
         slice *items;
         uint32_t count;
     } other_methods_allowed, other_methods_denied; /* tokens of METHOD_OTHER */
+    slice methods_where; /* the last statement about methods; it decides for the reader of a log */
 };
 
 enum header_edit_kind { HEADER_SET, HEADER_ADD, HEADER_REMOVE };

@@ -37,9 +37,15 @@ static void end(struct connection *c)
 /* No memory or fiber for what has arrived: refused in one write, nobody waits. */
 static void refuse_resources(struct connection *c)
 {
+    static const struct failure none_left = {
+        .whose = FAULT_OURS,
+        .status = 503,
+        .reason = "resources.memory",
+        .text = "no memory or fiber is left for what the connection has sent"
+    };
     gate.counters->connections_refused_resources++;
-    refusal_write_bare(&c->socket, 503);
-    end(c);
+    filters_connection_refused(&none_left, c->peer);
+    refusal_write_bare(&c->socket, none_left.status);
 }
 
 /* Bytes have arrived, or the client has ended an idle connection. */
@@ -58,15 +64,15 @@ static void on_ready(struct pollable *p)
     if (got > 0) {
         b->end = (uint32_t)got;
         c->input = b;
-        if (fiber_start("exchange", serve, c, &c->fiber) != 0)
-            refuse_resources(c);
-        return;
-    }
-    buffer_release(b);
-    if (got == -ENOBUFS)
+        if (fiber_start("exchange", serve, c, &c->fiber) == 0)
+            return;
         refuse_resources(c);
-    else
-        end(c);
+    } else {
+        buffer_release(b);
+        if (got == -ENOBUFS)
+            refuse_resources(c);
+    }
+    end(c);
 }
 
 static void park(struct connection *c, int64_t span_ms)
@@ -146,8 +152,7 @@ static bool serve_one(struct connection *c)
 {
     struct exchange *x = exchange_make(c);
     if (!x) {
-        gate.counters->connections_refused_resources++;
-        refusal_write_bare(&c->socket, 503);
+        refuse_resources(c);
         return false;
     }
     c->requests++;
@@ -180,9 +185,16 @@ static void serve(void *argument)
 {
     struct connection *c = argument;
     bool goes_on = true;
-    if (c->awaits_proxy_header && take_proxy_header(c) != 0) {
-        filters_connection_refused("proxy-protocol.malformed", 0, c->peer);
-        goes_on = false;
+    if (c->awaits_proxy_header) {
+        static const struct failure malformed = {
+            .whose = FAULT_CLIENT,
+            .reason = "proxy-protocol.malformed",
+            .text = "the PROXY header is malformed, or did not come within `timeout header`"
+        };
+        int result = take_proxy_header(c);
+        if (result != 0 && result != -ECANCELED)
+            filters_connection_refused(&malformed, c->peer);
+        goes_on = result == 0;
     }
     while (goes_on && has_request_bytes(c))
         goes_on = serve_one(c);

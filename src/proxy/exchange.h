@@ -34,6 +34,7 @@ struct failure {
     bool may_retry;     /* the request was provably not processed */
     const char *reason; /* a stable word: "h1.bare-lf", "access.deny", "upstream.connect" */
     const char *text;   /* one sentence for the operator; static or in the arena */
+    slice where;        /* the rule's place in the configuration; empty: the route's will do */
 };
 
 /* Negative results inside the proxy that are not errno values. */
@@ -111,6 +112,7 @@ struct exchange {
     struct upstream *upstream;
     const struct server *server; /* the last one tried */
     uint32_t attempts;
+    bool origin_reused; /* the last one, on a connection that was kept */
     struct upload upload;
     struct h1_response response;
     slice response_more;            /* what came behind the head: in scratch memory, until a wait */
@@ -130,7 +132,7 @@ struct exchange {
     bool truncated;   /* the client must be told by a reset */
     bool is_tunnel;
     uint64_t bytes_in, bytes_out; /* on the client's connection, heads included */
-    uint64_t body_bytes_out; /* body of the response, without framing: for the combined format */
+    uint64_t body_bytes_out;      /* of the response behind its head: for the combined format */
     struct exchange_times times;
 
     /* Not cleared between exchanges. */

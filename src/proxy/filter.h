@@ -34,4 +34,4 @@ void filters_finish(struct exchange *x);
 
 /* A connection was refused before any exchange: counted and written to the security log. Defined in
  * src/filters/security_log.c. */
-void filters_connection_refused(const char *reason, uint16_t status, struct ip peer);
+void filters_connection_refused(const struct failure *f, struct ip peer);

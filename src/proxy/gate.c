@@ -67,22 +67,40 @@ uint32_t gate_connection_count(void)
 
 /* --- Accepting -------------------------------------------------------------------------------- */
 
-static void refuse(struct socket *s, uint16_t status, uint64_t *counter, const char *reason,
-                   struct ip peer)
+static void refuse(struct socket *s, uint64_t *counter, const struct failure *f, struct ip peer)
 {
     (*counter)++;
-    filters_connection_refused(reason, status, peer);
-    refusal_write_bare(s, status);
+    filters_connection_refused(f, peer);
+    refusal_write_bare(s, f->status);
     socket_close(s);
 }
+
+static const struct failure too_many = { .whose = FAULT_POLICY,
+                                         .status = 503,
+                                         .reason = "limits.connections",
+                                         .text = "as many connections as `limits connections` "
+                                                 "allows are open" };
+static const struct failure too_many_of_one = { .whose = FAULT_POLICY,
+                                                .status = 429,
+                                                .reason = "limits.connections-per-client",
+                                                .text = "the client has as many connections as "
+                                                        "`limits connections-per-client` allows" };
+static const struct failure untrusted = { .whose = FAULT_POLICY,
+                                          .status = 403,
+                                          .reason = "proxy-protocol.untrusted",
+                                          .text = "a listener with `proxy-protocol` takes peers "
+                                                  "inside `trust proxies` only" };
+static const struct failure no_descriptor = { .whose = FAULT_OURS,
+                                              .status = 503,
+                                              .reason = "resources.descriptors",
+                                              .text = "no descriptor is left for the connection" };
 
 /* Limits that count connections: `connections` and `connections-per-client`. True: let in. */
 static bool judge_limits(struct connection *c)
 {
     const struct limits_global *limits = &gate.configuration->limits;
     if (gate_total_connections() >= limits->connections_max) {
-        refuse(&c->socket, 503, &gate.counters->connections_refused_total, "limits.connections",
-               c->peer);
+        refuse(&c->socket, &gate.counters->connections_refused_total, &too_many, c->peer);
         return false;
     }
     struct ip key = ip_client_key(c->peer);
@@ -91,8 +109,7 @@ static bool judge_limits(struct connection *c)
     c->is_counted = theirs > 0;
     if (theirs > limits->connections_per_client_max) {
         clients_leave(gate.shared.clients, gate.shared.slot, &c->client_key);
-        refuse(&c->socket, 429, &gate.counters->connections_refused_client,
-               "limits.connections-per-client", c->peer);
+        refuse(&c->socket, &gate.counters->connections_refused_client, &too_many_of_one, c->peer);
         return false;
     }
     return true;
@@ -105,8 +122,7 @@ static bool judge_proxy_peer(struct connection *c)
     if (!c->awaits_proxy_header || configuration->trusts_any ||
         network_set_find(&configuration->trusted, c->peer))
         return true;
-    refuse(&c->socket, 403, &gate.counters->connections_refused_client, "proxy-protocol.untrusted",
-           c->peer);
+    refuse(&c->socket, &gate.counters->connections_refused_client, &untrusted, c->peer);
     return false;
 }
 
@@ -155,7 +171,7 @@ static void shed_one(struct listener *l)
     struct socket s = SOCKET_CLOSED;
     struct address peer;
     if (listen_accept(l->poll.fd, &s, &peer) == 0)
-        refuse(&s, 503, &gate.counters->connections_refused_resources, "resources.descriptors",
+        refuse(&s, &gate.counters->connections_refused_resources, &no_descriptor,
                address_ip(&peer));
     reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }

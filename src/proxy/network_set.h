@@ -7,8 +7,9 @@
 
 struct network_entry {
     struct ip_network network;
-    uint8_t depth; /* of the block that said it: a nearer block wins over a farther one */
-    bool denies;   /* of equals, deny wins */
+    uint8_t depth;      /* of the block that said it: a nearer block wins over a farther one */
+    bool denies;        /* of equals, deny wins */
+    const slice *where; /* the statement in the configuration; NULL: it does not matter */
 };
 
 struct network_set {

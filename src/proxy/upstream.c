@@ -358,6 +358,7 @@ static int take_from(struct exchange *x, const struct origin *o, const struct se
     enter(s);
     x->server = s;
     x->attempts++;
+    x->origin_reused = false;
     x->upstream = fresh ? NULL : take_idle(s);
     int result = x->upstream ? 0 : open_connection(x, o, s);
     if (result != 0) {
@@ -365,8 +366,8 @@ static int take_from(struct exchange *x, const struct origin *o, const struct se
         return result;
     }
     counters->requests++;
-    if (x->upstream->requests++ > 0)
-        counters->reused++;
+    x->origin_reused = x->upstream->requests++ > 0;
+    counters->reused += x->origin_reused;
     x->times.chosen = loop_now_us();
     return 0;
 }

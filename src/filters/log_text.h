@@ -1,0 +1,27 @@
+/* Texts of clients in a log line: escaped, bounded and without secrets.
+ *
+ * A text is cut at a bound on what is written, at the end of a whole escape or character, so that
+ * no line can be made too long for its ring and so be kept out of the log. */
+#pragma once
+
+#include "base/writer.h"
+
+/* How a format writes what does not stand for itself; `cut` is put behind a text that was cut. */
+struct log_escape {
+    void (*write)(struct writer *w, slice s);
+    slice cut;
+};
+extern const struct log_escape log_escape_json;     /* the inside of a JSON string */
+extern const struct log_escape log_escape_combined; /* \xHH, as nginx and Apache write it */
+
+/* At most bytes_max bytes. */
+void log_put(struct writer *w, slice text, size_t bytes_max, const struct log_escape *escape);
+
+/* The same for a target, a request line or a URL: the values of parameters whose names tell that
+ * they open doors, in the query and behind ';' in the path, become "***", and so does what stands
+ * before '@' in an authority. */
+void log_put_masked(struct writer *w, slice text, size_t bytes_max,
+                    const struct log_escape *escape);
+
+/* Is a parameter of this name (raw, as it stands in the query) a secret? */
+bool log_name_is_secret(slice name);

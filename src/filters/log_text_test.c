@@ -1,0 +1,107 @@
+#include "base/test.h"
+#include "filters/log_text.h"
+
+#include <stdlib.h>
+
+static slice put_masked(slice text, size_t bytes_max, const struct log_escape *escape)
+{
+    static char memory[65536];
+    struct writer w = writer_over(memory, sizeof memory);
+    log_put_masked(&w, text, bytes_max, escape);
+    assert_false(w.overflowed);
+    return writer_slice(&w);
+}
+
+TEST(secrets_are_masked_and_nothing_else_is)
+{
+    static const struct {
+        const char *text, *masked;
+    } cases[] = {
+        { "/", "/" },
+        { "/a?b=c&d", "/a?b=c&d" },
+        { "/a?", "/a?" },
+        { "/a??&&;", "/a??&&;" },
+        { "/a?token=x", "/a?token=***" },
+        { "/a?token=", "/a?token=***" },
+        { "/a?token", "/a?token" },
+        { "/a?x=1&access_token=y&z=2", "/a?x=1&access_token=***&z=2" },
+        { "/a?PASSWORD=y#f", "/a?PASSWORD=***#f" },
+        { "/a?newPassword=a=b=c", "/a?newPassword=***" },
+        { "/a?user[password]=y&user%5Bpassword%5D=z",
+          "/a?user[password]=***&user%5Bpassword%5D=***" },
+        { "/a?p%61ssword=y", "/a?p%61ssword=***" },
+        { "/a?tokens[]=y&token[]=z", "/a?tokens[]=y&token[]=***" },
+        { "/a?a=1;password=2;b=3", "/a?a=1;password=***;b=3" },
+        { "/a?key=1&api_key=2&api-key=3&x.key=4&monkey=5",
+          "/a?key=***&api_key=***&api-key=***&x.key=***&monkey=5" },
+        { "/a?code=1&zip_code=2&pincode=3&pin=4", "/a?code=***&zip_code=2&pincode=3&pin=***" },
+        { "/a?X-Amz-Signature=1&X-Amz-Credential=2&X-Amz-Date=3",
+          "/a?X-Amz-Signature=***&X-Amz-Credential=***&X-Amz-Date=3" },
+        { "/a?PHPSESSID=1&sid=2&inside=3", "/a?PHPSESSID=***&sid=***&inside=3" },
+        { "/a;jsessionid=1/b;v=2?c=d", "/a;jsessionid=***/b;v=2?c=d" },
+        { "/token=1/b", "/token=1/b" },
+        { "https://h.test/a?secret=1&b=2", "https://h.test/a?secret=***&b=2" },
+        { "https://user:pw@h.test/a@b", "https://***@h.test/a@b" },
+        { "https://user:p@ss@h.test", "https://***@h.test" },
+        { "https://h.test/a@b", "https://h.test/a@b" },
+        { "/go?to=https://u:p@h/", "/go?to=https://u:p@h/" },
+        { "GET /a?token=1 HTTP/1.1", "GET /a?token=***" },
+        { "", "" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_slice_equal(put_masked(slice_from(cases[i].text), 4096, &log_escape_json),
+                           slice_from(cases[i].masked));
+}
+
+TEST(texts_are_cut_between_characters_and_escapes)
+{
+    static char text[3000];
+    for (size_t i = 0; i + 3 <= sizeof text; i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    slice cut = put_masked(slice_of(text, sizeof text), 1000, &log_escape_json);
+    assert_true(cut.len <= 1000 && cut.len > 1000 - 200);
+    assert_int_equal(cut.len % 3, 0); /* whole characters, and the sign of the cut is one too */
+    assert_slice_equal(slice_after(cut, cut.len - 6), SLICE("\xe2\x82\xac\xe2\x80\xa6"));
+
+    memset(text, 1, sizeof text);
+    cut = put_masked(slice_of(text, sizeof text), 1000, &log_escape_json);
+    assert_true(cut.len <= 1000 && cut.len > 1000 - 200);
+    assert_int_equal(cut.len % 6, 3);
+    cut = put_masked(slice_of(text, sizeof text), 1000, &log_escape_combined);
+    assert_true(cut.len <= 1000 && cut.len % 4 == 0);
+}
+
+TEST(combined_escapes_as_nginx_does)
+{
+    assert_slice_equal(put_masked(SLICE("a\"b\\c\x7f\xff\x1f d"), 4096, &log_escape_combined),
+                       SLICE("a\\x22b\\x5Cc\\x7F\\xFF\\x1F d"));
+}
+
+/* What stays inside the bound, whatever the bytes are. */
+TEST(any_bytes_stay_within_the_bound)
+{
+    static char text[9000];
+    srandom(7);
+    for (int round = 0; round < 3000; round++) {
+        size_t length = (size_t)random() % sizeof text, bound = 64 + (size_t)random() % 5000;
+        static const char some[] = "?&;#=/@:token%5d\"\\";
+        for (size_t i = 0; i < length; i++)
+            text[i] = random() % 3 ? some[(size_t)random() % (sizeof some - 1)] : (char)random();
+        slice written = put_masked(slice_of(text, length), bound,
+                                   round % 2 ? &log_escape_json : &log_escape_combined);
+        assert_true(written.len <= bound);
+        for (size_t i = 0; i < written.len; i++)
+            assert_true((unsigned char)written.ptr[i] >= 0x20);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secrets_are_masked_and_nothing_else_is),
+        cmocka_unit_test(texts_are_cut_between_characters_and_escapes),
+        cmocka_unit_test(combined_escapes_as_nginx_does),
+        cmocka_unit_test(any_bytes_stay_within_the_bound),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
