@@ -188,6 +188,7 @@ int exchange_receive(struct exchange *x)
     x->times.wall_ms = gate_wall_ms();
     x->bytes_in = buffer_length(c->input);
     x->request.keep_alive = false; /* until a head has said otherwise */
+    h1_body_open(&x->upload.body, H1_FRAMING_NONE, 0);
     x->request_id = request_id_make(x->request_id_text);
     TRY(read_head(x, &limits, &head));
     x->times.received = loop_now_us();
