@@ -52,7 +52,8 @@ static void conclude(struct exchange *x, int result)
 
 static void finish_upload(struct exchange *x)
 {
-    if (x->upload.state == UPLOAD_RUNNING) {
+    bool unread = x->upload.state == UPLOAD_RUNNING || x->upload.state == UPLOAD_FAILED;
+    if (unread && !x->upload.body.ended) { /* the client may still be sending it */
         x->close_after = true;
         x->must_linger = true;
         x->response_reusable = false;
