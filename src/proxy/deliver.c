@@ -20,7 +20,7 @@ static const uint64_t revealing =
 static const uint64_t ours = FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_TRANSFER_ENCODING) |
                              FIELD_BIT(FIELD_X_REQUEST_ID);
 
-static void hide_origin(struct exchange *x)
+void response_hide_origin(struct exchange *x)
 {
     const struct headers_settings *headers = exchange_block(x, FEATURE_HEADERS);
     fields_drop_set(&x->response.fields,
@@ -174,7 +174,7 @@ int exchange_deliver(struct exchange *x)
 {
     slice head;
     x->status = x->response.status;
-    hide_origin(x);
+    response_hide_origin(x);
     TRY(filters_run(x, ON_DELIVER));
     enum h1_framing framing = has_no_body(x, x->status) ? H1_FRAMING_LENGTH : x->response.framing;
     h1_body_open(&x->download, framing, has_no_body(x, x->status) ? 0 : x->response.content_length);

@@ -5,6 +5,10 @@
 
 #include "proxy/exchange.h"
 
+/* Takes out of x->response what tells a client about the inside, and what we write ourselves. Every
+ * head of the origin passes through here, interim ones and 101 (Switching Protocols) too. */
+void response_hide_origin(struct exchange *x);
+
 /* The origin's response. 0 · -EREFUSED · -ECANCELED · -errno of the client's connection */
 MAY_WAIT int exchange_deliver(struct exchange *x);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "proxy/connection.h"
+#include "proxy/deliver.h"
 #include "proxy/gate_state.h"
 #include "proxy/scratch.h"
 #include "proxy/upload.h"
@@ -56,19 +57,33 @@ static void write_target(struct writer *w, const struct exchange *x)
     writer_literal(w, " HTTP/1.1\r\n");
 }
 
+/* What the configuration says, else what the client said; a client of HTTP/1.0 may say nothing. */
+static void write_host(struct writer *w, const struct exchange *x)
+{
+    const struct server *s = x->server;
+    writer_literal(w, "Host: ");
+    if (x->origin_host.len) {
+        writer_slice_add(w, x->origin_host);
+    } else if (x->host.len) {
+        exchange_write_host(x, w);
+    } else if (s->is_name) {
+        writer_slice_add(w, s->host);
+        writer_byte(w, ':');
+        writer_decimal(w, s->port);
+    } else if (s->address.any.sa_family == AF_UNIX) {
+        writer_literal(w, "localhost");
+    } else {
+        address_write(w, &s->address);
+    }
+    writer_literal(w, "\r\n");
+}
+
 /* Re-serialised from what was understood; the received bytes are never forwarded. */
 static int write_request(struct exchange *x, slice *ret_head)
 {
     struct writer w = scratch_head();
     write_target(&w, x);
-    writer_literal(&w, "Host: ");
-    if (x->origin_host.len)
-        writer_slice_add(&w, x->origin_host);
-    else if (x->host.len)
-        exchange_write_host(x, &w);
-    else
-        writer_slice_add(&w, x->server->text); /* HTTP/1.0 without Host */
-    writer_literal(&w, "\r\n");
+    write_host(&w, x);
     fields_drop_set(&x->request.fields,
                     FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_TRANSFER_ENCODING));
     h1_write_fields(&w, &x->request.fields);
@@ -224,6 +239,7 @@ static int relay_interim(struct exchange *x)
 {
     if (x->response.status != 103 || x->request.minor_version == 0)
         return 0;
+    response_hide_origin(x);
     struct writer w = scratch_head();
     h1_write_status_line(&w, x->response.status);
     h1_write_fields(&w, &x->response.fields);

@@ -3,6 +3,8 @@
 #include <errno.h>
 
 #include "proxy/connection.h"
+#include "proxy/deliver.h"
+#include "proxy/filter.h"
 #include "proxy/gate_state.h"
 #include "proxy/scratch.h"
 #include "proxy/upstream.h"
@@ -92,6 +94,8 @@ int exchange_tunnel(struct exchange *x)
     struct direction down = { x, &x->upstream->socket, &x->connection->socket, &last_ms, 0, 0 };
     x->close_after = true;
     connection_unwatch(x->connection);
+    response_hide_origin(x);
+    TRY(filters_run(x, ON_DELIVER));
     TRY(send_switch(x));
     TRY(send_early_frames(x));
     if (bundle_start(&x->upload.children, "tunnel", run_upward, &up) != 0)
