@@ -1,5 +1,7 @@
 #include "control/notify.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -8,6 +10,28 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "base/log.h"
+
+#define FULL_QUEUE_MS 100
+
+/* A manager that does not read must not stop us: its queue is short, and when it is full we wait a
+ * moment and go on without. */
+static int send_patiently(int fd, const char *text, size_t bytes, const struct sockaddr_un *to,
+                          socklen_t size)
+{
+    if (connect(fd, (const struct sockaddr *)to, size) < 0)
+        return -errno;
+    for (int tries = 0; tries < 2; tries++) {
+        if (send(fd, text, bytes, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)bytes)
+            return 0;
+        if (errno != EAGAIN)
+            return -errno;
+        struct pollfd writable = { .fd = fd, .events = POLLOUT };
+        (void)poll(&writable, 1, FULL_QUEUE_MS);
+    }
+    return -EAGAIN;
+}
 
 void notify_send(const char *format, ...)
 {
@@ -28,7 +52,7 @@ void notify_send(const char *format, ...)
         return;
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     size_t bytes = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
-    ssize_t ignored = sendto(fd, text, bytes, MSG_NOSIGNAL, (struct sockaddr *)&to, size);
-    (void)ignored;
+    if (send_patiently(fd, text, bytes, &to, size) != 0)
+        log_warn("the service manager does not take notifications: %.100s", text);
     close(fd);
 }

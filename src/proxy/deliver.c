@@ -38,9 +38,10 @@ static bool is_chunked(const struct exchange *x)
 }
 
 /* How the connection goes on, in the words of the client's version. */
-static void write_connection(struct writer *w, const struct exchange *x)
+static void write_connection(struct writer *w, struct exchange *x)
 {
-    if (!exchange_keeps_connection(x))
+    x->keep_told = exchange_keeps_connection(x);
+    if (!x->keep_told)
         writer_literal(w, "Connection: close\r\n");
     else if (x->request.minor_version == 0)
         writer_literal(w, "Connection: keep-alive\r\n");

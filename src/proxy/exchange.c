@@ -209,6 +209,7 @@ void exchange_write_host(const struct exchange *x, struct writer *w)
 
 bool exchange_keeps_connection(const struct exchange *x)
 {
-    return !x->close_after && x->request.keep_alive && !gate.is_draining && !x->is_tunnel &&
+    return !x->close_after && x->request.keep_alive && (x->keep_told || !gate.is_draining) &&
+           !x->is_tunnel &&
            x->connection->requests < x->configuration->limits.requests_per_connection_max;
 }

@@ -128,6 +128,7 @@ struct exchange {
     bool response_begun; /* a byte of the final response has gone to the client */
     bool response_complete;
     bool close_after; /* the client's connection ends after this exchange */
+    bool keep_told;   /* the response's head has promised that the connection goes on */
     bool must_linger; /* unread bytes of the client are on their way: close gently */
     bool truncated;   /* the client must be told by a reset */
     bool is_tunnel;
@@ -173,5 +174,7 @@ int64_t exchange_deadline(const struct exchange *x, int64_t span_ms);
 /* Host with its port, canonical, as it is told to the origin and in redirects. */
 void exchange_write_host(const struct exchange *x, struct writer *w);
 
-/* How the client's connection stands after the response: persistent unless somebody said close. */
+/* How the client's connection stands after the response: persistent unless somebody said close.
+ * What a head has promised is kept, also when a drain began meanwhile: the client may already be
+ * sending its next request. */
 bool exchange_keeps_connection(const struct exchange *x);

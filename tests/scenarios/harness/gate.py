@@ -1,7 +1,7 @@
 """The program under test, in a directory of its own.
 
 A configuration in a test says only what the test is about. Unless `bare` is asked for, the harness
-puts before it: one listener on port 0, both logs, the metrics, one worker. "@name" in the text is
+puts before it: one listener on port 0, both logs, one worker unless it says how many. "@name" in the text is
 replaced by the value given for `name`, so that braces stay readable."""
 
 import json
@@ -66,8 +66,15 @@ class Notifications:
         self.socket.settimeout(seconds)
         try:
             self.messages += self.socket.recv(65536).decode().splitlines()
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
+            return False
+        return True
+
+    def all(self):
+        """Every line so far."""
+        while self.poll(0):
             pass
+        return self.messages
 
     def close(self):
         self.socket.close()
@@ -95,7 +102,10 @@ class Gate:
     # --- Starting -------------------------------------------------------------------------------
 
     def write_config(self, config):
-        text = config if self.bare else PREAMBLE + config
+        preamble = "" if self.bare else PREAMBLE
+        if re.search(r"^workers ", config, re.MULTILINE):
+            preamble = preamble.replace("workers 1\n", "")
+        text = preamble + config
         with open(self.config_path, "w") as file:
             file.write(replace_names(text, self.values) + "\n")
 
@@ -158,6 +168,8 @@ class Gate:
 
     def command(self, *arguments, check=None, input=None):
         """Another invocation of the program on the same state directory."""
+        if self.notifications:
+            self.notifications.all()  # a service manager reads: its queue is short
         done = subprocess.run(
             [binary_path(), arguments[0], "--state", self.state, *arguments[1:]],
             stdin=subprocess.DEVNULL if input is None else None,
