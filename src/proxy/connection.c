@@ -256,8 +256,8 @@ void connection_cancel(struct connection *c)
 
 struct ip connection_local_ip(const struct connection *c)
 {
-    struct address local = { .length = sizeof local.v6 };
-    if (getsockname(c->socket.poll.fd, &local.any, &local.length) != 0)
+    struct address local;
+    if (socket_local_address(&c->socket, &local) != 0)
         return (struct ip){ 0 };
     return address_ip(&local);
 }

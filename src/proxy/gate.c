@@ -1,13 +1,11 @@
 #include "proxy/gate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "net/kernel.h"
 #include "net/listen.h"
 #include "proxy/connection.h"
 #include "proxy/filter.h"
@@ -41,7 +39,7 @@ int64_t gate_wall_ms(void)
     static int64_t turn_us = -1, wall_ms;
     if (turn_us != loop_now_us()) {
         turn_us = loop_now_us();
-        wall_ms = clock_wall_ms();
+        wall_ms = loop_wall_ms();
     }
     return wall_ms;
 }
@@ -167,13 +165,13 @@ static int accept_one(struct listener *l)
 static void shed_one(struct listener *l)
 {
     if (reserve_fd >= 0)
-        close(reserve_fd);
+        kernel_close(reserve_fd);
     struct socket s = SOCKET_CLOSED;
     struct address peer;
     if (listen_accept(l->poll.fd, &s, &peer) == 0)
         refuse(&s, &gate.counters->connections_refused_resources, &no_descriptor,
                address_ip(&peer));
-    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    reserve_fd = kernel_spare();
 }
 
 static void on_listener(struct pollable *p)
@@ -264,7 +262,7 @@ int gate_open(const struct gate_options *options)
     timer_init(&rest_timer, on_rested);
     connection_count = 0;
     buffer_limit(options->configuration->limits.buffered_bytes_max);
-    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    reserve_fd = kernel_spare();
     TRY(router_open());
     return upstream_open(options->configuration);
 }
@@ -318,6 +316,6 @@ void gate_close(void)
     exchange_pool_trim();
     buffer_pool_trim(0);
     if (reserve_fd >= 0)
-        close(reserve_fd);
+        kernel_close(reserve_fd);
     reserve_fd = -1;
 }
