@@ -107,7 +107,7 @@ static struct relay download_relay(struct exchange *x, slice head)
                            .prefix = head,
                            .buffered = x->response_buffer,
                            .more = x->response_more,
-                           .idle_ms = timeouts->idle_ms,
+                           .idle_ms = upstream_timeouts(x, x->upstream->origin).idle_ms,
                            .stall_ms = timeouts->send_ms,
                            .deadline_ms = x->deadline_ms,
                            .read_bytes_max = SCRATCH_BODY_BYTES };

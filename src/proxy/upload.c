@@ -38,7 +38,7 @@ static struct relay upload_relay(struct exchange *x)
                            .chunked = x->request.framing == H1_FRAMING_CHUNKED,
                            .buffered = x->head_buffer,
                            .idle_ms = timeouts->idle_ms,
-                           .stall_ms = timeouts->send_ms,
+                           .stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms,
                            .deadline_ms = x->deadline_ms,
                            .read_bytes_max = READ_BYTES_MAX,
                            .stops_at_end = true,
