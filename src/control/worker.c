@@ -83,6 +83,7 @@ static void turn_begins(void)
 
 static void turn_ends(void)
 {
+    gate_note_levels();
     atomic_store_explicit(&slot->turn_began_ms, 0, memory_order_relaxed);
 }
 

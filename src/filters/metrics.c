@@ -1,5 +1,4 @@
 /* Counts every exchange, in this worker's block of the shared counters. */
-#include "base/buffer.h"
 #include "filters/filters.h"
 #include "proxy/gate_state.h"
 #include "proxy/upstream.h"
@@ -23,8 +22,6 @@ static void on_finish(struct exchange *x)
         all->refused++;
         site->refused++;
     }
-    all->fibers = fiber_count();
-    all->buffered_bytes = buffer_bytes_in_use();
 }
 
 const struct filter metrics_filter = {

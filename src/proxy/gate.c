@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "net/kernel.h"
@@ -56,6 +57,12 @@ uint32_t gate_slots_in_use(void)
 {
     uint32_t slots = atomic_load_explicit(&gate.shared.clients->slots_in_use, memory_order_relaxed);
     return slots < WORKER_SLOTS_MAX ? slots : WORKER_SLOTS_MAX;
+}
+
+void gate_note_levels(void)
+{
+    gate.counters->fibers = fiber_count();
+    gate.counters->buffered_bytes = buffer_bytes_in_use();
 }
 
 uint32_t gate_connection_count(void)

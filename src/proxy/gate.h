@@ -41,4 +41,7 @@ void gate_drain(void);
 /* Ends everything that is left: cancels all exchanges, closes all tunnels. */
 void gate_cancel_all(void);
 uint32_t gate_connection_count(void);
+
+/* Writes what is a level and not a count (fibers, bytes in buffers) to the counters: each turn. */
+void gate_note_levels(void);
 void gate_close(void);
