@@ -118,7 +118,9 @@ static void upload_run(void *argument)
     struct relay r = upload_relay(x);
     tell_to_continue(x);
     settle(x, &r, relay_finish(&r));
-    if (x->upload.broken_by_client)
+    if (x->upload.broken_by_client && x->times.head) /* an early answer may still be delivered */
+        socket_shutdown_write(&x->upstream->socket);
+    else if (x->upload.broken_by_client)
         socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
     else if (x->upload.state == UPLOAD_DONE && !x->response_begun)
         connection_watch(x->connection, x);
