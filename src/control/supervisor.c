@@ -135,18 +135,34 @@ static void start_logger(void)
     open_sinks(false);
 }
 
-/* Hands the observer the listening sockets that are its own. */
+/* Does the configuration in force have this listener? */
+static bool is_wanted(uint32_t listener)
+{
+    return supervisor.wanted_listeners == 0 ||
+           (supervisor.wanted_listeners & (1ull << listener)) != 0;
+}
+
+/* Hands the observer the listening sockets that are its own, and takes back what it had besides. */
 static void give_observer_listeners(void)
 {
+    char kept[BOOT_LISTENERS_MAX * BOOT_ADDRESS_MAX];
+    struct writer w = writer_over(kept, sizeof kept - 1);
+    if (supervisor.state.observer_channel < 0)
+        return;
     for (uint32_t i = 0; i < supervisor.state.listener_count; i++) {
         const struct boot_listener *l = &supervisor.state.listeners[i];
-        if (l->use == USE_TRAFFIC || supervisor.state.observer_channel < 0)
+        if (l->use == USE_TRAFFIC || !is_wanted(i))
             continue;
+        writer_text(&w, l->bound);
+        writer_byte(&w, '\n');
         struct message *m = message_with_text(MESSAGE_OBSERVE, l->use, 0, "%s", l->bound);
         m->fd_count = 1;
         m->fds[0] = l->sockets[0];
         message_pass(supervisor.state.observer_channel, m);
     }
+    kept[w.len] = '\0';
+    message_pass(supervisor.state.observer_channel,
+                 message_with_text(MESSAGE_OBSERVE_ONLY, 0, 0, "%s", kept));
 }
 
 static void start_observer(void)
@@ -213,12 +229,20 @@ static void limit_draining(void)
 /* Listeners that no living generation asked for are closed. */
 static void release_unused_listeners(void)
 {
-    if (find_generation(GENERATION_LOADING) || find_generation(GENERATION_DRAINING))
-        return; /* somebody may still accept there */
-    if (supervisor.wanted_listeners == 0)
+    uint64_t used = 0, still_wanted = 0;
+    uint32_t kept = 0;
+    if (find_generation(GENERATION_LOADING) || supervisor.wanted_listeners == 0)
         return;
-    keeper_keep_only(&supervisor.state, supervisor.wanted_listeners);
-    supervisor.wanted_listeners = 0;
+    bool draining = find_generation(GENERATION_DRAINING) != NULL;
+    for (uint32_t i = 0; i < supervisor.state.listener_count; i++) {
+        bool somebody_accepts = draining && supervisor.state.listeners[i].use == USE_TRAFFIC;
+        if (!is_wanted(i) && !somebody_accepts)
+            continue;
+        used |= 1ull << i;
+        still_wanted |= (uint64_t)is_wanted(i) << kept++;
+    }
+    keeper_keep_only(&supervisor.state, used);
+    supervisor.wanted_listeners = draining ? still_wanted : 0;
 }
 
 static void end_orphans(void)
@@ -296,6 +320,7 @@ static void reject(const char *why)
         supervisor.exit_code = 1;
         return;
     }
+    supervisor.wanted_listeners = supervisor.listeners_before;
     log_error("the new configuration is not in force, the old one goes on: %.200s", why);
     conclude_reload(false, why);
     if (!serving)
@@ -429,6 +454,9 @@ static void reload(int64_t ticket)
     }
     notify_send("RELOADING=1\nMONOTONIC_USEC=%lld\nSTATUS=reloading",
                 (long long)clock_monotonic_ns() / 1000);
+    supervisor.listeners_before = 0;
+    for (uint32_t i = 0; i < supervisor.state.listener_count; i++)
+        supervisor.listeners_before |= (uint64_t)is_wanted(i) << i;
     supervisor.wanted_listeners = 0;
     int result = supervisor_start_generation();
     if (result != 0)
@@ -481,7 +509,7 @@ static void send_status(int64_t ticket)
                                   supervisor.last_reload_failed };
     struct message *m = message_with_text(MESSAGE_ANSWER, 200, ticket, "%s", "");
     struct writer w = writer_over(m->text, sizeof m->text);
-    status_write(&w, &facts);
+    status_write_supervisor(&w, &facts);
     m->text_length = (uint32_t)w.len;
     message_pass(supervisor.state.observer_channel, m);
 }

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 #include "control/state.h"
 #include "control/supervisor_state.h"
 
+#define HELPER_END_MS 5000 /* for logger and observer, when all else has ended */
+
 static int open_signals(void)
 {
     static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -30,6 +33,7 @@ static int open_signals(void)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full log file is an error of write(), in every process */
     supervisor.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return supervisor.signals < 0 ? -errno : 0;
 }
@@ -197,6 +201,23 @@ int supervisor_begin(const struct run_options *options)
     return result == 0 ? 0 : supervisor_explain(result, "the first generation");
 }
 
+/* One that is stopped, or stuck in a write, is not waited for without end. */
+static void end_helper(pid_t pid)
+{
+    int64_t until_ms = clock_monotonic_ms() + HELPER_END_MS;
+    if (pid <= 0 || kill(pid, SIGTERM) < 0)
+        return;
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        if (clock_monotonic_ms() >= until_ms) {
+            log_warn("process %d does not end within %d s and is killed", (int)pid,
+                     HELPER_END_MS / 1000);
+            (void)kill(pid, SIGKILL);
+            return;
+        }
+        (void)poll(NULL, 0, 5);
+    }
+}
+
 void supervisor_clean_up(void)
 {
     char path[PATH_MAX + 32];
@@ -208,11 +229,8 @@ void supervisor_clean_up(void)
     if (supervisor.state.pid_file[0])
         (void)unlink(supervisor.state.pid_file);
     keeper_keep_only(&supervisor.state, 0);
-    if (supervisor.state.observer_pid > 0)
-        (void)kill(supervisor.state.observer_pid, SIGTERM);
-    if (supervisor.state.logger_pid > 0)
-        (void)kill(supervisor.state.logger_pid,
-                   SIGTERM); /* it writes what the rings hold, then ends */
+    end_helper(supervisor.state.observer_pid);
+    end_helper(supervisor.state.logger_pid); /* it writes what the rings hold, then ends */
     while (waitpid(-1, NULL, 0) > 0)
         ;
 }

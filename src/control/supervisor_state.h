@@ -26,7 +26,9 @@ struct supervisor {
     int64_t back_off_ms;
     struct ready_report settings;
     uint64_t orphaned_slots[WORKER_SLOTS_MAX / 64]; /* their generation died, they go on */
-    uint64_t wanted_listeners; /* bit i: the newest generation asked for state.listeners[i] */
+    /* Bit i: the newest generation asked for state.listeners[i]. 0: all are in use. */
+    uint64_t wanted_listeners;
+    uint64_t listeners_before; /* in use when it began to load: they stay when it fails */
     int exit_code;
 };
 

@@ -106,6 +106,7 @@ static int open_gate(struct log_ring *ring)
     struct gate_options options = { .configuration = worker->configuration,
                                     .shared = { .slot = worker->slot,
                                                 .counters = m->counters->workers,
+                                                .reason_rows = m->counters->reason_rows,
                                                 .clients = m->clients,
                                                 .names = m->names,
                                                 .ring = ring },

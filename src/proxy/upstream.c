@@ -95,6 +95,7 @@ static void leave_idle(struct upstream *u)
     timer_clear(&u->timer);
     list_remove(&u->link);
     state_of(u->server)->idle_count--;
+    counters_of(u->server)->idle--;
     gate.counters->upstream_idle--;
 }
 
@@ -122,6 +123,7 @@ static void keep_idle(struct upstream *u)
     }
     list_push_front(&state->idle, &u->link);
     state->idle_count++;
+    counters_of(u->server)->idle++;
     gate.counters->upstream_idle++;
     timer_set(&u->timer, loop_now_ms() + u->origin->idle_ms);
     socket_park(&u->socket, on_idle_ready);
