@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 void boot_record_clear(struct boot_record *r)
@@ -21,6 +22,34 @@ void boot_record_clear(struct boot_record *r)
     r->adoption_fd = r->admin_fd = r->lock_fd = r->logger_channel = r->observer_channel = -1;
     for (int i = 0; i < SHARED_COUNT; i++)
         r->shared[i] = -1;
+}
+
+void boot_generation_listens(struct boot_generation *g, uint32_t listener)
+{
+    g->listeners |= 1ull << listener;
+    if (g->listen_count < BOOT_LISTENERS_MAX)
+        g->listens[g->listen_count++] = (uint8_t)listener;
+}
+
+void boot_describe_end(char *to, size_t room, int status)
+{
+    if (WIFSIGNALED(status))
+        (void)snprintf(to, room, "signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
+    else
+        (void)snprintf(to, room, "exit code %d", WEXITSTATUS(status));
+}
+
+bool boot_process_has_name(pid_t pid, const char *name)
+{
+    char path[64], text[32];
+    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    return length > 0 && (size_t)length == strlen(name) + 1 &&
+           memcmp(text, name, strlen(name)) == 0;
 }
 
 /* Calls `use` for every descriptor the record names. */
@@ -80,7 +109,8 @@ static int execute(const char *role, const struct boot_record *record, int fd)
     return -errno;
 }
 
-static _Noreturn void run_child(const char *role, const struct boot_record *record, int fd)
+static _Noreturn void run_child(const char *role, const struct boot_record *record, int fd,
+                                int failure_fd)
 {
     sigset_t none;
     sigemptyset(&none);
@@ -88,22 +118,45 @@ static _Noreturn void run_child(const char *role, const struct boot_record *reco
     each_descriptor(record, keep_over_exec);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     int result = execute(role, record, fd);
-    dprintf(STDERR_FILENO, "portcullis: cannot execute %s: %s\n", record->binary,
-            strerror(-result));
+    ssize_t ignored = write(failure_fd, &result, sizeof result);
+    (void)ignored;
     _exit(127);
+}
+
+/* The pipe ends with exec; what comes through it is why there was none. */
+static int await_exec(pid_t pid, int failure_fd)
+{
+    int result = 0;
+    ssize_t got;
+    do
+        got = read(failure_fd, &result, sizeof result);
+    while (got < 0 && errno == EINTR);
+    if (got != (ssize_t)sizeof result)
+        return 0;
+    (void)waitpid(pid, NULL, 0);
+    return result;
 }
 
 pid_t boot_start(const char *role, const struct boot_record *record)
 {
+    int failure[2];
     int fd = write_record(record);
     if (fd < 0)
         return fd;
+    if (pipe2(failure, O_CLOEXEC) < 0) {
+        int error = errno;
+        close(fd);
+        return -error;
+    }
     pid_t pid = fork();
-    if (pid == 0)
-        run_child(role, record, fd);
     int error = errno;
+    if (pid == 0)
+        run_child(role, record, fd, failure[1]);
     close(fd);
-    return pid < 0 ? -error : pid;
+    close(failure[1]);
+    int result = pid < 0 ? -error : await_exec(pid, failure[0]);
+    close(failure[0]);
+    return result < 0 ? result : pid;
 }
 
 int boot_become(const char *role, const struct boot_record *record)

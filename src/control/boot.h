@@ -6,6 +6,7 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -18,23 +19,37 @@
 #define BOOT_SOCKETS_MAX     WORKER_SLOTS_MAX
 #define BOOT_GENERATIONS_MAX 72u
 #define BOOT_ADDRESS_MAX     128u
+#define BOOT_TICKETS_MAX     32u
 
-/* A kept address and its sockets. */
+/* A kept address and its sockets. Its place never changes. */
 struct boot_listener {
-    char wanted[BOOT_ADDRESS_MAX]; /* as the configuration says it */
+    char wanted[BOOT_ADDRESS_MAX]; /* as the configuration says it; empty: the place is free */
     char bound[BOOT_ADDRESS_MAX];  /* with the port the kernel chose */
     int32_t use;                   /* enum listener_use */
     int32_t count;
     int32_t sockets[BOOT_SOCKETS_MAX];
 };
 
+enum generation_state {
+    GENERATION_LOADING,
+    GENERATION_CURRENT,
+    GENERATION_DRAINING,
+    GENERATION_ORPHANED /* its process died, workers of it go on; no channel */
+};
+
 struct boot_generation {
     uint64_t number;
     int64_t started_ms, drain_since_ms, drain_ms;
-    int32_t pid, channel, state;
+    int64_t kill_at_ms;          /* it was told to end at once; 0: it was not */
+    int32_t pid, channel, state; /* pid is also its process group: its workers are in there */
+    int32_t was_told;            /* it said itself why it failed */
+    int32_t is_upgrade;          /* of the binary now on disk, for an upgrade */
+    int32_t has_ended, end_status;
     uint32_t slots[BOOT_SOCKETS_MAX];
-    uint32_t slot_count;
-    int32_t was_told; /* it said itself why it failed */
+    uint32_t slot_count, slots_wanted; /* wanted: it waits for that many */
+    uint64_t listeners;                /* bit i: it asked for the record's listeners[i] */
+    uint32_t listen_count; /* of them, those it accepts from, in its configuration's order */
+    uint8_t listens[BOOT_LISTENERS_MAX];
 };
 
 struct boot_record {
@@ -49,6 +64,7 @@ struct boot_record {
     int32_t config_fd;
     int32_t to_terminal;
     int32_t verbosity;
+    int32_t load_ms; /* that long a generation may take until it is ready */
     int32_t shared[SHARED_COUNT];
     int32_t channel; /* to the supervisor */
     int32_t log_wake_fd;
@@ -65,6 +81,8 @@ struct boot_record {
     int64_t started_wall_ms, drain_ms;
     uint32_t drain_generations_max;
     uint64_t next_generation;
+    int64_t tickets[BOOT_TICKETS_MAX]; /* of whoever waits for the upgrade */
+    uint32_t ticket_count;
     char sinks[SINKS_MAX][SINK_PATH_MAX + 1]; /* as generations asked for them; empty: none */
     uint32_t listener_count, generation_count;
     struct boot_listener listeners[BOOT_LISTENERS_MAX];
@@ -74,8 +92,20 @@ struct boot_record {
 /* A record with every descriptor -1. */
 void boot_record_clear(struct boot_record *r);
 
-/* Starts `role` with the record; the named descriptors (and only these) stay open in it.
- * returns the pid · -errno */
+#define BOOT_OWN_BINARY "/proc/self/exe" /* what runs, whatever is on disk by now */
+
+/* The generation accepts from one more listener, the next in its configuration's order. */
+void boot_generation_listens(struct boot_generation *g, uint32_t listener);
+
+/* Is it really one of ours? A process id can have been given to somebody else meanwhile. */
+bool boot_process_has_name(pid_t pid, const char *name);
+
+/* "signal 9 (Killed)", "exit code 1", from a status of waitpid. */
+void boot_describe_end(char *to, size_t room, int status);
+
+/* Starts record->binary as `role` with the record; the named descriptors (and only these) stay open
+ * in it. It leads a process group of its own.
+ * returns the pid · -errno, also of a binary that cannot be executed */
 MUST_CHECK pid_t boot_start(const char *role, const struct boot_record *record);
 
 /* Becomes `role` (an upgrade). Returns only on failure: -errno, nothing changed. */

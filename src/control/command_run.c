@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "control/command.h"
 #include "control/load.h"
 #include "control/output.h"
@@ -39,13 +40,15 @@ static enum log_level verbosity_of(const char *word, bool *ret_known)
 
 int command_run(int argc, char **argv)
 {
-    const char *path = CONFIG_PATH_DEFAULT, *verbosity = "info";
+    const char *path = CONFIG_PATH_DEFAULT, *verbosity = "info", *seconds = NULL;
+    uint64_t load_seconds = LOAD_SECONDS_DEFAULT;
     struct run_options run = { .to_terminal = isatty(STDERR_FILENO) == 1 };
     const struct command_option options[] = {
         { .name = "--config", .short_name = "-c", .value = &path },
         { .name = "--state", .value = &run.state_folder },
         { .name = "--pid-file", .value = &run.pid_file },
         { .name = "--log-level", .value = &verbosity },
+        { .name = "--load-seconds", .value = &seconds },
     };
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
@@ -55,6 +58,10 @@ int command_run(int argc, char **argv)
     if (count > 0 || !is_known)
         return command_refuse(count > 0 ? "run takes no further words"
                                         : "--log-level is error, warn, info or debug");
+    if (seconds && (number_parse(slice_from(seconds), LOAD_SECONDS_MAX, &load_seconds) != 0 ||
+                    load_seconds == 0))
+        return command_refuse("--load-seconds is a number from 1 to 100");
+    run.load_seconds = (int)load_seconds;
     char *absolute = realpath(path, NULL);
     if (!absolute) {
         output_format(STDERR_FILENO, "portcullis: cannot read '%s': %s\n", path, strerror(errno));
@@ -86,5 +93,6 @@ int command_quick_start(const struct quick_start *q)
     return supervisor_run(&(struct run_options){ .config_text = text,
                                                  .state_folder = q->state_folder,
                                                  .to_terminal = true,
+                                                 .load_seconds = LOAD_SECONDS_DEFAULT,
                                                  .verbosity = LOG_LEVEL_INFO });
 }

@@ -9,6 +9,3 @@
 
 /* Exit code. */
 int generation_main(struct boot_record *boot);
-
-/* The slot of a worker that was reaped: totals kept, gauges and clients cleared, free again. */
-void worker_slot_release(struct shared_memory *m, uint32_t slot);

@@ -16,12 +16,23 @@ static const struct boot_listener *fail(const char *address, const char *why, co
     return NULL;
 }
 
-static struct boot_listener *find(struct boot_record *r, const char *address, enum listener_use use)
+/* One with that address whose bit is not set in `taken`: port 0 may stand there twice. */
+static struct boot_listener *find(struct boot_record *r, const char *address, enum listener_use use,
+                                  uint64_t taken)
 {
     for (uint32_t i = 0; i < r->listener_count; i++)
-        if (strcmp(r->listeners[i].wanted, address) == 0 && r->listeners[i].use == (int32_t)use)
+        if (!(taken & (1ull << i)) && strcmp(r->listeners[i].wanted, address) == 0 &&
+            r->listeners[i].use == (int32_t)use)
             return &r->listeners[i];
     return NULL;
+}
+
+static struct boot_listener *free_place(struct boot_record *r)
+{
+    for (uint32_t i = 0; i < r->listener_count; i++)
+        if (!r->listeners[i].wanted[0])
+            return &r->listeners[i];
+    return r->listener_count < BOOT_LISTENERS_MAX ? &r->listeners[r->listener_count++] : NULL;
 }
 
 /* A bind without SO_REUSEPORT fails while anybody else listens there: without this probe a second
@@ -59,8 +70,7 @@ static int add_sockets(struct boot_listener *l, int count)
         TRY(probe(&a));
     int wanted = local || l->use != USE_TRAFFIC ? 1 : count;
     while (l->count < wanted) {
-        struct listen_options options = { .reuse_port = l->use == USE_TRAFFIC,
-                                          .mode = l->use == USE_ADMIN ? 0660 : 0 };
+        struct listen_options options = { .reuse_port = l->use == USE_TRAFFIC };
         int fd = listen_open(&a, &options);
         if (fd < 0)
             return fd;
@@ -90,49 +100,41 @@ static void close_listener(struct boot_listener *l)
 {
     for (int32_t i = 0; i < l->count; i++)
         close(l->sockets[i]);
-    l->count = 0;
+    memset(l, 0, sizeof *l);
 }
 
-const struct boot_listener *keeper_listeners(struct boot_record *r, const char *address,
-                                             enum listener_use use, int count,
-                                             const char **ret_error)
+const struct boot_listener *
+keeper_listeners(struct boot_record *r, const struct listener_wish *wish, const char **ret_error)
 {
-    struct boot_listener *l = find(r, address, use);
+    const char *address = wish->address;
+    struct boot_listener *l = find(r, address, wish->use, wish->taken);
     bool is_new = l == NULL;
-    if (count > (int)BOOT_SOCKETS_MAX || strlen(address) >= BOOT_ADDRESS_MAX)
+    if (wish->count > (int)BOOT_SOCKETS_MAX || strlen(address) >= BOOT_ADDRESS_MAX)
         return fail(address, "too many workers, or too long an address", ret_error);
-    if (is_new && r->listener_count >= BOOT_LISTENERS_MAX)
+    if (is_new && !(l = free_place(r)))
         return fail(address, "too many addresses", ret_error);
     if (is_new) {
-        l = &r->listeners[r->listener_count];
         memset(l, 0, sizeof *l);
         memcpy(l->wanted, address, strlen(address));
-        l->use = use;
+        l->use = wish->use;
     }
-    int result = add_sockets(l, count);
-    if (result != 0) {
-        if (is_new)
-            close_listener(l);
-        return fail(address, explain(result), ret_error);
-    }
+    int result = add_sockets(l, wish->count);
+    if (result == 0)
+        return l;
     if (is_new)
-        r->listener_count++;
-    return l;
+        close_listener(l);
+    return fail(address, explain(result), ret_error);
 }
 
 void keeper_keep_only(struct boot_record *r, uint64_t used)
 {
-    uint32_t kept = 0;
     for (uint32_t i = 0; i < r->listener_count; i++) {
         struct boot_listener *l = &r->listeners[i];
-        if (used & (1ull << i)) {
-            r->listeners[kept++] = *l;
+        if ((used & (1ull << i)) || !l->wanted[0])
             continue;
-        }
         log_info("no longer listening on %s", l->bound);
-        close_listener(l);
         if (strncmp(l->bound, "unix:", 5) == 0)
             (void)unlink(l->bound + 5);
+        close_listener(l);
     }
-    r->listener_count = kept;
 }

@@ -11,8 +11,8 @@
 const struct command commands[] = {
     { "run", "[-c FILE] [--state DIR]", "Serves what the configuration says",
       "Stays in the foreground. --pid-file FILE writes the process id there too; --log-level "
-      "error|warn|info|debug sets how much the program says. FILE is " CONFIG_PATH_DEFAULT
-      " unless written.",
+      "error|warn|info|debug sets how much the program says; --load-seconds N is how long a "
+      "configuration may take to load (60). FILE is " CONFIG_PATH_DEFAULT " unless written.",
       command_run },
     { "check", "[-c FILE] [--json]", "Says whether the configuration is in order",
       "All errors at once, each with its place, the reason and what was expected; exit code 1 when "
@@ -22,7 +22,8 @@ const struct command commands[] = {
       "A configuration with errors changes nothing: the message says what is wrong with it.",
       command_reload },
     { "stop", "[--now] [--state DIR]", "Ends the running program",
-      "It finishes what it has begun first; with --now it does not.", command_stop },
+      "It finishes what it has begun first, for as long as `drain` says; with --now it does not.",
+      command_stop },
     { "upgrade", "[--state DIR]", "Replaces the running program by the binary now on disk",
       "Listening sockets and connections are kept.", command_upgrade },
     { "status", "[--json] [--state DIR]", "Shows how the running program is doing",

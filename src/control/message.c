@@ -138,14 +138,19 @@ void message_close_fds(struct message *m)
     m->fd_count = 0;
 }
 
-int message_pair(int ret_ends[2])
+void message_widen(int fd)
 {
     /* Texts of up to 64 KiB must fit into the socket's buffer at once. */
     int room = 4 * (int)MESSAGE_TEXT_MAX;
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+}
+
+int message_pair(int ret_ends[2])
+{
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ret_ends) < 0)
         return -errno;
     for (int i = 0; i < 2; i++)
-        (void)setsockopt(ret_ends[i], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+        message_widen(ret_ends[i]);
     return 0;
 }
 

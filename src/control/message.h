@@ -23,22 +23,24 @@ enum message_kind {
     MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or
                           -errno */
     MESSAGE_SLOTS,     /* text: uint32_t each */
-    MESSAGE_DRAIN,
+    MESSAGE_SERVE,     /* accept from now on */
+    MESSAGE_DRAIN,     /* number: bit i: listens[i] of the configuration is closed for good;
+                          detail: 1 when the program ends */
     MESSAGE_STOP,
-    /* generation to worker, besides DRAIN and STOP */
+    /* generation to worker, besides SERVE, DRAIN and STOP */
     MESSAGE_ACCEPT,         /* number: place in the listener table: also accept from this one */
     MESSAGE_ACCEPT_NO_MORE, /* number: the same: its own worker is back */
     /* observer to supervisor, and back with the same number */
-    MESSAGE_ASK,          /* detail: enum control_verb; number: ticket */
-    MESSAGE_ANSWER,       /* detail: HTTP status; text */
-    MESSAGE_OBSERVE,      /* descriptors: listening sockets for metrics and admin; detail: enum
-                             listener_use */
-    MESSAGE_OBSERVE_ONLY, /* text: the addresses of those that stay, each with a line feed */
-    MESSAGE_SINK,         /* to the logger. number: id; one descriptor */
-    MESSAGE_REOPEN,       /* to the observer: a new configuration may want names */
+    MESSAGE_ASK,     /* detail: enum control_verb; number: ticket */
+    MESSAGE_ANSWER,  /* detail: HTTP status; text */
+    MESSAGE_OBSERVE, /* descriptors: listening sockets for metrics and admin; detail: enum
+                        listener_use */
+    MESSAGE_SINK,    /* to the logger. number: id; one descriptor */
+    MESSAGE_REOPEN,  /* to the observer: a new configuration may want names */
     /* a new supervisor to a living generation, and back */
     MESSAGE_ADOPT,
-    MESSAGE_ADOPTED, /* text: struct adoption; descriptors */
+    MESSAGE_ADOPTED,          /* see adoption.c */
+    MESSAGE_ADOPTED_LISTENER, /* descriptors: the sockets of one address */
 };
 
 enum control_verb {
@@ -91,6 +93,9 @@ void message_close_fds(struct message *m);
 
 /* A pair of connected ends, close-on-exec, non-blocking. 0 · -errno */
 MUST_CHECK int message_pair(int ret_ends[2]);
+
+/* Gives a socket room for the largest message. */
+void message_widen(int fd);
 
 /* One static message for a process's receiving: they are large. */
 extern struct message message_in, message_out;

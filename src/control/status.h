@@ -1,5 +1,4 @@
-/* What `status` shows, as JSON: the supervisor writes what it alone knows, and whoever answers adds
- * what stands in shared memory. */
+/* What `status` shows: the supervisor writes it as JSON, from its own state and shared memory. */
 #pragma once
 
 #include "base/writer.h"
@@ -12,9 +11,6 @@ struct status_facts {
     bool last_reload_failed;
 };
 
-/* Members of the object, without braces around them. */
-void status_write_supervisor(struct writer *w, const struct status_facts *facts);
-void status_write_shared(struct writer *w, const struct shared_memory *m);
+void status_write(struct writer *w, const struct status_facts *facts);
 
-enum generation_state { GENERATION_LOADING, GENERATION_CURRENT, GENERATION_DRAINING };
 const char *generation_state_name(enum generation_state s);

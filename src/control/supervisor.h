@@ -16,7 +16,11 @@ struct run_options {
     const char *pid_file;     /* NULL: none besides the one in the state directory */
     bool to_terminal;         /* started by hand in the foreground: logs to stdout unless written */
     enum log_level verbosity;
+    int load_seconds; /* that long a generation may take until it is ready */
 };
+
+#define LOAD_SECONDS_DEFAULT 60
+#define LOAD_SECONDS_MAX     100 /* whoever asked for it waits that long */
 
 /* Serves until it is told to stop. Exit code of the process: 0 ended in order · 1 could not start,
  * or ended with trouble (said in the program log). */

@@ -21,8 +21,6 @@
 #include "control/state.h"
 #include "control/supervisor_state.h"
 
-#define HELPER_END_MS 5000 /* for logger and observer, when all else has ended */
-
 static int open_signals(void)
 {
     static const int numbers[] = { SIGCHLD, SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2 };
@@ -33,7 +31,6 @@ static int open_signals(void)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGXFSZ, SIG_IGN); /* a full log file is an error of write(), in every process */
     supervisor.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return supervisor.signals < 0 ? -errno : 0;
 }
@@ -105,6 +102,7 @@ static int describe(const struct run_options *options)
     supervisor.state.binary[length] = '\0';
     supervisor.state.to_terminal = options->to_terminal;
     supervisor.state.verbosity = (int32_t)options->verbosity;
+    supervisor.state.load_ms = options->load_seconds * 1000;
     supervisor.state.started_wall_ms = clock_wall_ms();
     supervisor.state.next_generation = 1;
     supervisor.state.out_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
@@ -144,22 +142,31 @@ static int make_shared_memory(void)
     return supervisor.state.log_wake_fd < 0 ? -errno : 0;
 }
 
+enum adopted { NOBODY_THERE, ADOPTED, CANNOT_ADOPT };
+
 /* Another supervisor died and its workers go on: take over what they hold. */
-static bool adopt(void)
+static enum adopted adopt(void)
 {
-    if (adoption_take(&supervisor.state) != 0)
-        return false;
-    int fds[SHARED_COUNT];
-    memcpy(fds, supervisor.state.shared, sizeof fds);
-    if (shared_memory_map(&supervisor.memory, fds) != 0) {
-        log_error("cannot adopt the running generation: its shared memory has another layout");
-        return false;
+    struct boot_record *state = &supervisor.state;
+    int result = adoption_take(state, &supervisor.memory, &supervisor.settings);
+    if (result == -ENOENT || result == -ECONNREFUSED)
+        return NOBODY_THERE;
+    if (result != 0) {
+        log_error("cannot start: workers of a supervisor that died still serve with the state "
+                  "directory %s and cannot be adopted (%s): they are of another version, or stand "
+                  "still; end the processes pc-generation and pc-worker first",
+                  state->state_folder, strerror(-result));
+        return CANNOT_ADOPT;
     }
     adoption_end_helpers(&supervisor.memory);
-    log_info("adopted generation %llu with %u workers",
-             (unsigned long long)supervisor.state.generations[0].number,
-             supervisor.state.generations[0].slot_count);
-    return true;
+    generations_note_orphans();
+    state->drain_ms = supervisor.settings.drain_ms;
+    state->drain_generations_max = supervisor.settings.generations_max;
+    for (uint32_t i = 0; i < state->generation_count; i++)
+        log_info("adopted generation %llu with %u workers",
+                 (unsigned long long)state->generations[i].number,
+                 state->generations[i].slot_count);
+    return ADOPTED;
 }
 
 int supervisor_explain(int result, const char *what)
@@ -181,10 +188,12 @@ int supervisor_begin(const struct run_options *options)
     }
     if (supervisor.state.lock_fd < 0)
         return supervisor_explain(supervisor.state.lock_fd, supervisor.state.state_folder);
-    bool adopted = adopt();
-    if (!adopted && (result = make_shared_memory()) != 0)
+    enum adopted adopted = adopt();
+    if (adopted == CANNOT_ADOPT)
+        return 1;
+    if (adopted == NOBODY_THERE && (result = make_shared_memory()) != 0)
         return supervisor_explain(result, "shared memory");
-    if (!adopted)
+    if (adopted == NOBODY_THERE)
         supervisor.state.adoption_fd =
             open_unix_listener(STATE_ADOPTION_SOCKET, SOCK_SEQPACKET, 0600);
     supervisor.state.admin_fd = open_unix_listener(STATE_ADMIN_SOCKET, SOCK_STREAM, 0660);
@@ -193,29 +202,33 @@ int supervisor_begin(const struct run_options *options)
                                                                 : supervisor.state.adoption_fd,
                                   supervisor.state.state_folder);
     write_pid_files();
-    if (adopted) {
+    if (adopted == ADOPTED) {
         supervisor.announced = true;
-        supervisor.logger_at_ms = supervisor.observer_at_ms = clock_monotonic_ms();
+        helpers_replace();
     }
-    result = supervisor_start_generation(); /* after an adoption: with the configuration of now */
+    result = generations_start(false); /* after an adoption: with the configuration of now */
     return result == 0 ? 0 : supervisor_explain(result, "the first generation");
 }
 
-/* One that is stopped, or stuck in a write, is not waited for without end. */
-static void end_helper(pid_t pid)
+/* The logger writes what the rings hold and ends; one that stands still is killed. Others whose
+ * parent we became (as process 1 of a container) are not waited for. */
+static void end_helpers(void)
 {
-    int64_t until_ms = clock_monotonic_ms() + HELPER_END_MS;
-    if (pid <= 0 || kill(pid, SIGTERM) < 0)
-        return;
-    while (waitpid(pid, NULL, WNOHANG) == 0) {
-        if (clock_monotonic_ms() >= until_ms) {
-            log_warn("process %d does not end within %d s and is killed", (int)pid,
-                     HELPER_END_MS / 1000);
-            (void)kill(pid, SIGKILL);
-            return;
+    const pid_t pids[] = { supervisor.state.observer_pid, supervisor.state.logger_pid };
+    for (size_t i = 0; i < ARRAY_LENGTH(pids); i++) {
+        if (pids[i] <= 0)
+            continue;
+        (void)kill(pids[i], SIGTERM);
+        int waited = 0;
+        while (waited < QUICK_END_MS && waitpid(pids[i], NULL, WNOHANG) == 0) {
+            (void)poll(NULL, 0, 10);
+            waited += 10;
         }
-        (void)poll(NULL, 0, 5);
+        if (waited >= QUICK_END_MS && kill(pids[i], SIGKILL) == 0)
+            (void)waitpid(pids[i], NULL, 0);
     }
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        ;
 }
 
 void supervisor_clean_up(void)
@@ -229,10 +242,7 @@ void supervisor_clean_up(void)
     if (supervisor.state.pid_file[0])
         (void)unlink(supervisor.state.pid_file);
     keeper_keep_only(&supervisor.state, 0);
-    end_helper(supervisor.state.observer_pid);
-    end_helper(supervisor.state.logger_pid); /* it writes what the rings hold, then ends */
-    while (waitpid(-1, NULL, 0) > 0)
-        ;
+    end_helpers();
 }
 
 int supervisor_open_process(enum log_level verbosity)

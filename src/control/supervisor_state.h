@@ -1,38 +1,45 @@
-/* What the files of the supervisor share: supervisor.c (the loop), supervisor_start.c (beginning
- * and end). Nobody else includes this. */
+/* What the files of the supervisor share: supervisor.c (the loop and its signals),
+ * supervisor_start.c (beginning and end), supervisor_generations.c (their life),
+ * supervisor_orders.c (what it is asked), supervisor_helpers.c (logger and observer). Nobody else
+ * includes this. */
 #pragma once
 
 #include "control/boot.h"
 #include "control/message.h"
 #include "control/supervisor.h"
 
-#define TICKETS_MAX 32
+#define RETRY_MS     1000 /* log files that cannot be opened, things that are waited for */
+#define RESTART_MS   200  /* from the death of a process until it is started again */
+#define QUICK_END_MS 5000 /* from the word to end at once until what is left is killed */
+
+/* Numbers under which the observer waits for the outcome of a reload. */
+struct tickets {
+    int64_t numbers[BOOT_TICKETS_MAX];
+    uint32_t count;
+};
 
 struct supervisor {
     struct boot_record state; /* everything that an upgrade hands over; the rest is rebuilt */
     struct shared_memory memory;
+    struct ready_report settings; /* of the generation in force */
     int signals;
-    bool stopping, stopping_quickly, upgrading, announced;
-    int64_t stop_at_ms;           /* kill what is left */
-    bool replacing_helpers;       /* logger and observer were told to end */
-    bool reload_again;            /* asked for while one was loading */
-    int64_t tickets[TICKETS_MAX]; /* of the observer, waiting for the reload's outcome */
-    int ticket_count;
-    char last_reload[512];
+    int exit_code;
+    bool announced; /* a generation has served */
+    bool stopping, stopping_quickly;
+    bool reload_again, upgrade_again; /* asked for while one was loading */
+    struct tickets loading, waiting;  /* for the one that loads, and for the one after it */
     bool last_reload_failed;
-    int64_t sinks_at_ms; /* try to open log files again at; 0: all are open */
+    char last_reload[512];
+    bool replacing_logger, replacing_observer; /* told to end, for one of another binary */
+    int64_t sinks_at_ms;                       /* try to open log files again at; 0: all are open */
     int64_t logger_at_ms, observer_at_ms,
         generation_at_ms; /* start it (again) at; 0: not planned */
-    int64_t back_off_ms;
-    struct ready_report settings;
-    uint64_t orphaned_slots[WORKER_SLOTS_MAX / 64]; /* their generation died, they go on */
-    /* Bit i: the newest generation asked for state.listeners[i]. 0: all are in use. */
-    uint64_t wanted_listeners;
-    uint64_t listeners_before; /* in use when it began to load: they stay when it fails */
-    int exit_code;
+    int64_t back_off_ms, promoted_ms;
 };
 
 extern struct supervisor supervisor;
+
+/* --- supervisor_start.c --- */
 
 /* Locks the state directory, adopts or makes what is to be kept, starts the first generation.
  * 0 · 1 said why not */
@@ -44,5 +51,50 @@ void supervisor_clean_up(void);
 /* Says why it cannot start; 1. */
 int supervisor_explain(int result, const char *what);
 
-/* 0 · -errno */
-MUST_CHECK int supervisor_start_generation(void);
+/* --- supervisor_helpers.c --- */
+
+/* The record for a child: what everybody gets, and nothing of the supervisor's own. Static. */
+struct boot_record *helpers_child_record(int channel);
+/* Starts `role`; closes the child's end of the pair, and ours when it fails. 0 · -errno */
+MUST_CHECK int helpers_start(const char *role, struct boot_record *record, int pair[2],
+                             int32_t *ret_pid, int32_t *ret_channel);
+/* A generation was promoted: start them, or tell them what is new. */
+void helpers_follow(void);
+/* After an upgrade or an adoption. */
+void helpers_replace(void);
+/* True when it was one of them. */
+bool helpers_ended(pid_t pid);
+void helpers_do_what_is_due(int64_t now);
+void helpers_reopen_logs(void);
+
+/* --- supervisor_generations.c --- */
+
+struct boot_generation *generations_find(enum generation_state wanted);
+/* With the running binary, or the one now on disk for an upgrade. 0 · -errno */
+MUST_CHECK int generations_start(bool is_upgrade);
+/* One message of a generation. False: it has gone, and `g` with it. */
+bool generations_hear(struct boot_generation *g);
+/* A child of ours has ended: a generation, or a worker whose generation died. */
+void generations_reap(pid_t pid, int status);
+/* The program ends. */
+void generations_stop(bool quickly);
+/* The workers of dead generations that an adopting supervisor finds in shared memory. */
+void generations_note_orphans(void);
+void generations_do_what_is_due(int64_t now);
+/* When that should be called at the latest; 0: no matter. */
+int64_t generations_due_ms(void);
+/* A fresh one after a while, longer each time. */
+void generations_plan(void);
+
+/* --- supervisor_orders.c --- */
+
+void orders_hear(void);                              /* the observer has a question */
+void orders_reload(int64_t ticket, bool is_upgrade); /* ticket 0: nobody waits */
+void orders_stop(bool quickly);
+/* The outcome of the reload that was loading. */
+void orders_conclude(bool ok, const char *text);
+/* The new configuration does not come into force. */
+void orders_reject(const char *why);
+void orders_do_what_is_due(void);
+/* The observer is gone, and who waited with it. */
+void orders_forget(void);

@@ -19,6 +19,7 @@
 static const struct worker_options *worker;
 static struct worker_slot *slot;
 static struct pollable control, signals;
+static bool serving, draining;
 
 static void accept_from(uint32_t place)
 {
@@ -29,22 +30,52 @@ static void accept_from(uint32_t place)
         log_error("cannot accept connections: %s", strerror(-result));
 }
 
+static void accept_from_own(void)
+{
+    serving = true;
+    for (uint32_t i = 0; i < worker->listener_count; i++)
+        if (worker->listeners[i].owner == worker->index)
+            accept_from(i);
+}
+
+/* Also the inherited copies of sockets go: whom nobody accepts from must not stay open. */
+static void drain(uint64_t closed, bool is_last)
+{
+    gate_drain(&(struct gate_end){ .closed_listens = closed, .is_last = is_last });
+    for (uint32_t i = 0; i < worker->listener_count && !draining; i++)
+        if (i == 0 || worker->listeners[i].fd != worker->listeners[i - 1].fd)
+            close(worker->listeners[i].fd);
+    draining = true;
+}
+
+static void stop(void)
+{
+    uint32_t left = gate_connection_count();
+    if (left > 0)
+        log_warn("%u connections are closed before they have ended", left);
+    drain(0, true);
+    gate_cancel_all();
+}
+
 static void obey(const struct message *m)
 {
     switch (m->kind) {
+    case MESSAGE_SERVE:
+        if (!serving && !draining)
+            accept_from_own();
+        break;
     case MESSAGE_DRAIN:
-        gate_drain();
+        drain((uint64_t)m->number, m->detail != 0);
         break;
     case MESSAGE_STOP:
-        gate_drain();
-        gate_cancel_all();
+        stop();
         break;
     case MESSAGE_ACCEPT:
-        if (m->number >= 0 && m->number < worker->listener_count)
+        if (!draining && m->number >= 0 && m->number < worker->listener_count)
             accept_from((uint32_t)m->number);
         break;
     case MESSAGE_ACCEPT_NO_MORE:
-        if (m->number >= 0 && m->number < worker->listener_count)
+        if (!draining && m->number >= 0 && m->number < worker->listener_count)
             gate_remove_listener(worker->listeners[m->number].fd);
         break;
     default:
@@ -59,15 +90,18 @@ static void on_control(struct pollable *p)
         message_close_fds(&message_in);
         obey(&message_in);
     }
-    if (result != -EAGAIN)
-        pollable_close(p, false); /* the generation died: serve on */
+    if (result == -EAGAIN)
+        return;
+    pollable_close(p, false); /* the generation died: serve on, if it ever was in force */
+    if (!serving)
+        drain(0, false);
 }
 
 static void on_signal(struct pollable *p)
 {
     struct signalfd_siginfo info;
     while (read(p->fd, &info, sizeof info) == (ssize_t)sizeof info)
-        gate_drain();
+        drain(info.ssi_signo == SIGQUIT ? UINT64_MAX : 0, info.ssi_signo == SIGQUIT);
 }
 
 static void on_empty(void)
@@ -83,7 +117,6 @@ static void turn_begins(void)
 
 static void turn_ends(void)
 {
-    gate_note_levels();
     atomic_store_explicit(&slot->turn_began_ms, 0, memory_order_relaxed);
 }
 
@@ -92,6 +125,7 @@ static int watch_signals(void)
     sigset_t set;
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGQUIT);
     (void)sigprocmask(SIG_SETMASK, &set, NULL);
     (void)signal(SIGINT, SIG_IGN); /* Ctrl-C reaches the whole group: the supervisor decides */
     (void)signal(SIGHUP, SIG_IGN);
@@ -106,17 +140,12 @@ static int open_gate(struct log_ring *ring)
     struct gate_options options = { .configuration = worker->configuration,
                                     .shared = { .slot = worker->slot,
                                                 .counters = m->counters->workers,
-                                                .reason_rows = m->counters->reason_rows,
                                                 .clients = m->clients,
                                                 .names = m->names,
                                                 .ring = ring },
                                     .on_empty = on_empty };
     log_ring_open(ring, m->rings, worker->slot, worker->log_wake_fd);
-    TRY(gate_open(&options));
-    for (uint32_t i = 0; i < worker->listener_count; i++)
-        if (worker->listeners[i].owner == worker->index)
-            accept_from(i);
-    return 0;
+    return gate_open(&options);
 }
 
 static int open_worker(struct log_ring *ring)

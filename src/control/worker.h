@@ -1,6 +1,7 @@
 /* A worker: one process, one thread, one loop, the gate. Forked by its generation. It needs nothing
  * but its sockets, its segments and what it was given, and goes on when every other process dies:
- * the end of its control socket is not fatal. SIGTERM drains it. */
+ * the end of its control socket is not fatal once it serves. SIGTERM drains it, SIGQUIT drains it
+ * for the end of the program. */
 #pragma once
 
 #include "proxy/configuration.h"

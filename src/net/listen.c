@@ -5,8 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "net/kernel.h"
-
 #define BACKLOG_DEFAULT 4096
 /* Unacknowledged data for that long ends the connection: longer than any stall limit. */
 #define USER_TIMEOUT_MS 120000
@@ -77,6 +75,9 @@ int listen_open(const struct address *a, const struct listen_options *options)
 
 int listen_accept(int fd, struct socket *s, struct address *ret_peer)
 {
-    int accepted = kernel_accept(fd, ret_peer);
-    return accepted < 0 ? accepted : socket_adopt(s, accepted);
+    ret_peer->length = sizeof ret_peer->local;
+    int accepted = accept4(fd, &ret_peer->any, &ret_peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (accepted < 0)
+        return -errno;
+    return socket_adopt(s, accepted);
 }

@@ -12,7 +12,7 @@
 
 struct connection {
     struct socket socket;
-    struct timer timer;   /* while parked: idle; while served: the question whether it is there */
+    struct timer timer;   /* idle, while parked */
     struct list link;     /* in the gate's list of all */
     struct fiber *fiber;  /* while one serves it */
     struct buffer *input; /* bytes that arrived and are not served yet; NULL while idle */
@@ -35,6 +35,9 @@ void connection_begin(struct connection *c);
 /* Cancels what runs on it, or closes it when it is idle. */
 void connection_cancel(struct connection *c);
 
+/* The program ends: an idle one stays open for a second more at most. */
+void connection_hasten(struct connection *c);
+
 /* The address the client connected to (asked from the kernel: not for the ordinary path). */
 struct ip connection_local_ip(const struct connection *c);
 
@@ -42,6 +45,4 @@ struct ip connection_local_ip(const struct connection *c);
  * from the client. */
 struct exchange;
 void connection_watch(struct connection *c, struct exchange *x);
-/* A response is being written from now on: nothing of ours may stand in between. */
-void connection_mute(struct connection *c);
 void connection_unwatch(struct connection *c);

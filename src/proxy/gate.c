@@ -1,12 +1,14 @@
 #include "proxy/gate.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
-#include "base/buffer.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
-#include "net/kernel.h"
 #include "net/listen.h"
 #include "proxy/connection.h"
 #include "proxy/filter.h"
@@ -19,6 +21,8 @@
 #define ACCEPTS_PER_TURN 32
 /* Out of descriptors: how long a listener rests before it tries again. */
 #define REST_MS 100
+/* What a queue that is closed for good can hold at most. */
+#define FINISH_MAX 65536
 
 struct gate_state gate;
 
@@ -40,7 +44,7 @@ int64_t gate_wall_ms(void)
     static int64_t turn_us = -1, wall_ms;
     if (turn_us != loop_now_us()) {
         turn_us = loop_now_us();
-        wall_ms = loop_wall_ms();
+        wall_ms = clock_wall_ms();
     }
     return wall_ms;
 }
@@ -57,12 +61,6 @@ uint32_t gate_slots_in_use(void)
 {
     uint32_t slots = atomic_load_explicit(&gate.shared.clients->slots_in_use, memory_order_relaxed);
     return slots < WORKER_SLOTS_MAX ? slots : WORKER_SLOTS_MAX;
-}
-
-void gate_note_levels(void)
-{
-    gate.counters->fibers = fiber_count();
-    gate.counters->buffered_bytes = buffer_bytes_in_use();
 }
 
 uint32_t gate_connection_count(void)
@@ -172,13 +170,13 @@ static int accept_one(struct listener *l)
 static void shed_one(struct listener *l)
 {
     if (reserve_fd >= 0)
-        kernel_close(reserve_fd);
+        close(reserve_fd);
     struct socket s = SOCKET_CLOSED;
     struct address peer;
     if (listen_accept(l->poll.fd, &s, &peer) == 0)
         refuse(&s, &gate.counters->connections_refused_resources, &no_descriptor,
                address_ip(&peer));
-    reserve_fd = kernel_spare();
+    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 static void on_listener(struct pollable *p)
@@ -269,7 +267,7 @@ int gate_open(const struct gate_options *options)
     timer_init(&rest_timer, on_rested);
     connection_count = 0;
     buffer_limit(options->configuration->limits.buffered_bytes_max);
-    reserve_fd = kernel_spare();
+    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     TRY(router_open());
     return upstream_open(options->configuration);
 }
@@ -291,14 +289,41 @@ void gate_connection_ended(void)
     tell_when_empty();
 }
 
-void gate_drain(void)
+/* Takes what waits and refuses what comes: a queue that is closed resets those in it. */
+static void finish_listener(struct listener *l)
 {
+    int result = 0;
+    for (int i = 0; i < FINISH_MAX && result == 0; i++) {
+        result = accept_one(l);
+        if (result == -ECONNABORTED || result == -EPROTO)
+            result = 0;
+    }
+    (void)shutdown(l->poll.fd, SHUT_RD);
+}
+
+static void end_soon(void)
+{
+    gate.is_last = true;
+    LIST_EACH(node, &connections)
+    {
+        connection_hasten(LIST_ENTRY(node, struct connection, link));
+    }
+}
+
+void gate_drain(const struct gate_end *end)
+{
+    gate.is_draining = true;
     LIST_EACH(node, &listeners)
     {
-        drop_listener(LIST_ENTRY(node, struct listener, link));
+        struct listener *l = LIST_ENTRY(node, struct listener, link);
+        if (end->closed_listens & (1ull << l->listen))
+            finish_listener(l);
+        drop_listener(l);
     }
-    gate.is_draining = true;
+    timer_clear(&rest_timer);
     upstream_close_idle();
+    if (end->is_last && !gate.is_last)
+        end_soon();
     tell_when_empty();
 }
 
@@ -323,6 +348,6 @@ void gate_close(void)
     exchange_pool_trim();
     buffer_pool_trim(0);
     if (reserve_fd >= 0)
-        kernel_close(reserve_fd);
+        close(reserve_fd);
     reserve_fd = -1;
 }

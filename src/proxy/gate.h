@@ -1,9 +1,9 @@
 /* The gate: the proxy inside one worker process. One per process. It owns the accepted connections;
  * the worker (src/control/worker.c) owns the loop, the control socket and the listeners' life.
  *
- * After gate_open() and loop_run() it serves. gate_drain() stops accepting (EPOLL_CTL_DEL first),
- * closes idle connections that may be closed, announces the end on the others with their next
- * response; on_empty is called once when the last connection has gone. */
+ * After gate_open() and loop_run() it serves. gate_drain() stops accepting (EPOLL_CTL_DEL first).
+ * A kept connection ends only with a response that says so, or when its idle time is over: a
+ * request may be on its way. on_empty is called once when the last connection has gone. */
 #pragma once
 
 #include "proxy/configuration.h"
@@ -14,9 +14,8 @@
 
 /* What a worker shares with the others; every pointer is into a mapped segment. */
 struct gate_shared {
-    uint32_t slot;                         /* this worker's */
-    struct worker_counters *counters;      /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
-    const struct counter_row *reason_rows; /* COUNTER_REASONS_MAX; NULL: none are told apart */
+    uint32_t slot;                    /* this worker's */
+    struct worker_counters *counters; /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
     struct clients_segment *clients;
     const struct names_segment *names;
     struct log_ring *ring;
@@ -38,11 +37,16 @@ MUST_CHECK int gate_open(const struct gate_options *options);
  * caller's. */
 MUST_CHECK int gate_add_listener(const struct gate_listener *listener);
 void gate_remove_listener(int fd);
-void gate_drain(void);
+
+struct gate_end {
+    uint64_t closed_listens; /* bit i: nobody will accept from listens[i] any more. What its queues
+                                hold is accepted, then connections are refused there. */
+    bool is_last; /* the program ends: connections that stay silent for a second are closed, for
+                     their next one would not be served here either */
+};
+/* May be called again, with more. */
+void gate_drain(const struct gate_end *end);
 /* Ends everything that is left: cancels all exchanges, closes all tunnels. */
 void gate_cancel_all(void);
 uint32_t gate_connection_count(void);
-
-/* Writes what is a level and not a count (fibers, bytes in buffers) to the counters: each turn. */
-void gate_note_levels(void);
 void gate_close(void);

@@ -10,7 +10,7 @@ struct gate_state {
     struct gate_shared shared;
     struct worker_counters *counters; /* ours: shared.counters[shared.slot] */
     uint32_t field_capacity;          /* of a table of fields: limits and all edits */
-    bool is_draining;
+    bool is_draining, is_last;        /* last: the program ends, see struct gate_end */
 };
 
 extern struct gate_state gate;

@@ -81,7 +81,10 @@ class Notifications:
 
 
 class Gate:
-    def __init__(self, config, values=None, bare=False, prefix=(), environment=None, arguments=()):
+    def __init__(
+        self, config, values=None, bare=False, prefix=(), environment=None, arguments=(),
+        binary=None,
+    ):
         self.directory = tempfile.mkdtemp(prefix="gate-")
         os.chmod(self.directory, 0o777)
         self.state = os.path.join(self.directory, "state")
@@ -89,6 +92,8 @@ class Gate:
         self.values = {"directory": self.directory, **(values or {})}
         self.bare = bare
         self.prefix = list(prefix)
+        self.binary = binary  # instead of the one that is tested everywhere
+        self.sessions = []  # of every time it was started
         self.arguments = list(arguments)
         self.environment = environment or {}
         self.requests_log = Log(os.path.join(self.directory, "requests.log"))
@@ -123,7 +128,8 @@ class Gate:
         if os.path.exists(path):
             os.unlink(path)
         self.notifications = Notifications(path)
-        command = [*self.prefix, binary_path(), "run", "-c", self.config_path]
+        program = self.binary or binary_path()
+        command = [*self.prefix, program, "run", "-c", self.config_path]
         command += ["--state", self.state, *self.arguments]
         with open(self.stderr_path, "ab") as stderr, open(
             os.path.join(self.directory, "stdout"), "ab"
@@ -137,6 +143,7 @@ class Gate:
                 env={**self.command_environment(), "NOTIFY_SOCKET": path},
                 start_new_session=True,
             )
+        self.sessions.append(self.process.pid)
         return self
 
     def start(self):
@@ -226,9 +233,27 @@ class Gate:
 
     # --- The end --------------------------------------------------------------------------------
 
-    def members(self):
-        """All its living processes."""
-        return processes.session_members(self.process.pid)
+    def kill(self, pid, number=signal.SIGKILL):
+        """Sends a signal to one of its processes."""
+        assert pid in self.members(), f"{pid} is none of its processes"
+        os.kill(pid, number)
+
+    def members(self, name=None):
+        """All its living processes, or those with that name: pc-worker, pc-generation, …"""
+        found = [pid for session in self.sessions for pid in processes.session_members(session)]
+        return [pid for pid in found if name in (None, processes.name(pid))]
+
+    def generations(self, state=None):
+        """Their numbers, as `status` tells them."""
+        told = self.status()["generations"]
+        return [g["number"] for g in told if state in (None, g["state"])]
+
+    def wait_generations(self, count):
+        """Until that many are left."""
+        return eventually(
+            lambda: len(self.generations()) == count and self.generations(),
+            f"{count} generations",
+        )
 
     def stop(self, number=signal.SIGTERM, status=0, seconds=None):
         """Ends it and checks that it ended well and left nothing behind."""

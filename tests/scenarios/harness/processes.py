@@ -32,6 +32,14 @@ def command_line(pid):
         return []
 
 
+def name(pid):
+    try:
+        with open(f"/proc/{pid}/comm") as file:
+            return file.read().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
 def parent(pid):
     fields = stat_fields(pid)
     return int(fields[1]) if fields else None
