@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The moving parts of the demonstration's origin: a WebSocket echo, server-sent events, a slow page and
-a form. Prints its port and serves until it is told to stop."""
+"""The moving parts of the demonstration's origin: a WebSocket echo, server-sent events, a slow page, a
+cookie and a form. Prints its port and serves until it is told to stop."""
 
 import base64
 import hashlib
@@ -35,7 +35,9 @@ class Page(http.server.BaseHTTPRequestHandler):
             time.sleep(2)
             self.send_text("That took two seconds.\n")
         elif path == "/cookie":
-            self.send_text("A cookie is set.\n", Set_Cookie="visited=yes; HttpOnly; SameSite=Lax")
+            came = self.headers.get("Cookie", "none")
+            self.send_text(f"A cookie is set. What came with the request: {came}.\n",
+                           Set_Cookie="visited=yes; HttpOnly; SameSite=Lax")
         elif path == "/api/hello":
             self.send_text(json.dumps({"hello": "world", "you": self.headers.get("X-Real-IP"),
                                        "request": self.headers.get("X-Request-ID")}) + "\n",
@@ -82,7 +84,10 @@ class Page(http.server.BaseHTTPRequestHandler):
             pass
 
     def echo_frame(self):
-        first, second = self.rfile.read(2)
+        opening = self.rfile.read(2)
+        if len(opening) < 2:
+            return False
+        first, second = opening
         length = second & 127
         if length == 126:
             length, = struct.unpack(">H", self.rfile.read(2))
@@ -110,6 +115,10 @@ class Page(http.server.BaseHTTPRequestHandler):
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], OSError):  # a peer that has gone is no event
+            super().handle_error(request, client_address)
 
 
 def main():

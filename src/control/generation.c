@@ -21,6 +21,7 @@
 #include "control/crew.h"
 #include "control/load.h"
 #include "control/message.h"
+#include "control/reason.h"
 #include "control/worker.h"
 
 #define ANSWER_MS     10000
@@ -49,13 +50,13 @@ static int want_name(void *context, slice name)
 static uint32_t site_row(void *context, slice name)
 {
     (void)context;
-    return counters_site_row(memory.counters, name);
+    return counters_site_row(memory.counters, name, boot->generation);
 }
 
 static uint32_t server_row(void *context, slice name)
 {
     (void)context;
-    return counters_server_row(memory.counters, name);
+    return counters_server_row(memory.counters, name, boot->generation);
 }
 
 static int say_failed(const char *text)
@@ -95,6 +96,13 @@ static void write_report(struct diagnostics *d, char *to, size_t room)
     to[all.len] = '\0';
 }
 
+static void claim_reasons(void)
+{
+    for (size_t i = 0; i < reason_description_count; i++)
+        (void)counters_reason_row(memory.counters, slice_from(reason_descriptions[i].name),
+                                  boot->generation);
+}
+
 /* 0 with the warnings in *ret_report · 1 with the errors */
 static int load(const char **ret_report)
 {
@@ -109,6 +117,7 @@ static int load(const char **ret_report)
         options.text = read_config_text();
     static char text[MESSAGE_TEXT_MAX / 2];
     struct diagnostics diagnostics;
+    claim_reasons();
     diagnostics_open(&diagnostics);
     int result = configuration_load(&options, &configuration, &diagnostics);
     write_report(&diagnostics, text, sizeof text);

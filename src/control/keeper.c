@@ -70,7 +70,8 @@ static int add_sockets(struct boot_listener *l, int count)
         TRY(probe(&a));
     int wanted = local || l->use != USE_TRAFFIC ? 1 : count;
     while (l->count < wanted) {
-        struct listen_options options = { .reuse_port = l->use == USE_TRAFFIC };
+        struct listen_options options = { .reuse_port = l->use == USE_TRAFFIC,
+                                          .mode = l->use == USE_ADMIN ? 0660 : 0 };
         int fd = listen_open(&a, &options);
         if (fd < 0)
             return fd;

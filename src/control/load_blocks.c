@@ -63,13 +63,13 @@ struct blocks blocks_inherit(const struct blocks *b)
     return inherited;
 }
 
-/* An origin has time limits of its own, but no other block. */
+/* An origin has time limits of its own, but no other block; what it does not write stays 0. */
 static void *origin_timeout(struct loader *l, struct origin *origin)
 {
     if (!origin->timeout) {
         struct timeout_settings *own = arena_take(&l->c->arena, sizeof *own);
         if (own)
-            *own = *(const struct timeout_settings *)l->defaults.all[FEATURE_TIMEOUT];
+            *own = (struct timeout_settings){ 0 };
         origin->timeout = own;
     }
     return (void *)origin->timeout; /* ours, made above */

@@ -266,7 +266,7 @@ TEST(origins_have_servers_and_limits_of_their_own)
     assert_int_equal(o->idle_ms, 60000);
     assert_int_equal(o->proxy_protocol, PROXY_PROTOCOL_V2);
     assert_int_equal(o->timeout->head_ms, 120000);
-    assert_int_equal(o->timeout->connect_ms, 5000);
+    assert_int_equal(o->timeout->connect_ms, 0);
     assert_int_equal(p->idle_ms, 60000);
     assert_null(p->timeout);
 }

@@ -31,12 +31,13 @@ enum message_kind {
     MESSAGE_ACCEPT,         /* number: place in the listener table: also accept from this one */
     MESSAGE_ACCEPT_NO_MORE, /* number: the same: its own worker is back */
     /* observer to supervisor, and back with the same number */
-    MESSAGE_ASK,     /* detail: enum control_verb; number: ticket */
-    MESSAGE_ANSWER,  /* detail: HTTP status; text */
-    MESSAGE_OBSERVE, /* descriptors: listening sockets for metrics and admin; detail: enum
-                        listener_use */
-    MESSAGE_SINK,    /* to the logger. number: id; one descriptor */
-    MESSAGE_REOPEN,  /* to the observer: a new configuration may want names */
+    MESSAGE_ASK,          /* detail: enum control_verb; number: ticket */
+    MESSAGE_ANSWER,       /* detail: HTTP status; text */
+    MESSAGE_OBSERVE,      /* descriptors: listening sockets for metrics and admin; detail: enum
+                             listener_use */
+    MESSAGE_OBSERVE_ONLY, /* text: the addresses of those that stay, each with a line feed */
+    MESSAGE_SINK,         /* to the logger. number: id; one descriptor */
+    MESSAGE_REOPEN,       /* to the observer: a new configuration may want names */
     /* a new supervisor to a living generation, and back */
     MESSAGE_ADOPT,
     MESSAGE_ADOPTED,          /* see adoption.c */

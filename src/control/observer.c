@@ -12,18 +12,27 @@
 #include "control/message.h"
 #include "control/prometheus.h"
 #include "control/resolver.h"
+#include "control/status.h"
 #include "net/listen.h"
+#include "proxy/refusal.h"
 #include "runtime/bundle.h"
 #include "runtime/event.h"
 #include "runtime/loop.h"
+#include "runtime/timer.h"
 #include "wire/h1.h"
 
-#define CLIENTS_MAX   64u
-#define HEAD_BYTES    8192u
-#define FIELDS_MAX    50u
-#define REQUEST_MS    10000
-#define ASK_MS        120000 /* a reload compiles for a while */
-#define LISTENERS_MAX 16u
+/* Strangers on the network do not keep the operator's commands out. */
+#define CLIENTS_MAX      64u
+#define STRANGERS_MAX    48u /* of them, on other doors than the admin socket */
+#define HEAD_BYTES       8192u
+#define FIELDS_MAX       50u
+#define REQUEST_MS       10000
+#define ANSWER_MS        60000 /* until a slow reader has taken it */
+#define LINGER_MS        1000
+#define REST_MS          100    /* of a door whose connections cannot be accepted */
+#define ASK_MS           120000 /* a reload compiles for a while */
+#define LISTENERS_MAX    16u
+#define STATUS_BYTES_MAX (1u << 20)
 
 /* A question to the supervisor that waits for its answer. */
 struct ticket {
@@ -37,20 +46,24 @@ struct ticket {
 
 struct door {
     struct pollable poll;
-    bool may_command; /* the Unix socket of the state directory */
+    struct timer rest;
+    enum listener_use use;
+    bool is_own;      /* the Unix socket of the state directory */
+    bool may_command; /* a Unix socket: its permissions say who may */
     char address[BOOT_ADDRESS_MAX];
 };
 
 struct client {
     struct socket socket;
-    bool may_command;
+    enum listener_use use; /* of its door */
+    bool is_own, may_command, wants_head_only;
 };
 
 static struct boot_record *boot;
 static struct shared_memory memory;
 static struct pollable channel, signals;
-static struct door doors[LISTENERS_MAX];
-static uint32_t door_count, client_count;
+static struct door doors[LISTENERS_MAX]; /* address "": free */
+static uint32_t client_count, stranger_count;
 static struct list tickets;
 static int64_t next_ticket = 1;
 static struct bundle fibers;
@@ -75,32 +88,82 @@ static void take_answer(const struct message *m)
     }
 }
 
+/* --- Doors ------------------------------------------------------------------------------------ */
+
 static void on_door(struct pollable *p);
 
-static void open_door(int fd, bool may_command, const char *address)
+static void on_rested(struct timer *t)
 {
-    if (door_count >= LISTENERS_MAX) {
+    struct door *d = CONTAINER_OF(t, struct door, rest);
+    if (pollable_open_level(&d->poll, d->poll.fd, on_door) != 0)
+        timer_set(t, loop_now_ms() + REST_MS);
+}
+
+/* Level-triggered: a queue that cannot be emptied would turn the loop without end. */
+static void rest(struct door *d)
+{
+    pollable_close(&d->poll, false);
+    timer_set(&d->rest, loop_now_ms() + REST_MS);
+}
+
+static struct door *find_door(slice address)
+{
+    for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+        if (slice_equal(slice_from(doors[i].address), address))
+            return &doors[i];
+    return NULL;
+}
+
+static void open_door(int fd, enum listener_use use, bool is_own, const char *address)
+{
+    struct door *d = find_door(SLICE(""));
+    if (!d || pollable_open_level(&d->poll, fd, on_door) != 0) {
         close(fd);
         return;
     }
-    struct door *d = &doors[door_count];
-    d->may_command = may_command;
+    timer_init(&d->rest, on_rested);
+    d->use = use;
+    d->is_own = is_own;
+    d->may_command = is_own || (use == USE_ADMIN && strncmp(address, "unix:", 5) == 0);
     strncpy(d->address, address, sizeof d->address - 1);
-    if (pollable_open_level(&d->poll, fd, on_door) == 0)
-        door_count++;
+}
+
+static void close_door(struct door *d)
+{
+    timer_clear(&d->rest);
+    if (d->poll.registered)
+        pollable_close(&d->poll, true);
     else
-        close(fd);
+        close(d->poll.fd);
+    memset(d->address, 0, sizeof d->address);
 }
 
 static void take_listener(struct message *m)
 {
-    for (uint32_t i = 0; i < door_count; i++)
-        if (strcmp(doors[i].address, m->text) == 0) {
-            message_close_fds(m);
-            return;
-        }
-    if (m->fd_count > 0)
-        open_door(m->fds[0], false, m->text);
+    if (m->fd_count > 0 && !find_door(slice_from(m->text)))
+        open_door(m->fds[0], (enum listener_use)m->detail, false, m->text);
+    else
+        message_close_fds(m);
+}
+
+static bool is_listed(slice list, slice address)
+{
+    while (list.len) {
+        size_t end = slice_find_byte(list, '\n');
+        if (slice_equal(slice_first(list, end), address))
+            return true;
+        list = slice_after(list, end + 1);
+    }
+    return false;
+}
+
+/* The addresses that a new configuration still has. */
+static void keep_doors(slice list)
+{
+    for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+        if (doors[i].address[0] && !doors[i].is_own &&
+            !is_listed(list, slice_from(doors[i].address)))
+            close_door(&doors[i]);
 }
 
 static void on_channel(struct pollable *p)
@@ -114,6 +177,10 @@ static void on_channel(struct pollable *p)
             break;
         case MESSAGE_OBSERVE:
             take_listener(&message_in);
+            break;
+        case MESSAGE_OBSERVE_ONLY:
+            message_close_fds(&message_in);
+            keep_doors(slice_of(message_in.text, message_in.text_length));
             break;
         case MESSAGE_REOPEN: /* a new configuration: it may want names */
             resolver_look();
@@ -141,42 +208,77 @@ static int ask(enum control_verb verb, struct ticket *t)
 /* --- Requests -----------------------------------------------------------------------------------
  */
 
-static int respond(struct client *c, uint16_t status, const char *type, slice body)
+static int respond_with(struct client *c, uint16_t status, const char *fields, slice body)
 {
     char memory_of_head[512];
     struct writer w = writer_over(memory_of_head, sizeof memory_of_head);
     h1_write_status_line(&w, status);
     writer_format(&w,
-                  "Content-Type: %s\r\nContent-Length: %zu\r\nCache-Control: no-store\r\n"
-                  "Connection: close\r\n\r\n",
-                  type, body.len);
+                  "%sContent-Length: %zu\r\nCache-Control: no-store\r\n"
+                  "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n",
+                  fields, body.len);
     struct iovec parts[2] = { { w.ptr, w.len }, { (void *)(uintptr_t)body.ptr, body.len } };
-    return socket_write(&c->socket, parts, 2, REQUEST_MS, loop_now_ms() + ASK_MS, NULL);
+    return socket_write(&c->socket, parts, c->wants_head_only ? 1 : 2, REQUEST_MS,
+                        loop_now_ms() + ANSWER_MS, NULL);
 }
+
+#define TEXT_TYPE "Content-Type: text/plain; charset=utf-8\r\n"
+#define JSON_TYPE "Content-Type: application/json\r\n"
 
 static int respond_text(struct client *c, uint16_t status, const char *text)
 {
-    return respond(c, status, "text/plain; charset=utf-8", slice_from(text));
+    return respond_with(c, status, TEXT_TYPE, slice_from(text));
 }
 
 static int respond_metrics(struct client *c)
 {
     struct writer w;
-    TRY(prometheus_write(&memory, &w));
-    int result = respond(c, 200, "text/plain; version=0.0.4; charset=utf-8", writer_slice(&w));
+    TRY(prometheus_write(&memory, boot->started_wall_ms, &w));
+    int result = w.overflowed ? respond_text(c, 500, "the metrics do not fit\n")
+                              : respond_with(c, 200,
+                                             "Content-Type: text/plain; version=0.0.4; "
+                                             "charset=utf-8\r\n",
+                                             writer_slice(&w));
     prometheus_free(&w);
     return result;
 }
 
-static int respond_asked(struct client *c, enum control_verb verb, const char *type)
+/* Asks the supervisor. *t holds its answer, whose text is the caller's to free; when there is none
+ * the client has been told, and the result is not 0. */
+static int ask_for(struct client *c, enum control_verb verb, struct ticket *t)
+{
+    int result = ask(verb, t);
+    if (result == 0)
+        return 0;
+    int told = result == -ETIMEDOUT
+                   ? respond_text(c, 504, "the supervisor did not answer in time\n")
+                   : respond_text(c, 503, "the supervisor cannot be asked\n");
+    return told != 0 ? told : result;
+}
+
+static int respond_asked(struct client *c, enum control_verb verb)
 {
     struct ticket t;
-    int result = ask(verb, &t);
-    if (result == -ETIMEDOUT)
-        return respond_text(c, 504, "the supervisor did not answer in time\n");
-    if (result != 0)
-        return respond_text(c, 503, "the supervisor cannot be asked\n");
-    result = respond(c, (uint16_t)t.status, type, slice_of(t.text, t.length));
+    TRY(ask_for(c, verb, &t));
+    int result = respond_with(c, (uint16_t)t.status, TEXT_TYPE, slice_of(t.text, t.length));
+    free(t.text);
+    return result;
+}
+
+static int respond_status(struct client *c)
+{
+    struct ticket t;
+    TRY(ask_for(c, VERB_STATUS, &t));
+    char *text = malloc(STATUS_BYTES_MAX);
+    struct writer w = writer_over(text, text ? STATUS_BYTES_MAX : 0);
+    writer_byte(&w, '{');
+    writer_bytes(&w, t.text, t.length);
+    writer_byte(&w, ',');
+    status_write_shared(&w, &memory);
+    writer_literal(&w, "}\n");
+    int result = w.overflowed ? respond_text(c, 500, "the status does not fit\n")
+                              : respond_with(c, 200, JSON_TYPE, writer_slice(&w));
+    free(text);
     free(t.text);
     return result;
 }
@@ -189,8 +291,11 @@ static bool any_worker_serves(void)
     return false;
 }
 
+/* Alive: this process answers. Ready: there is a worker to serve requests. What a door is for says
+ * what is behind it: the metrics may be read from the network, the status names paths. */
 static int answer_get(struct client *c, slice target)
 {
+    target = slice_first(target, slice_find_byte(target, '?'));
     if (slice_equal(target, SLICE("/healthz")))
         return respond_text(c, 200, "ok\n");
     if (slice_equal(target, SLICE("/readyz")))
@@ -198,8 +303,10 @@ static int answer_get(struct client *c, slice target)
                                    : respond_text(c, 503, "no worker serves\n");
     if (slice_equal(target, SLICE("/metrics")))
         return respond_metrics(c);
+    if (c->use == USE_METRICS)
+        return respond_text(c, 404, "there are /metrics /healthz /readyz\n");
     if (slice_equal(target, SLICE("/status")))
-        return respond_asked(c, VERB_STATUS, "application/json");
+        return respond_status(c);
     return respond_text(c, 404, "there are /status /metrics /healthz /readyz\n");
 }
 
@@ -217,7 +324,7 @@ static int answer_post(struct client *c, slice target)
         return respond_text(c, 403, "commands are taken on the admin socket only\n");
     for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
         if (slice_equal(target, verbs[i].target))
-            return respond_asked(c, verbs[i].verb, "text/plain; charset=utf-8");
+            return respond_asked(c, verbs[i].verb);
     return respond_text(c, 404, "there are /reload /upgrade /reopen /stop\n");
 }
 
@@ -237,36 +344,64 @@ static int read_head(struct client *c, char *bytes, size_t *ret_length)
     }
 }
 
-static void answer(struct client *c)
+static int answer_head(struct client *c, slice head)
 {
     static const struct h1_limits limits = { HEAD_BYTES, HEAD_BYTES, 1024, FIELDS_MAX };
-    char bytes[HEAD_BYTES];
     struct field fields[FIELDS_MAX];
     struct h1_request request;
     struct h1_error error;
+    if (h1_request_parse(head, &limits, fields, &request, &error) != 0)
+        return respond_text(c, error.status, "malformed request\n");
+    c->wants_head_only = request.method == METHOD_HEAD;
+    if (request.method == METHOD_GET || request.method == METHOD_HEAD)
+        return answer_get(c, request.target);
+    if (request.method == METHOD_POST)
+        return answer_post(c, request.target);
+    return respond_with(c, 405, "Allow: GET, HEAD, POST\r\n" TEXT_TYPE,
+                        SLICE("GET, HEAD or POST\n"));
+}
+
+/* What the client has sent besides is read before the end: closing over it would reset the
+ * connection, and take the answer along. */
+static void linger(struct client *c)
+{
+    char rest_of_it[1024];
+    int64_t deadline = loop_now_ms() + LINGER_MS;
+    socket_shutdown_write(&c->socket);
+    while (socket_read(&c->socket, rest_of_it, sizeof rest_of_it, deadline) > 0)
+        ;
+}
+
+static void answer(struct client *c)
+{
+    char bytes[HEAD_BYTES];
     size_t length;
-    if (read_head(c, bytes, &length) != 0)
-        return;
-    int result;
-    if (h1_request_parse(slice_of(bytes, length), &limits, fields, &request, &error) != 0)
-        result = respond_text(c, error.status, "malformed request\n");
-    else if (request.method == METHOD_GET)
-        result = answer_get(c, request.target);
-    else if (request.method == METHOD_POST)
-        result = answer_post(c, request.target);
+    int result = read_head(c, bytes, &length);
+    if (result == 0)
+        result = answer_head(c, slice_of(bytes, length));
+    else if (result == -EMSGSIZE)
+        result = respond_text(c, 431, "the request head is too long\n");
+    else if (result == -ETIMEDOUT)
+        result = respond_text(c, 408, "the request head did not come in time\n");
+    if (result == 0)
+        linger(c);
     else
-        result = respond_text(c, 405, "GET or POST\n");
-    if (result != 0)
         log_debug("an admin client went away: %s", strerror(-result));
+}
+
+static void forget_client(struct client *c)
+{
+    client_count--;
+    stranger_count -= !c->is_own;
+    socket_close(&c->socket);
+    free(c);
 }
 
 static void serve_client(void *argument)
 {
     struct client *c = argument;
     answer(c);
-    socket_close(&c->socket);
-    free(c);
-    client_count--;
+    forget_client(c);
 }
 
 static void on_door(struct pollable *p)
@@ -274,19 +409,22 @@ static void on_door(struct pollable *p)
     struct door *d = CONTAINER_OF(p, struct door, poll);
     struct address peer;
     struct client *c = calloc(1, sizeof *c);
-    if (!c)
-        return;
-    c->may_command = d->may_command;
-    int result = listen_accept(p->fd, &c->socket, &peer);
+    int result = c ? listen_accept(p->fd, &c->socket, &peer) : -ENOMEM;
     if (result != 0) {
         free(c);
+        if (result != -EAGAIN && result != -ECONNABORTED)
+            rest(d);
         return;
     }
+    c->use = d->use;
+    c->is_own = d->is_own;
+    c->may_command = d->may_command;
     client_count++;
-    if (client_count > CLIENTS_MAX || bundle_start(&fibers, "admin", serve_client, c) != 0) {
-        client_count--;
-        socket_close(&c->socket);
-        free(c);
+    stranger_count += !c->is_own;
+    if (client_count > CLIENTS_MAX || (!c->is_own && stranger_count > STRANGERS_MAX) ||
+        bundle_start(&fibers, "admin", serve_client, c) != 0) {
+        refusal_write_bare(&c->socket, 503);
+        forget_client(c);
     }
 }
 
@@ -332,7 +470,7 @@ static int open_observer(void)
     bundle_open(&fibers);
     TRY(resolver_open(memory.names));
     TRY(pollable_open_level(&channel, boot->channel, on_channel));
-    open_door(boot->admin_fd, true, "admin socket");
+    open_door(boot->admin_fd, USE_ADMIN, true, "admin socket");
     return bundle_start(&fibers, "resolver", resolver_run, NULL);
 }
 

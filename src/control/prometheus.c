@@ -31,6 +31,12 @@ static void write_label(struct writer *w, slice value)
     }
 }
 
+/* A number inside a structure of 64-bit counters. */
+static uint64_t number_at(const void *structure, size_t offset)
+{
+    return *(const uint64_t *)(const void *)((const char *)structure + offset);
+}
+
 static slice row_name(const struct counter_row *rows, uint32_t count, uint32_t row)
 {
     if (row == count - 1)
@@ -113,9 +119,7 @@ static void write_sites(struct writer *w, const struct shared_memory *m,
         describe(w, f.name, "counter", numbers[i].help);
         for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
             if (sum->sites[row].requests)
-                write_number(w, &f, row,
-                             *(const uint64_t *)(const void *)((const char *)&sum->sites[row] +
-                                                               numbers[i].offset));
+                write_number(w, &f, row, number_at(&sum->sites[row], numbers[i].offset));
     }
     f.name = "request_duration_seconds";
     describe(w, f.name, "histogram",
@@ -134,6 +138,10 @@ static void write_servers(struct writer *w, const struct shared_memory *m,
     } numbers[] = {
         { "origin_in_flight", "gauge", "Requests that hold a connection to the origin server.",
           offsetof(struct server_counters, in_flight) },
+        { "origin_idle", "gauge",
+          "Connections to the origin server that are kept for the next "
+          "request.",
+          offsetof(struct server_counters, idle) },
         { "origin_requests_total", "counter", "Requests sent to the origin server.",
           offsetof(struct server_counters, requests) },
         { "origin_connects_total", "counter", "Connections opened.",
@@ -155,9 +163,7 @@ static void write_servers(struct writer *w, const struct shared_memory *m,
         for (uint32_t row = 0; row < COUNTER_SERVERS_MAX; row++) {
             const struct server_counters *s = &sum->servers[row];
             if (s->requests || s->connect_failures)
-                write_number(
-                    w, &f, row,
-                    *(const uint64_t *)(const void *)((const char *)s + numbers[i].offset));
+                write_number(w, &f, row, number_at(s, numbers[i].offset));
         }
     }
     f.name = "origin_head_seconds";
@@ -196,39 +202,106 @@ static void write_totals(struct writer *w, const struct worker_counters *sum)
         TOTAL(retries, "counter", "origin_retries_total",
               "Requests sent again on a fresh connection."),
         TOTAL(panics, "counter", "worker_deaths_total", "Workers that died and were replaced."),
-        TOTAL(log_lines_written, "counter", "log_lines_written_total",
-              "Request log lines offered to the logger."),
-        TOTAL(log_lines_dropped, "counter", "log_lines_dropped_total",
-              "Request log lines dropped: the ring was full."),
-        TOTAL(security_lines_written, "counter", "security_lines_written_total",
-              "Security records offered to the logger."),
-        TOTAL(security_lines_dropped, "counter", "security_lines_dropped_total",
-              "Security records dropped."),
 #undef TOTAL
     };
     for (size_t i = 0; i < ARRAY_LENGTH(totals); i++)
         write_scalar(w, totals[i].name, totals[i].type, totals[i].help,
-                     *(const uint64_t *)(const void *)((const char *)sum + totals[i].offset));
+                     number_at(sum, totals[i].offset));
 }
 
+/* Reasons that have happened. */
+static void write_reasons(struct writer *w, const struct shared_memory *m,
+                          const struct worker_counters *sum)
+{
+    struct family f = { .rows = m->counters->reason_rows,
+                        .count = COUNTER_REASONS_MAX,
+                        .label = "reason",
+                        .more = "" };
+    f.name = "refusals_total";
+    describe(w, f.name, "counter",
+             "Requests and connections refused as malformed or by a rule, by reason.");
+    for (uint32_t row = 0; row < COUNTER_REASONS_MAX; row++)
+        if (sum->refusals[row])
+            write_number(w, &f, row, sum->refusals[row]);
+    f.name = "failures_total";
+    describe(
+        w, f.name, "counter",
+        "Requests that the client gave up, or that the origin or the proxy failed, by reason.");
+    for (uint32_t row = 0; row < COUNTER_REASONS_MAX; row++)
+        if (sum->failures[row])
+            write_number(w, &f, row, sum->failures[row]);
+}
+
+static void write_pair(struct writer *w, const char *name, const char *help, uint64_t requests,
+                       uint64_t security)
+{
+    describe(w, name, "counter", help);
+    writer_format(w, "portcullis_%s{log=\"requests\"} %llu\nportcullis_%s{log=\"security\"} %llu\n",
+                  name, (unsigned long long)requests, name, (unsigned long long)security);
+}
+
+static void write_logs(struct writer *w, const struct shared_memory *m,
+                       const struct worker_counters *sum)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } numbers[] = {
+        { "log_lines_written_total", "Lines written to the file.",
+          offsetof(struct sink_entry, lines) },
+        { "log_lines_lost_total",
+          "Lines lost: the file could not be written, or its reader is stuck.",
+          offsetof(struct sink_entry, failures) },
+        { "log_written_bytes_total", "Bytes written to the file.",
+          offsetof(struct sink_entry, bytes) },
+    };
+    write_pair(w, "log_records_total", "Records given to the logger.", sum->log_lines_written,
+               sum->security_lines_written);
+    write_pair(w, "log_records_dropped_total",
+               "Records dropped by the workers: the logger did not keep up.",
+               sum->log_lines_dropped, sum->security_lines_dropped);
+    for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
+        describe(w, numbers[i].name, "counter", numbers[i].help);
+        for (uint32_t id = 0; id < SINKS_MAX; id++) {
+            const struct sink_entry *e = &m->sinks->sinks[id];
+            if (!e->is_set)
+                continue;
+            writer_format(w, "portcullis_%s{path=\"", numbers[i].name);
+            write_label(w, slice_of(e->path, strnlen(e->path, SINK_PATH_MAX)));
+            writer_format(w, "\"} %llu\n", (unsigned long long)number_at(e, numbers[i].offset));
+        }
+    }
+}
+
+/* Generations with a worker that lives; newest is their highest number. */
 static void write_workers(struct writer *w, const struct shared_memory *m)
 {
-    uint64_t workers = 0, newest = 0, lost = 0;
+    uint64_t workers = 0, newest = 0, draining = 0, seen[WORKER_SLOTS_MAX];
+    uint32_t generations = 0;
     for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++) {
         const struct worker_slot *s = &m->workers->slots[slot];
-        workers += s->pid > 0;
-        if (s->pid > 0 && s->generation > newest)
-            newest = s->generation;
+        uint64_t generation = s->generation;
+        if (s->pid <= 0)
+            continue;
+        workers++;
+        newest = generation > newest ? generation : newest;
+        uint32_t i = 0;
+        while (i < generations && seen[i] != generation)
+            i++;
+        seen[i] = generation;
+        generations += i == generations;
     }
-    for (uint32_t i = 0; i < SINKS_MAX; i++)
-        lost += m->sinks->sinks[i].failures;
+    for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++)
+        if (m->workers->slots[slot].pid > 0 && m->workers->slots[slot].generation != newest)
+            draining += m->counters->workers[slot].connections_open;
     write_scalar(w, "workers", "gauge", "Worker processes, draining ones too.", workers);
     write_scalar(w, "generation", "gauge", "Number of the newest generation.", newest);
-    write_scalar(w, "log_lines_lost_total", "counter",
-                 "Log lines lost to a full disk or a stuck reader.", lost);
+    write_scalar(w, "generations", "gauge", "Generations that have workers.", generations);
+    write_scalar(w, "connections_draining", "gauge",
+                 "Client connections of generations before the newest.", draining);
 }
 
-int prometheus_write(const struct shared_memory *m, struct writer *ret)
+int prometheus_write(const struct shared_memory *m, int64_t started_wall_ms, struct writer *ret)
 {
     static struct worker_counters sum;
     char *text = malloc(TEXT_BYTES_MAX);
@@ -238,8 +311,12 @@ int prometheus_write(const struct shared_memory *m, struct writer *ret)
     *ret = writer_over(text, TEXT_BYTES_MAX);
     describe(ret, "build_info", "gauge", "Version of the program.");
     writer_format(ret, "portcullis_build_info{version=\"%s\"} 1\n", PORTCULLIS_VERSION);
+    describe(ret, "start_time_seconds", "gauge", "When the program was started (Unix time).");
+    writer_format(ret, "portcullis_start_time_seconds %.3f\n", (double)started_wall_ms / 1e3);
     write_workers(ret, m);
     write_totals(ret, &sum);
+    write_reasons(ret, m, &sum);
+    write_logs(ret, m, &sum);
     write_sites(ret, m, &sum);
     write_servers(ret, m, &sum);
     return 0;

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/message.h"
 
 static bool is_open[SINKS_MAX], has_failed[SINKS_MAX];
+static bool logger_has[SINKS_MAX]; /* some descriptor, perhaps an older one */
 
 void sink_files_want(struct boot_record *r, int64_t id, slice path)
 {
@@ -29,20 +31,41 @@ static int open_file(const struct boot_record *r, const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+/* A logger that was killed may have left half a line: the next one begins on a line of its own. */
+static void end_torn_line(const char *path, int fd)
+{
+    struct stat status;
+    char last = '\n';
+    if (path[0] != '/' || fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || !status.st_size)
+        return;
+    int readable = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (readable < 0)
+        return;
+    if (pread(readable, &last, 1, status.st_size - 1) == 1 && last != '\n' &&
+        write(fd, "\n", 1) != 1)
+        log_warn("cannot end a torn line of %s: %s", path, strerror(errno));
+    close(readable);
+}
+
 static bool open_one(struct boot_record *r, uint32_t id)
 {
     int fd = open_file(r, r->sinks[id]);
     if (fd < 0) {
+        is_open[id] = false; /* the old one, if any, goes on; this one is tried again */
         if (!has_failed[id])
-            log_error("cannot open the log %s: %s; its lines are lost until that works",
-                      r->sinks[id], strerror(-fd));
+            log_error("cannot open the log %s: %s; it is tried again", r->sinks[id], strerror(-fd));
         has_failed[id] = true;
         return false;
     }
+    if (!logger_has[id])
+        end_torn_line(r->sinks[id], fd);
+    if (has_failed[id])
+        log_info("the log %s is open now", r->sinks[id]);
     struct message *m = message_with_text(MESSAGE_SINK, 0, id, "%s", "");
     m->fd_count = 1;
     m->fds[0] = fd;
     is_open[id] = message_send(r->logger_channel, m) == 0;
+    logger_has[id] = logger_has[id] || is_open[id];
     has_failed[id] = false;
     close(fd);
     return is_open[id];
@@ -62,4 +85,5 @@ uint32_t sink_files_open(struct boot_record *r, bool again)
 void sink_files_forget(void)
 {
     memset(is_open, 0, sizeof is_open);
+    memset(logger_has, 0, sizeof logger_has);
 }

@@ -1,5 +1,6 @@
 /* The log files, opened by the supervisor (as root, where it is) and handed to the logger. One that
- * cannot be opened is tried again every second; its lines are counted as lost meanwhile. */
+ * cannot be opened is tried again every second; its lines wait meanwhile, or go on to the file that
+ * was open before. */
 #pragma once
 
 #include "control/boot.h"

@@ -57,22 +57,49 @@ static void write_generations(struct writer *w, const struct status_facts *f)
         const struct boot_generation *g = &state->generations[i];
         writer_format(w,
                       "%s{\"number\":%llu,\"state\":\"%s\",\"pid\":%d,\"age_s\":%lld,"
-                      "\"workers\":%u,\"connections\":%llu}",
+                      "\"workers\":%u,\"connections\":%llu",
                       i ? "," : "", (unsigned long long)g->number,
                       generation_state_name((enum generation_state)g->state), g->pid,
                       (long long)(now - g->started_ms) / 1000, g->slot_count,
                       (unsigned long long)connections_of(f, g));
+        if (g->state == GENERATION_DRAINING)
+            writer_format(w, ",\"draining_s\":%lld", (long long)(now - g->drain_since_ms) / 1000);
+        writer_byte(w, '}');
     }
     writer_byte(w, ']');
 }
 
-static void write_workers(struct writer *w, const struct status_facts *f)
+void status_write_supervisor(struct writer *w, const struct status_facts *f)
+{
+    const struct boot_record *state = f->state;
+    struct rlimit files = { 0 };
+    (void)getrlimit(RLIMIT_NOFILE, &files);
+    text(w, "version", PORTCULLIS_VERSION);
+    writer_format(w, ",\"pid\":%d,\"uptime_s\":%lld,", (int)getpid(),
+                  (long long)(clock_wall_ms() - state->started_wall_ms) / 1000);
+    text(w, "configuration", state->config_path[0] ? state->config_path : "(command line)");
+    writer_byte(w, ',');
+    text(w, "state_folder", state->state_folder);
+    writer_format(w, ",\"logger_pid\":%d,\"observer_pid\":%d,\"descriptor_limit\":%llu",
+                  state->logger_pid, state->observer_pid, (unsigned long long)files.rlim_cur);
+    if (f->last_reload[0]) {
+        writer_format(w, ",\"last_reload\":{\"ok\":%s,", f->last_reload_failed ? "false" : "true");
+        text(w, "text", f->last_reload);
+        writer_byte(w, '}');
+    }
+    write_generations(w, f);
+    write_listeners(w, state);
+}
+
+/* --- From shared memory ----------------------------------------------------------------------- */
+
+static void write_workers(struct writer *w, const struct shared_memory *m)
 {
     bool first = true;
-    writer_literal(w, ",\"workers\":[");
+    writer_literal(w, "\"workers\":[");
     for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++) {
-        const struct worker_slot *worker = &f->memory->workers->slots[slot];
-        const struct worker_counters *c = &f->memory->counters->workers[slot];
+        const struct worker_slot *worker = &m->workers->slots[slot];
+        const struct worker_counters *c = &m->counters->workers[slot];
         if (worker->pid == 0)
             continue;
         writer_format(w,
@@ -88,44 +115,88 @@ static void write_workers(struct writer *w, const struct status_facts *f)
     writer_byte(w, ']');
 }
 
-static void write_log(struct writer *w, const struct status_facts *f)
+static uint64_t oldest_generation(const struct shared_memory *m)
 {
-    static struct worker_counters sum;
-    uint64_t failures = 0;
-    counters_sum(f->memory->counters, &sum);
-    for (uint32_t i = 0; i < SINKS_MAX; i++)
-        failures += f->memory->sinks->sinks[i].failures;
-    writer_format(w,
-                  ",\"log\":{\"requests\":%llu,\"written\":%llu,\"dropped\":%llu,"
-                  "\"security_written\":%llu,\"security_dropped\":%llu,\"lost_by_sinks\":%llu}",
-                  (unsigned long long)sum.requests, (unsigned long long)sum.log_lines_written,
-                  (unsigned long long)sum.log_lines_dropped,
-                  (unsigned long long)sum.security_lines_written,
-                  (unsigned long long)sum.security_lines_dropped, (unsigned long long)failures);
+    uint64_t oldest = UINT64_MAX;
+    for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++)
+        if (m->workers->slots[slot].pid > 0 && m->workers->slots[slot].generation < oldest)
+            oldest = m->workers->slots[slot].generation;
+    return oldest;
 }
 
-void status_write(struct writer *w, const struct status_facts *f)
+/* Servers of the generations that live. */
+static void write_servers(struct writer *w, const struct shared_memory *m,
+                          const struct worker_counters *sum)
 {
-    const struct boot_record *state = f->state;
-    struct rlimit files = { 0 };
-    (void)getrlimit(RLIMIT_NOFILE, &files);
-    writer_literal(w, "{");
-    text(w, "version", PORTCULLIS_VERSION);
-    writer_format(w, ",\"pid\":%d,\"uptime_s\":%lld,", (int)getpid(),
-                  (long long)(clock_wall_ms() - state->started_wall_ms) / 1000);
-    text(w, "configuration", state->config_path[0] ? state->config_path : "(command line)");
-    writer_byte(w, ',');
-    text(w, "state_folder", state->state_folder);
-    writer_format(w, ",\"logger_pid\":%d,\"observer_pid\":%d,\"descriptor_limit\":%llu",
-                  state->logger_pid, state->observer_pid, (unsigned long long)files.rlim_cur);
-    write_listeners(w, state);
-    write_generations(w, f);
-    write_workers(w, f);
-    write_log(w, f);
-    if (f->last_reload[0]) {
-        writer_format(w, ",\"last_reload\":{\"ok\":%s,", f->last_reload_failed ? "false" : "true");
-        text(w, "text", f->last_reload);
-        writer_byte(w, '}');
+    uint64_t oldest = oldest_generation(m);
+    bool first = true;
+    writer_literal(w, ",\"servers\":[");
+    for (uint32_t i = 0; i < COUNTER_SERVERS_MAX; i++) {
+        const struct counter_row *row = &m->counters->server_rows[i];
+        const struct server_counters *s = &sum->servers[i];
+        bool is_other = i == COUNTER_SERVERS_MAX - 1;
+        if (is_other ? s->requests == 0 : row->hash == 0 || row->generation < oldest)
+            continue;
+        writer_text(w, first ? "{\"server\":\"" : ",{\"server\":\"");
+        writer_json(w, is_other ? SLICE("(other)")
+                                : slice_of(row->name, strnlen(row->name, sizeof row->name)));
+        writer_format(w,
+                      "\",\"in_flight\":%llu,\"idle\":%llu,\"requests\":%llu,\"connects\":%llu,"
+                      "\"connect_failures\":%llu,\"reused\":%llu,\"failures\":%llu}",
+                      (unsigned long long)s->in_flight, (unsigned long long)s->idle,
+                      (unsigned long long)s->requests, (unsigned long long)s->connects,
+                      (unsigned long long)s->connect_failures, (unsigned long long)s->reused,
+                      (unsigned long long)s->failures);
+        first = false;
     }
-    writer_literal(w, "}\n");
+    writer_byte(w, ']');
+}
+
+static void write_log(struct writer *w, const struct shared_memory *m,
+                      const struct worker_counters *sum)
+{
+    bool first = true;
+    writer_format(w,
+                  ",\"log\":{\"exchanges\":%llu,\"requests\":{\"offered\":%llu,\"dropped\":%llu},"
+                  "\"security\":{\"offered\":%llu,\"dropped\":%llu},\"files\":[",
+                  (unsigned long long)sum->requests, (unsigned long long)sum->log_lines_written,
+                  (unsigned long long)sum->log_lines_dropped,
+                  (unsigned long long)sum->security_lines_written,
+                  (unsigned long long)sum->security_lines_dropped);
+    for (uint32_t i = 0; i < SINKS_MAX; i++) {
+        const struct sink_entry *e = &m->sinks->sinks[i];
+        if (!e->is_set)
+            continue;
+        writer_text(w, first ? "{\"path\":\"" : ",{\"path\":\"");
+        writer_json(w, slice_of(e->path, strnlen(e->path, SINK_PATH_MAX)));
+        writer_format(w, "\",\"written\":%llu,\"lost\":%llu,\"bytes\":%llu}",
+                      (unsigned long long)e->lines, (unsigned long long)e->failures,
+                      (unsigned long long)e->bytes);
+        first = false;
+    }
+    writer_literal(w, "]}");
+}
+
+static void write_totals(struct writer *w, const struct worker_counters *sum)
+{
+    writer_format(
+        w,
+        ",\"connections\":{\"open\":%llu,\"idle\":%llu,\"tunnels\":%llu,"
+        "\"accepted\":%llu,\"refused\":%llu},"
+        "\"origin_connections\":{\"open\":%llu,\"idle\":%llu}",
+        (unsigned long long)sum->connections_open, (unsigned long long)sum->connections_idle,
+        (unsigned long long)sum->tunnels_open, (unsigned long long)sum->connections_accepted,
+        (unsigned long long)(sum->connections_refused_total + sum->connections_refused_client +
+                             sum->connections_refused_resources),
+        (unsigned long long)sum->upstream_open, (unsigned long long)sum->upstream_idle);
+}
+
+void status_write_shared(struct writer *w, const struct shared_memory *m)
+{
+    static struct worker_counters sum;
+    counters_sum(m->counters, &sum);
+    write_workers(w, m);
+    write_totals(w, &sum);
+    write_servers(w, m, &sum);
+    write_log(w, m, &sum);
 }

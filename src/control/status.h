@@ -1,4 +1,5 @@
-/* What `status` shows: the supervisor writes it as JSON, from its own state and shared memory. */
+/* What `status` shows, as JSON: the supervisor writes what it alone knows, and whoever answers adds
+ * what stands in shared memory. */
 #pragma once
 
 #include "base/writer.h"
@@ -11,6 +12,8 @@ struct status_facts {
     bool last_reload_failed;
 };
 
-void status_write(struct writer *w, const struct status_facts *facts);
+/* Members of the object, without braces around them. */
+void status_write_supervisor(struct writer *w, const struct status_facts *facts);
+void status_write_shared(struct writer *w, const struct shared_memory *m);
 
 const char *generation_state_name(enum generation_state s);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/writer.h"
 #include "control/sink_files.h"
 #include "control/supervisor_state.h"
 
@@ -68,18 +69,28 @@ static void start_logger(void)
 
 /* --- Observer --------------------------------------------------------------------------------- */
 
-/* Hands the observer the listening sockets that are its own. */
+/* Hands the observer the listening sockets that are its own, and takes back what it had besides. */
 static void give_listeners(void)
 {
+    char kept[BOOT_LISTENERS_MAX * BOOT_ADDRESS_MAX];
+    struct writer w = writer_over(kept, sizeof kept - 1);
+    const struct boot_generation *current = generations_find(GENERATION_CURRENT);
+    if (supervisor.state.observer_channel < 0 || !current)
+        return;
     for (uint32_t i = 0; i < supervisor.state.listener_count; i++) {
         const struct boot_listener *l = &supervisor.state.listeners[i];
-        if (l->use == USE_TRAFFIC || !l->wanted[0] || supervisor.state.observer_channel < 0)
+        if (l->use == USE_TRAFFIC || !l->wanted[0] || !(current->listeners & (1ull << i)))
             continue;
+        writer_text(&w, l->bound);
+        writer_byte(&w, '\n');
         struct message *m = message_with_text(MESSAGE_OBSERVE, l->use, 0, "%s", l->bound);
         m->fd_count = 1;
         m->fds[0] = l->sockets[0];
         message_pass(supervisor.state.observer_channel, m);
     }
+    kept[w.len] = '\0';
+    message_pass(supervisor.state.observer_channel,
+                 message_with_text(MESSAGE_OBSERVE_ONLY, 0, 0, "%s", kept));
 }
 
 static void start_observer(void)

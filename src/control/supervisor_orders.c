@@ -137,7 +137,7 @@ static void send_status(int64_t ticket)
                                   supervisor.last_reload_failed };
     struct message *m = message_with_text(MESSAGE_ANSWER, 200, ticket, "%s", "");
     struct writer w = writer_over(m->text, sizeof m->text);
-    status_write(&w, &facts);
+    status_write_supervisor(&w, &facts);
     m->text_length = (uint32_t)w.len;
     message_pass(supervisor.state.observer_channel, m);
 }

@@ -31,6 +31,7 @@ static int open_signals(void)
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
         return -errno;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a full log file is an error of write(), in every process */
     supervisor.signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     return supervisor.signals < 0 ? -errno : 0;
 }
@@ -224,7 +225,11 @@ static void end_helpers(void)
             (void)poll(NULL, 0, 10);
             waited += 10;
         }
-        if (waited >= QUICK_END_MS && kill(pids[i], SIGKILL) == 0)
+        if (waited < QUICK_END_MS)
+            continue;
+        log_warn("process %d does not end within %d s and is killed", (int)pids[i],
+                 QUICK_END_MS / 1000);
+        if (kill(pids[i], SIGKILL) == 0)
             (void)waitpid(pids[i], NULL, 0);
     }
     while (waitpid(-1, NULL, WNOHANG) > 0)

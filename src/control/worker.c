@@ -117,6 +117,7 @@ static void turn_begins(void)
 
 static void turn_ends(void)
 {
+    gate_note_levels();
     atomic_store_explicit(&slot->turn_began_ms, 0, memory_order_relaxed);
 }
 
@@ -140,6 +141,7 @@ static int open_gate(struct log_ring *ring)
     struct gate_options options = { .configuration = worker->configuration,
                                     .shared = { .slot = worker->slot,
                                                 .counters = m->counters->workers,
+                                                .reason_rows = m->counters->reason_rows,
                                                 .clients = m->clients,
                                                 .names = m->names,
                                                 .ring = ring },

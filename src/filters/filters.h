@@ -10,3 +10,7 @@ extern const struct filter headers_filter;      /* headers.c: set, add, remove *
 extern const struct filter metrics_filter;      /* metrics.c: counters */
 extern const struct filter access_log_filter;   /* access_log.c: the request log */
 extern const struct filter security_log_filter; /* security_log.c: refusals */
+
+/* Counts by reason what was refused, or else went wrong; also for connections that never had an
+ * exchange. */
+void metrics_count_reason(const char *reason, bool is_refusal);

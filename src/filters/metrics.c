@@ -1,8 +1,13 @@
 /* Counts every exchange, in this worker's block of the shared counters. */
-#include "base/buffer.h"
 #include "filters/filters.h"
 #include "proxy/gate_state.h"
 #include "proxy/upstream.h"
+
+void metrics_count_reason(const char *reason, bool is_refusal)
+{
+    uint32_t row = counters_find_reason(gate.shared.reason_rows, slice_from(reason));
+    (is_refusal ? gate.counters->refusals : gate.counters->failures)[row]++;
+}
 
 static void on_finish(struct exchange *x)
 {
@@ -19,12 +24,12 @@ static void on_finish(struct exchange *x)
     site->bytes_out += x->bytes_out;
     if (!x->is_tunnel)
         histogram_add(&site->duration, x->times.end - x->times.begin);
-    if (x->failure.whose == FAULT_CLIENT || x->failure.whose == FAULT_POLICY) {
+    if (x->failure.whose != FAULT_NONE)
+        metrics_count_reason(x->failure.reason, failure_is_refusal(&x->failure));
+    if (failure_is_refusal(&x->failure)) {
         all->refused++;
         site->refused++;
     }
-    all->fibers = fiber_count();
-    all->buffered_bytes = buffer_bytes_in_use();
 }
 
 const struct filter metrics_filter = {

@@ -6,13 +6,6 @@
 #include "proxy/connection.h"
 #include "proxy/refusal.h"
 
-/* A client that merely goes away is no event. */
-static bool is_refusal(const struct exchange *x)
-{
-    return x->failure.status != 0 &&
-           (x->failure.whose == FAULT_CLIENT || x->failure.whose == FAULT_POLICY);
-}
-
 static void write_reason(struct writer *w, const struct failure *f)
 {
     log_text(w, "reason", slice_from(f->reason));
@@ -24,7 +17,7 @@ static void write_reason(struct writer *w, const struct failure *f)
 static void on_finish(struct exchange *x)
 {
     struct writer w;
-    if (!is_refusal(x) || !log_line_begin(LOG_SECURITY, &w))
+    if (!failure_is_refusal(&x->failure) || !log_line_begin(LOG_SECURITY, &w))
         return;
     log_begin_object(&w, x->times.wall_ms);
     log_text(&w, "id", x->request_id);
@@ -50,6 +43,7 @@ static void on_finish(struct exchange *x)
 void filters_connection_refused(const struct failure *f, struct ip peer)
 {
     struct writer w;
+    metrics_count_reason(f->reason, true);
     if (!log_line_begin(LOG_SECURITY, &w))
         return;
     log_begin_object(&w, gate_wall_ms());

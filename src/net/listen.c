@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/kernel.h"
+
 #define BACKLOG_DEFAULT 4096
 /* Unacknowledged data for that long ends the connection: longer than any stall limit. */
 #define USER_TIMEOUT_MS 120000
@@ -75,9 +77,6 @@ int listen_open(const struct address *a, const struct listen_options *options)
 
 int listen_accept(int fd, struct socket *s, struct address *ret_peer)
 {
-    ret_peer->length = sizeof ret_peer->local;
-    int accepted = accept4(fd, &ret_peer->any, &ret_peer->length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (accepted < 0)
-        return -errno;
-    return socket_adopt(s, accepted);
+    int accepted = kernel_accept(fd, ret_peer);
+    return accepted < 0 ? accepted : socket_adopt(s, accepted);
 }

@@ -1,10 +1,8 @@
 #include "net/socket.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <unistd.h>
 
-#include "base/panic.h"
+#include "net/kernel.h"
 
 #define PARTS_MAX 64
 
@@ -12,7 +10,7 @@ int socket_adopt(struct socket *s, int fd)
 {
     int result = pollable_open(&s->poll, fd);
     if (result != 0) {
-        close(fd);
+        kernel_close(fd);
         s->poll.fd = -1;
         return result;
     }
@@ -20,46 +18,15 @@ int socket_adopt(struct socket *s, int fd)
     return 0;
 }
 
-static void set_option(int fd, int level, int name, int value)
-{
-    (void)setsockopt(fd, level, name, &value,
-                     sizeof value); /* an optimisation: failing is harmless */
-}
-
-static void set_options(int fd, const struct socket_options *options)
-{
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (options->user_timeout_ms)
-        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->user_timeout_ms);
-    if (options->keep_alive) {
-        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
-    }
-}
-
-/* The connection's outcome once it has become writable. */
-static int connect_result(int fd)
-{
-    int error = 0;
-    socklen_t length = sizeof error;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0)
-        return -errno;
-    return -error;
-}
-
 int socket_connect(struct socket *s, const struct address *to, const struct socket_options *options,
                    int64_t deadline_ms)
 {
-    int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = kernel_socket(to, options);
     if (fd < 0)
-        return -errno;
-    if (to->any.sa_family != AF_UNIX)
-        set_options(fd, options);
-    int result = connect(fd, &to->any, to->length) < 0 ? -errno : 0;
+        return fd;
+    int result = kernel_connect(fd, to);
     if (result != 0 && result != -EINPROGRESS) {
-        close(fd);
+        kernel_close(fd);
         return result;
     }
     int adopted = socket_adopt(s, fd);
@@ -69,7 +36,7 @@ int socket_connect(struct socket *s, const struct address *to, const struct sock
         s->poll.ready = 0;
         result = pollable_wait(&s->poll, POLL_WRITE, deadline_ms);
         if (result == 0)
-            result = connect_result(fd);
+            result = kernel_connect_result(fd);
     }
     if (result != 0)
         socket_close(s);
@@ -87,17 +54,11 @@ ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
 {
     if (!(s->poll.ready & POLL_READ))
         return -EAGAIN;
-    ssize_t got;
-    do
-        got = recv(s->poll.fd, to, bytes_max, 0);
-    while (got < 0 && errno == EINTR);
-    if (got < 0) {
-        int error = errno;
-        if (error == EAGAIN)
-            s->poll.ready &= (uint8_t)~POLL_READ;
-        return -error;
-    }
-    note_read(s, (size_t)got, bytes_max);
+    ssize_t got = kernel_receive(s->poll.fd, to, bytes_max);
+    if (got >= 0)
+        note_read(s, (size_t)got, bytes_max);
+    else if (got == -EAGAIN)
+        s->poll.ready &= (uint8_t)~POLL_READ;
     return got;
 }
 
@@ -121,21 +82,14 @@ ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count,
 {
     if (!(s->poll.ready & POLL_WRITE))
         return 0;
-    struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
-                              .msg_iovlen = (size_t)count };
-    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     size_t asked = 0;
-    ssize_t sent;
     for (int i = 0; i < count; i++)
         asked += parts[i].iov_len;
-    do
-        sent = count == 1 ? send(s->poll.fd, parts->iov_base, parts->iov_len, flags)
-                          : sendmsg(s->poll.fd, &message, flags);
-    while (sent < 0 && errno == EINTR);
-    if (sent < 0 && errno == EAGAIN)
+    ssize_t sent = kernel_send(s->poll.fd, parts, count, more);
+    if (sent == -EAGAIN)
         sent = 0;
     else if (sent < 0)
-        return -errno;
+        return sent;
     if ((size_t)sent < asked)
         s->poll.ready &= (uint8_t)~POLL_WRITE;
     return sent;
@@ -187,31 +141,32 @@ int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall
 void socket_shutdown_write(struct socket *s)
 {
     if (socket_is_open(s))
-        (void)shutdown(s->poll.fd, SHUT_WR);
+        kernel_shutdown(s->poll.fd, SHUT_WR);
 }
 
 void socket_abort(struct socket *s)
 {
     if (socket_is_open(s))
-        (void)shutdown(s->poll.fd,
-                       SHUT_RDWR); /* the hang-up comes as an edge and wakes who waits */
+        kernel_shutdown(s->poll.fd, SHUT_RDWR); /* the hang-up is an edge that wakes who waits */
 }
 
-void socket_close(struct socket *s)
+static void end(struct socket *s, void (*end_descriptor)(int fd))
 {
     if (!socket_is_open(s))
         return;
     pollable_close(&s->poll, true);
-    close(s->poll.fd);
+    end_descriptor(s->poll.fd);
     s->poll.fd = -1;
+}
+
+void socket_close(struct socket *s)
+{
+    end(s, kernel_close);
 }
 
 void socket_reset(struct socket *s)
 {
-    struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
-    if (socket_is_open(s))
-        (void)setsockopt(s->poll.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-    socket_close(s);
+    end(s, kernel_reset);
 }
 
 int socket_wait_readable(struct socket *s, int64_t deadline_ms)
@@ -225,9 +180,7 @@ bool socket_is_stale(struct socket *s)
         return true;
     if (!(s->poll.ready & POLL_READ))
         return false;
-    char byte; /* a full read left the bit set: is something there? */
-    ssize_t got = recv(s->poll.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    if (got < 0 && errno == EAGAIN) {
+    if (kernel_peek(s->poll.fd) == -EAGAIN) { /* only a full read had left the bit set */
         s->poll.ready &= (uint8_t)~POLL_READ;
         return false;
     }
@@ -237,4 +190,9 @@ bool socket_is_stale(struct socket *s)
 void socket_park(struct socket *s, void (*on_ready)(struct pollable *))
 {
     pollable_park(&s->poll, on_ready);
+}
+
+int socket_local_address(const struct socket *s, struct address *ret)
+{
+    return kernel_local_address(s->poll.fd, ret);
 }

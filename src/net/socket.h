@@ -2,8 +2,8 @@
  * takes a deadline in loop_now_ms() time. Results: bytes or 0 · -ETIMEDOUT · -ECANCELED · -EPIPE ·
  * -ECONNRESET · other -errno. Nothing here reads errno after a switch.
  *
- * The struct belongs to its owner and does not move while the socket is open. The simulated twin
- * (net/sim) implements this same header. */
+ * The struct belongs to its owner and does not move while the socket is open. The raw calls stand
+ * in net/kernel.h, whose simulated twin is net/sim. */
 #pragma once
 
 #include <sys/uio.h>
@@ -79,3 +79,6 @@ bool socket_is_stale(struct socket *s);
 
 /* No fiber: on_ready is called once when bytes or an end arrive. NULL unparks. */
 void socket_park(struct socket *s, void (*on_ready)(struct pollable *));
+
+/* The address the peer connected to, or ours towards it (a system call). 0 · -errno */
+MUST_CHECK int socket_local_address(const struct socket *s, struct address *ret);

@@ -81,7 +81,7 @@ struct origin {
     int64_t idle_ms;    /* how long; 60s (fewer than the usual server's 75 s) */
     enum proxy_protocol_out proxy_protocol;
     const struct timeout_settings
-        *timeout; /* NULL: the route's; else connect, head, idle, send of it count */
+        *timeout; /* NULL: the route's; else connect, head, idle, send of it that are not 0 */
     uint32_t index;
 };
 

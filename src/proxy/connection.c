@@ -13,6 +13,9 @@
 /* How long a client that was refused may go on sending before the connection is closed for good. */
 #define LINGER_MS 5000
 
+/* How long a client that has ended its side may be left in peace before it is asked. */
+#define PROBE_MS 250
+
 /* How long a connection may stay silent when the program ends. */
 #define LAST_IDLE_MS 1000
 
@@ -87,16 +90,22 @@ static void park(struct connection *c, int64_t span_ms)
     socket_park(&c->socket, on_ready);
 }
 
-static void on_idle_timeout(struct timer *t)
+static void ask_whether_gone(struct connection *c);
+
+static void on_timer(struct timer *t)
 {
     struct connection *c = CONTAINER_OF(t, struct connection, timer);
+    if (c->fiber) {
+        ask_whether_gone(c);
+        return;
+    }
     gate.counters->connections_idle--;
     end(c);
 }
 
 void connection_begin(struct connection *c)
 {
-    timer_init(&c->timer, on_idle_timeout);
+    timer_init(&c->timer, on_timer);
     park(c, timeouts()->header_ms);
 }
 
@@ -213,26 +222,36 @@ static void serve(void *argument)
 /* --- Noticing that the client went away --------------------------------------------------------
  */
 
-/* A FIN alone may be a half-close of a client that waits for its answer. A client of HTTP/1.1 is
- * asked: one that has closed for good answers an interim response with a reset, and the next edge
- * says so. */
-static void on_edge(struct pollable *p)
+static void give_up(struct connection *c)
 {
-    static const char probe[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct connection *c = CONTAINER_OF(p, struct connection, socket.poll);
-    if (!p->hangup)
-        return; /* the next request of a pipelining client */
-    bool gone = p->broken;
-    if (!gone && c->may_probe) {
-        struct iovec part = { (void *)(uintptr_t)probe, sizeof probe - 1 };
-        ssize_t sent = socket_write_now(&c->socket, &part, 1, false);
-        c->may_probe = false;
-        gone = sent < 0 && sent != -EAGAIN;
-    }
-    if (!gone)
-        return;
     c->client_gone = true;
     fiber_cancel(c->fiber);
+}
+
+/* A FIN alone may be a half-close of a client that waits for its answer. A client of HTTP/1.1 is
+ * asked: one that has closed for good answers an interim response with a reset, and the next edge
+ * says so. A quick origin answers before that: clients that know no interim responses seldom see
+ * one. */
+static void ask_whether_gone(struct connection *c)
+{
+    static const char probe[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    struct iovec part = { (void *)(uintptr_t)probe, sizeof probe - 1 };
+    if (!c->may_probe)
+        return;
+    c->may_probe = false;
+    ssize_t sent = socket_write_now(&c->socket, &part, 1, false);
+    if (sent < 0 && sent != -EAGAIN)
+        give_up(c);
+}
+
+static void on_edge(struct pollable *p)
+{
+    struct connection *c = CONTAINER_OF(p, struct connection, socket.poll);
+    if (p->broken)
+        give_up(c);
+    else if (p->hangup && c->may_probe)
+        timer_set(&c->timer, loop_now_ms() + PROBE_MS);
+    /* else the next request of a pipelining client */
 }
 
 void connection_watch(struct connection *c, struct exchange *x)
@@ -240,11 +259,19 @@ void connection_watch(struct connection *c, struct exchange *x)
     c->may_probe = x->request.minor_version == 1 && !x->response_begun;
     if (!c->socket.poll.watched)
         pollable_watch(&c->socket.poll, on_edge);
+    if (c->socket.poll.hangup) /* it came with the request */
+        on_edge(&c->socket.poll);
+}
+
+void connection_mute(struct connection *c)
+{
+    c->may_probe = false;
+    timer_clear(&c->timer);
 }
 
 void connection_unwatch(struct connection *c)
 {
-    c->may_probe = false;
+    connection_mute(c);
     if (c->socket.poll.watched)
         pollable_park(&c->socket.poll, NULL);
 }
@@ -268,8 +295,8 @@ void connection_hasten(struct connection *c)
 
 struct ip connection_local_ip(const struct connection *c)
 {
-    struct address local = { .length = sizeof local.v6 };
-    if (getsockname(c->socket.poll.fd, &local.any, &local.length) != 0)
+    struct address local;
+    if (socket_local_address(&c->socket, &local) != 0)
         return (struct ip){ 0 };
     return address_ip(&local);
 }

@@ -12,7 +12,7 @@
 
 struct connection {
     struct socket socket;
-    struct timer timer;   /* idle, while parked */
+    struct timer timer;   /* while parked: idle; while served: the question whether it is there */
     struct list link;     /* in the gate's list of all */
     struct fiber *fiber;  /* while one serves it */
     struct buffer *input; /* bytes that arrived and are not served yet; NULL while idle */
@@ -45,4 +45,6 @@ struct ip connection_local_ip(const struct connection *c);
  * from the client. */
 struct exchange;
 void connection_watch(struct connection *c, struct exchange *x);
+/* A response is being written from now on: nothing of ours may stand in between. */
+void connection_mute(struct connection *c);
 void connection_unwatch(struct connection *c);

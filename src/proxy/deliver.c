@@ -107,7 +107,7 @@ static struct relay download_relay(struct exchange *x, slice head)
                            .prefix = head,
                            .buffered = x->response_buffer,
                            .more = x->response_more,
-                           .idle_ms = timeouts->idle_ms,
+                           .idle_ms = upstream_timeouts(x, x->upstream->origin).idle_ms,
                            .stall_ms = timeouts->send_ms,
                            .deadline_ms = x->deadline_ms,
                            .read_bytes_max = SCRATCH_BODY_BYTES };
@@ -175,6 +175,7 @@ int exchange_deliver(struct exchange *x)
 {
     slice head;
     x->status = x->response.status;
+    connection_mute(x->connection);
     response_hide_origin(x);
     TRY(filters_run(x, ON_DELIVER));
     enum h1_framing framing = has_no_body(x, x->status) ? H1_FRAMING_LENGTH : x->response.framing;
@@ -230,6 +231,7 @@ int answer_deliver(struct exchange *x)
 {
     const struct answer *answer = &x->answer;
     x->status = answer->status;
+    connection_mute(x->connection);
     settle_request_body(x);
     TRY(add_answer_fields(x));
     TRY(filters_run(x, ON_DELIVER));

@@ -168,6 +168,13 @@ static inline const struct limits_settings *exchange_limits(const struct exchang
 int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const char *reason,
                     const char *text);
 
+/* Refused by the client's fault or the configuration's will, and told so: an event for the security
+ * log. A client that merely goes away is none. */
+static inline bool failure_is_refusal(const struct failure *f)
+{
+    return f->status != 0 && (f->whose == FAULT_CLIENT || f->whose == FAULT_POLICY);
+}
+
 /* now + span, but never after the exchange's own deadline. */
 int64_t exchange_deadline(const struct exchange *x, int64_t span_ms);
 

@@ -108,17 +108,11 @@ static struct h1_limits response_limits(const struct exchange *x)
                                .fields_max = limits->fields_max };
 }
 
-static const struct timeout_settings *origin_timeouts(const struct exchange *x)
-{
-    const struct timeout_settings *own = x->upstream->origin->timeout;
-    return own ? own : exchange_timeouts(x);
-}
-
 /* The head's time runs from the request's last byte; while the body is still going out, its own
  * limits watch over it. */
 static int64_t head_deadline(const struct exchange *x)
 {
-    int64_t span = origin_timeouts(x)->head_ms;
+    int64_t span = upstream_timeouts(x, x->upstream->origin).head_ms;
     int64_t sent_ms = x->times.sent / 1000;
     if (x->upload.state == UPLOAD_RUNNING || sent_ms == 0)
         return exchange_deadline(x, span);
@@ -247,7 +241,11 @@ static int relay_interim(struct exchange *x)
     struct iovec part = { w.ptr, w.len };
     struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
                                     .deadline_ms = x->deadline_ms };
-    return scratch_send(&x->connection->socket, &part, 1, &options, &x->bytes_out);
+    connection_mute(x->connection);
+    TRY(scratch_send(&x->connection->socket, &part, 1, &options, &x->bytes_out));
+    if (x->upload.state != UPLOAD_RUNNING)
+        connection_watch(x->connection, x);
+    return 0;
 }
 
 static slice websocket_key(const struct exchange *x)

@@ -1,14 +1,14 @@
 #include "proxy/gate.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "base/buffer.h"
 #include "base/log.h"
 #include "base/panic.h"
+#include "net/kernel.h"
 #include "net/listen.h"
 #include "proxy/connection.h"
 #include "proxy/filter.h"
@@ -44,7 +44,7 @@ int64_t gate_wall_ms(void)
     static int64_t turn_us = -1, wall_ms;
     if (turn_us != loop_now_us()) {
         turn_us = loop_now_us();
-        wall_ms = clock_wall_ms();
+        wall_ms = loop_wall_ms();
     }
     return wall_ms;
 }
@@ -61,6 +61,12 @@ uint32_t gate_slots_in_use(void)
 {
     uint32_t slots = atomic_load_explicit(&gate.shared.clients->slots_in_use, memory_order_relaxed);
     return slots < WORKER_SLOTS_MAX ? slots : WORKER_SLOTS_MAX;
+}
+
+void gate_note_levels(void)
+{
+    gate.counters->fibers = fiber_count();
+    gate.counters->buffered_bytes = buffer_bytes_in_use();
 }
 
 uint32_t gate_connection_count(void)
@@ -170,13 +176,13 @@ static int accept_one(struct listener *l)
 static void shed_one(struct listener *l)
 {
     if (reserve_fd >= 0)
-        close(reserve_fd);
+        kernel_close(reserve_fd);
     struct socket s = SOCKET_CLOSED;
     struct address peer;
     if (listen_accept(l->poll.fd, &s, &peer) == 0)
         refuse(&s, &gate.counters->connections_refused_resources, &no_descriptor,
                address_ip(&peer));
-    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    reserve_fd = kernel_spare();
 }
 
 static void on_listener(struct pollable *p)
@@ -267,7 +273,7 @@ int gate_open(const struct gate_options *options)
     timer_init(&rest_timer, on_rested);
     connection_count = 0;
     buffer_limit(options->configuration->limits.buffered_bytes_max);
-    reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    reserve_fd = kernel_spare();
     TRY(router_open());
     return upstream_open(options->configuration);
 }
@@ -348,6 +354,6 @@ void gate_close(void)
     exchange_pool_trim();
     buffer_pool_trim(0);
     if (reserve_fd >= 0)
-        close(reserve_fd);
+        kernel_close(reserve_fd);
     reserve_fd = -1;
 }

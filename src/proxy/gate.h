@@ -14,8 +14,9 @@
 
 /* What a worker shares with the others; every pointer is into a mapped segment. */
 struct gate_shared {
-    uint32_t slot;                    /* this worker's */
-    struct worker_counters *counters; /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
+    uint32_t slot;                         /* this worker's */
+    struct worker_counters *counters;      /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
+    const struct counter_row *reason_rows; /* COUNTER_REASONS_MAX; NULL: none are told apart */
     struct clients_segment *clients;
     const struct names_segment *names;
     struct log_ring *ring;
@@ -49,4 +50,7 @@ void gate_drain(const struct gate_end *end);
 /* Ends everything that is left: cancels all exchanges, closes all tunnels. */
 void gate_cancel_all(void);
 uint32_t gate_connection_count(void);
+
+/* Writes what is a level and not a count (fibers, bytes in buffers) to the counters: each turn. */
+void gate_note_levels(void);
 void gate_close(void);

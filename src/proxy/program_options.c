@@ -187,8 +187,11 @@ static const struct directive rows[] = {
       .arguments = { { .name = "SWITCH", .kind = ARGUMENT_CHOICE, .choices = "on" },
                      { .name = "ADDRESS", .kind = ARGUMENT_TEXT } },
       .object = OBJECT_CONFIGURATION,
-      .meaning = "Where the commands of the program reach it: a Unix socket or a loopback address",
-      .details = "Not written: the socket in the state directory.",
+      .meaning = "A further address of the admin interface: a Unix socket or a loopback address",
+      .details =
+          "Besides the socket in the state directory. On a Unix socket its permissions (0660) "
+          "say who may command; over TCP the status and the metrics are shown, and no "
+          "command is taken.",
       .example = "admin on 127.0.0.1:9465",
       .since = "0.1",
       .apply = admin_apply },

@@ -55,6 +55,33 @@ void failure_note_result(struct exchange *x, int result)
     }
 }
 
+/* A sentence for the reader of the page. It says what every stranger may know. */
+static slice explanation_of(uint16_t status)
+{
+    static const struct {
+        uint16_t status;
+        slice text;
+    } rows[] = {
+        { 403, SLICE("This page is not open to you.") },
+        { 404, SLICE("There is nothing at this address.") },
+        { 405, SLICE("This address does not take requests of this kind.") },
+        { 408, SLICE("The request took too long to arrive. Please try again.") },
+        { 413, SLICE("What was sent is larger than this page takes.") },
+        { 421, SLICE("This server does not serve the site that was asked for.") },
+        { 429, SLICE("There were too many requests. Please try again later.") },
+        { 502, SLICE("The application behind this page does not answer as it should. "
+                     "Please try again in a moment.") },
+        { 503, SLICE("The service is busy. Please try again in a moment.") },
+        { 504, SLICE("The application behind this page takes too long to answer. "
+                     "Please try again in a moment.") },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(rows); i++)
+        if (rows[i].status == status)
+            return rows[i].text;
+    return status < 500 ? SLICE("The server could not understand the request.")
+                        : SLICE("The request could not be completed.");
+}
+
 static void write_html(struct writer *w, const struct exchange *x)
 {
     slice phrase = status_phrase(x->failure.status);
@@ -64,18 +91,22 @@ static void write_html(struct writer *w, const struct exchange *x)
     writer_decimal(w, x->failure.status);
     writer_byte(w, ' ');
     writer_html(w, phrase);
-    writer_literal(w, "</title><style>body{font:16px/1.5 system-ui,sans-serif;margin:15vh auto;"
-                      "max-width:32rem;padding:0 1rem;color:#222;background:#fff}"
-                      "h1{font-size:1.5rem}code{color:#555}"
-                      "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}"
-                      "code{color:#aaa}}</style></head><body><h1>");
+    writer_literal(w, "</title><style>:root{color-scheme:light dark}"
+                      "body{font:1rem/1.6 system-ui,sans-serif;margin:18vh auto 2rem;"
+                      "max-width:30rem;padding:0 1.5rem;color:#1d2330;background:#f6f7f9}"
+                      "main{border-top:4px solid #3657c8}h1{font-size:1.6rem;line-height:1.2}"
+                      "small{color:#586174}code{font-size:1.1em}"
+                      "@media(prefers-color-scheme:dark){body{color:#e4e7ee;background:#15181e}"
+                      "main{border-color:#7f9bff}small{color:#9aa3b5}}"
+                      "</style></head><body><main><h1>");
     writer_decimal(w, x->failure.status);
     writer_byte(w, ' ');
     writer_html(w, phrase);
-    writer_literal(w, "</h1><p>The request could not be completed. If you ask about it, please "
-                      "mention this id:</p><p><code>");
+    writer_literal(w, "</h1><p>");
+    writer_slice_add(w, explanation_of(x->failure.status));
+    writer_literal(w, "</p><p><small>If you ask about it, please mention this id:<br><code>");
     writer_html(w, x->request_id);
-    writer_literal(w, "</code></p></body></html>\n");
+    writer_literal(w, "</code></small></p></main></body></html>\n");
 }
 
 static void write_json(struct writer *w, const struct exchange *x)

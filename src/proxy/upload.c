@@ -38,7 +38,7 @@ static struct relay upload_relay(struct exchange *x)
                            .chunked = x->request.framing == H1_FRAMING_CHUNKED,
                            .buffered = x->head_buffer,
                            .idle_ms = timeouts->idle_ms,
-                           .stall_ms = timeouts->send_ms,
+                           .stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms,
                            .deadline_ms = x->deadline_ms,
                            .read_bytes_max = READ_BYTES_MAX,
                            .stops_at_end = true,
@@ -118,7 +118,9 @@ static void upload_run(void *argument)
     struct relay r = upload_relay(x);
     tell_to_continue(x);
     settle(x, &r, relay_finish(&r));
-    if (x->upload.broken_by_client)
+    if (x->upload.broken_by_client && x->times.head) /* an early answer may still be delivered */
+        socket_shutdown_write(&x->upstream->socket);
+    else if (x->upload.broken_by_client)
         socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
     else if (x->upload.state == UPLOAD_DONE && !x->response_begun)
         connection_watch(x->connection, x);

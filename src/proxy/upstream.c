@@ -67,6 +67,20 @@ struct server_counters *upstream_counters(const struct exchange *x)
     return x->server ? counters_of(x->server) : NULL;
 }
 
+struct timeout_settings upstream_timeouts(const struct exchange *x, const struct origin *origin)
+{
+    struct timeout_settings t = *exchange_timeouts(x);
+    const struct timeout_settings *own = origin->timeout;
+    if (!own)
+        return t;
+    t.connect_ms = own->connect_ms ? own->connect_ms : t.connect_ms;
+    t.head_ms = own->head_ms ? own->head_ms : t.head_ms;
+    t.idle_ms = own->idle_ms ? own->idle_ms : t.idle_ms;
+    t.send_ms = own->send_ms ? own->send_ms : t.send_ms;
+    t.tunnel_ms = own->tunnel_ms ? own->tunnel_ms : t.tunnel_ms;
+    return t;
+}
+
 /* --- Idle connections ------------------------------------------------------------------------- */
 
 static void destroy(struct upstream *u)
@@ -81,6 +95,7 @@ static void leave_idle(struct upstream *u)
     timer_clear(&u->timer);
     list_remove(&u->link);
     state_of(u->server)->idle_count--;
+    counters_of(u->server)->idle--;
     gate.counters->upstream_idle--;
 }
 
@@ -108,6 +123,7 @@ static void keep_idle(struct upstream *u)
     }
     list_push_front(&state->idle, &u->link);
     state->idle_count++;
+    counters_of(u->server)->idle++;
     gate.counters->upstream_idle++;
     timer_set(&u->timer, loop_now_ms() + u->origin->idle_ms);
     socket_park(&u->socket, on_idle_ready);
@@ -242,7 +258,7 @@ static int address_of(const struct server *s, uint32_t attempt, struct address *
 
 static int64_t connect_span(const struct exchange *x, const struct origin *o)
 {
-    return o->timeout ? o->timeout->connect_ms : exchange_timeouts(x)->connect_ms;
+    return upstream_timeouts(x, o).connect_ms;
 }
 
 static int send_proxy_header(struct exchange *x, struct upstream *u)

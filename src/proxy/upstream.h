@@ -30,5 +30,8 @@ MAY_WAIT int upstream_take(struct exchange *x, const struct origin *origin, bool
 /* Gives it back: to the pool when x->response_reusable, else closed. Harmless without one. */
 void upstream_release(struct exchange *x);
 
+/* The time limits towards an origin: what its own block says, else the route's. */
+struct timeout_settings upstream_timeouts(const struct exchange *x, const struct origin *origin);
+
 /* The counters of the server last tried; NULL before. */
 struct server_counters *upstream_counters(const struct exchange *x);

@@ -35,6 +35,11 @@ int64_t loop_clock_us(void)
     return poller_clock_ns() / 1000;
 }
 
+int64_t loop_wall_ms(void)
+{
+    return poller_wall_ms();
+}
+
 int64_t loop_now_us(void)
 {
     return now_us;

@@ -32,6 +32,8 @@ int64_t loop_now_ms(void);
  */
 int64_t loop_now_us(void);
 int64_t loop_clock_us(void);
+/* The time of day in milliseconds since 1970, read anew. */
+int64_t loop_wall_ms(void);
 
 /* Called at the start and end of every turn when set (watchdog, deferred counters). NULL: none. */
 void loop_on_turn(void (*begin)(void), void (*end)(void));

@@ -19,5 +19,6 @@ void pollable_note(struct pollable *p, uint8_t ready, bool hangup, bool broken);
 /* By the poller, between its sleep and the first pollable_note: reads the clock of the turn. */
 void loop_turn_begins(void);
 
-/* The clock of the loop in nanoseconds: real, or simulated. */
+/* The clock of the loop in nanoseconds and the time of day: real, or simulated. */
 int64_t poller_clock_ns(void);
+int64_t poller_wall_ms(void);

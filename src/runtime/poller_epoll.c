@@ -75,3 +75,8 @@ int64_t poller_clock_ns(void)
 {
     return clock_monotonic_ns();
 }
+
+int64_t poller_wall_ms(void)
+{
+    return clock_wall_ms();
+}

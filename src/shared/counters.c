@@ -1,6 +1,7 @@
 #include "shared/counters.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <stddef.h>
 
 #include "base/siphash.h"
@@ -17,34 +18,63 @@ void histogram_add(struct histogram *h, int64_t microseconds)
 
 /* Rows are claimed by one process at a time, the generation that loads; a fixed key will do: names
  * come from the configuration, not from strangers. */
-static uint32_t claim(struct counter_row *rows, uint32_t count, slice name)
+static uint64_t hash_of(slice name)
 {
     static const struct siphash_key key = { 1, 2 };
-    uint64_t hash = siphash(&key, name.ptr, name.len) | 1; /* never 0: that is an empty row */
-    uint32_t usable = count - 1;                           /* the last is "other" */
+    return siphash(&key, name.ptr, name.len) | 1; /* never 0: that is an empty row */
+}
+
+/* The row with this hash, or the free one where it belongs; count - 1, the row of all others, when
+ * there is neither. */
+static uint32_t find(const struct counter_row *rows, uint32_t count, uint64_t hash)
+{
+    uint32_t usable = count - 1;
     for (uint32_t i = 0; i < usable; i++) {
-        struct counter_row *row = &rows[(hash + i) % usable];
-        if (row->hash == hash)
-            return (uint32_t)(row - rows);
-        if (row->hash != 0)
-            continue;
-        slice kept = slice_first(name, sizeof row->name - 1);
-        memcpy(row->name, kept.ptr, kept.len);
-        row->name[kept.len] = '\0';
-        __atomic_store_n(&row->hash, hash, __ATOMIC_RELEASE);
-        return (uint32_t)(row - rows);
+        uint32_t row = (uint32_t)((hash + i) % usable);
+        uint64_t there = __atomic_load_n(&rows[row].hash, __ATOMIC_ACQUIRE);
+        if (there == hash || there == 0)
+            return row;
     }
     return usable;
 }
 
-uint32_t counters_site_row(struct counters *c, slice name)
+static uint32_t claim(struct counter_row *rows, uint32_t count, slice name, uint64_t generation)
 {
-    return claim(c->site_rows, COUNTER_SITES_MAX, name);
+    uint64_t hash = hash_of(name);
+    uint32_t index = find(rows, count, hash);
+    struct counter_row *row = &rows[index];
+    if (index == count - 1)
+        return index;
+    row->generation = generation;
+    if (row->hash == hash)
+        return index;
+    slice kept = slice_first(name, sizeof row->name - 1);
+    memcpy(row->name, kept.ptr, kept.len);
+    row->name[kept.len] = '\0';
+    __atomic_store_n(&row->hash, hash, __ATOMIC_RELEASE);
+    return index;
 }
 
-uint32_t counters_server_row(struct counters *c, slice name)
+uint32_t counters_site_row(struct counters *c, slice name, uint64_t generation)
 {
-    return claim(c->server_rows, COUNTER_SERVERS_MAX, name);
+    return claim(c->site_rows, COUNTER_SITES_MAX, name, generation);
+}
+
+uint32_t counters_server_row(struct counters *c, slice name, uint64_t generation)
+{
+    return claim(c->server_rows, COUNTER_SERVERS_MAX, name, generation);
+}
+
+uint32_t counters_reason_row(struct counters *c, slice name, uint64_t generation)
+{
+    return claim(c->reason_rows, COUNTER_REASONS_MAX, name, generation);
+}
+
+uint32_t counters_find_reason(const struct counter_row *rows, slice name)
+{
+    uint64_t hash = hash_of(name);
+    uint32_t row = rows ? find(rows, COUNTER_REASONS_MAX, hash) : COUNTER_REASONS_MAX - 1;
+    return rows && rows[row].hash == hash ? row : COUNTER_REASONS_MAX - 1;
 }
 
 /* Both blocks consist of 64-bit counters only. */
@@ -54,22 +84,25 @@ static void clear_gauges(struct worker_counters *w)
 {
     memset(w, 0, offsetof(struct worker_counters, connections_accepted));
     for (uint32_t i = 0; i < COUNTER_SERVERS_MAX; i++)
-        w->servers[i].in_flight = 0;
+        w->servers[i].in_flight = w->servers[i].idle = 0;
 }
 
 void counters_retire(struct counters *c, uint32_t slot)
 {
     struct worker_counters *from = &c->workers[slot];
     uint64_t *to = (uint64_t *)&c->retired;
+    atomic_fetch_add(&c->retiring, 1);
     clear_gauges(from);
     const uint64_t *values = (const uint64_t *)from;
     for (size_t i = 0; i < sizeof *from / sizeof *values; i++)
         if (values[i]) /* several generations may retire workers at once */
             __atomic_fetch_add(&to[i], values[i], __ATOMIC_RELAXED);
     memset(from, 0, sizeof *from);
+    atomic_fetch_add(&c->retirements, 1);
+    atomic_fetch_sub(&c->retiring, 1);
 }
 
-void counters_sum(const struct counters *c, struct worker_counters *ret)
+static void sum_once(const struct counters *c, struct worker_counters *ret)
 {
     uint64_t *to = (uint64_t *)ret;
     *ret = c->retired;
@@ -79,5 +112,17 @@ void counters_sum(const struct counters *c, struct worker_counters *ret)
             continue; /* never touched: reading would only map its pages */
         for (size_t i = 0; i < sizeof *ret / sizeof *values; i++)
             to[i] += __atomic_load_n(&values[i], __ATOMIC_RELAXED);
+    }
+}
+
+/* Whoever was moving a block may have died over it: not waited for without end. */
+void counters_sum(const struct counters *c, struct worker_counters *ret)
+{
+    for (int tries = 0; tries < 100; tries++) {
+        uint64_t before = atomic_load(&c->retirements);
+        sum_once(c, ret);
+        if (atomic_load(&c->retiring) == 0 && atomic_load(&c->retirements) == before)
+            return;
+        (void)sched_yield();
     }
 }

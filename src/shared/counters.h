@@ -7,12 +7,15 @@
  * "other" for whatever does not fit. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "base/slice.h"
 #include "shared/segment.h"
 
 #define WORKER_SLOTS_MAX    256u
 #define COUNTER_SITES_MAX   1024u /* rows; sites beyond share the last */
 #define COUNTER_SERVERS_MAX 1024u
+#define COUNTER_REASONS_MAX 256u
 
 /* Upper bounds of the latency histogram in microseconds; the last bucket has none. */
 #define HISTOGRAM_BOUNDS_US                                                                        \
@@ -37,6 +40,7 @@ struct site_counters {
 
 struct server_counters {
     uint64_t in_flight; /* gauge: exchanges that have a connection to this server */
+    uint64_t idle;      /* gauge: connections to it that are kept */
     uint64_t requests;
     uint64_t connects, connect_failures, reused, failures; /* failures: no valid response */
     struct histogram head_time; /* from the request's end to the response head */
@@ -52,13 +56,16 @@ struct worker_counters {
     uint64_t requests, refused, retries, panics;
     uint64_t bytes_in, bytes_out;
     uint64_t log_lines_written, log_lines_dropped, security_lines_written, security_lines_dropped;
+    uint64_t refusals[COUNTER_REASONS_MAX]; /* by the client's fault or the configuration's will */
+    uint64_t failures[COUNTER_REASONS_MAX]; /* what else did not go the ordinary way */
     struct site_counters sites[COUNTER_SITES_MAX];
     struct server_counters servers[COUNTER_SERVERS_MAX];
 };
 
 struct counter_row {
-    uint64_t hash; /* 0: free */
-    char name[120];
+    uint64_t hash;       /* 0: free */
+    uint64_t generation; /* the last one that claimed it */
+    char name[112];
 };
 
 /* The whole segment. */
@@ -66,17 +73,25 @@ struct counters {
     struct segment_header header;
     struct counter_row site_rows[COUNTER_SITES_MAX];
     struct counter_row server_rows[COUNTER_SERVERS_MAX];
+    struct counter_row reason_rows[COUNTER_REASONS_MAX];
+    /* Moves from a worker's block to `retired`: how many are under way, and were ever made. */
+    _Atomic uint64_t retiring, retirements;
     struct worker_counters retired; /* totals of workers that are gone */
     struct worker_counters workers[WORKER_SLOTS_MAX];
 };
 
-/* The row of a site or server, claimed when it is new; the last row when none is free. Only the one
- * generation that is loading calls these. */
-uint32_t counters_site_row(struct counters *c, slice name);
-uint32_t counters_server_row(struct counters *c, slice name);
+/* The row of a site, server or reason, claimed when it is new; the last row when none is free. Only
+ * the one generation that is loading calls these. */
+uint32_t counters_site_row(struct counters *c, slice name, uint64_t generation);
+uint32_t counters_server_row(struct counters *c, slice name, uint64_t generation);
+uint32_t counters_reason_row(struct counters *c, slice name, uint64_t generation);
+
+/* The row of a reason that has been claimed; the last row when it has not, or rows is NULL. */
+uint32_t counters_find_reason(const struct counter_row *rows, slice name);
 
 /* By whoever reaps the slot's worker: its totals live on, its gauges do not. */
 void counters_retire(struct counters *c, uint32_t slot);
 
-/* Totals and gauges over everything. Large: give it static memory. */
+/* Totals and gauges over everything. Totals never go back: a sum during which a worker's block was
+ * moved is made again. Large: give it static memory. */
 void counters_sum(const struct counters *c, struct worker_counters *ret);

@@ -2,7 +2,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 1u
+#define LAYOUT 2u
 
 static const struct {
     const char *name;

@@ -192,8 +192,8 @@ TEST(names_are_wanted_once_and_read_whole)
 TEST(counters_outlive_their_worker)
 {
     static struct worker_counters sum;
-    uint32_t row = counters_site_row(m.counters, SLICE("example.com"));
-    assert_int_equal(counters_site_row(m.counters, SLICE("example.com")), row);
+    uint32_t row = counters_site_row(m.counters, SLICE("example.com"), 1);
+    assert_int_equal(counters_site_row(m.counters, SLICE("example.com"), 1), row);
     struct worker_counters *w = &m.counters->workers[4];
     w->connections_open = 5;
     w->connections_accepted = 7;
@@ -210,10 +210,10 @@ TEST(counters_outlive_their_worker)
     for (int i = 0; i < 3000; i++) {
         char name[16];
         slice text = slice_of(name, (size_t)snprintf(name, sizeof name, "site%d", i));
-        assert_true(counters_site_row(m.counters, text) < COUNTER_SITES_MAX);
+        assert_true(counters_site_row(m.counters, text, 1) < COUNTER_SITES_MAX);
     }
-    assert_int_equal(counters_site_row(m.counters, SLICE("one more")), COUNTER_SITES_MAX - 1);
-    assert_int_equal(counters_site_row(m.counters, SLICE("example.com")), row);
+    assert_int_equal(counters_site_row(m.counters, SLICE("one more"), 1), COUNTER_SITES_MAX - 1);
+    assert_int_equal(counters_site_row(m.counters, SLICE("example.com"), 1), row);
 }
 
 TEST(histogram_counts_each_value_once)

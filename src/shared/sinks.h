@@ -15,8 +15,9 @@
 struct sink_entry {
     _Atomic uint32_t is_set;
     uint32_t unused;
-    _Atomic uint64_t lines, bytes,
-        failures; /* by the logger: written, and lines lost to a full disk or stuck reader */
+    /* By the logger: lines taken from the rings; written; lost to a full disk or a stuck reader.
+     * Once all is written, taken = lines + failures. */
+    _Atomic uint64_t taken, lines, bytes, failures;
     char path[SINK_PATH_MAX + 1];
 };
 
