@@ -209,7 +209,9 @@ static const char *explain_access(struct explanation *e, unsigned *ret_status)
     slice method = slice_from(e->question->method);
     char text[256];
     struct writer w = writer_over(text, sizeof text);
-    if (entry) {
+    if (entry && entry->network.prefix == 0) {
+        writer_text(&w, entry->denies ? "deny all" : "allow all");
+    } else if (entry) {
         writer_format(&w, "%s ip ", entry->denies ? "deny" : "allow");
         ip_network_write(&w, &entry->network);
     } else {
