@@ -73,10 +73,11 @@ void writer_format(struct writer *w, const char *format, ...)
 void writer_seconds_us(struct writer *w, int64_t microseconds)
 {
     uint64_t us = microseconds > 0 ? (uint64_t)microseconds : 0;
-    uint64_t ms = us / 1000;
-    writer_decimal(w, ms / 1000);
-    char fraction[4] = { '.', (char)('0' + ms % 1000 / 100), (char)('0' + ms % 100 / 10),
-                         (char)('0' + ms % 10) };
+    uint64_t rest = us % 1000000;
+    char fraction[7] = { '.' };
+    for (size_t at = sizeof fraction; at > 1; rest /= 100)
+        memcpy(fraction + (at -= 2), two_digits + 2 * (rest % 100), 2);
+    writer_decimal(w, us / 1000000);
     writer_bytes(w, fraction, sizeof fraction);
 }
 

@@ -70,7 +70,7 @@ void writer_hex_bytes(struct writer *w, const void *bytes, size_t count);
 void writer_format(struct writer *w, const char *format, ...)
     PRINTF(2, 3); /* not on the hot path */
 
-/* Seconds with three decimals from milliseconds or microseconds: 1234567 us -> "1.234". */
+/* Seconds with all six decimals: 1234567 us -> "1.234567". */
 void writer_seconds_us(struct writer *w, int64_t microseconds);
 
 /* The inside of a JSON string (RFC 8259 §7): quotes, backslash and controls escaped, bytes that are

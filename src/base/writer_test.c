@@ -31,7 +31,8 @@ TEST(writer_writes_numbers)
     writer_hex(&w, 0xab0);
     writer_byte(&w, ' ');
     writer_seconds_us(&w, 1234567);
-    assert_slice_equal(writer_slice(&w), SLICE("0 7 10 100 65535 18446744073709551615 ab0 1.234"));
+    assert_slice_equal(writer_slice(&w),
+                       SLICE("0 7 10 100 65535 18446744073709551615 ab0 1.234567"));
 }
 
 TEST(writer_json_is_always_valid)

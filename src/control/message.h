@@ -25,7 +25,7 @@ enum message_kind {
     MESSAGE_SLOTS,     /* text: uint32_t each */
     MESSAGE_SERVE,     /* accept from now on */
     MESSAGE_DRAIN,     /* number: bit i: listens[i] of the configuration is closed for good;
-                          detail: 1 when the program ends */
+                          detail: 1 when the program ends. To the observer too: that it ends */
     MESSAGE_STOP,
     /* generation to worker, besides SERVE, DRAIN and STOP */
     MESSAGE_ACCEPT,         /* number: place in the listener table: also accept from this one */

@@ -64,6 +64,7 @@ static struct shared_memory memory;
 static struct pollable channel, signals;
 static struct door doors[LISTENERS_MAX]; /* address "": free */
 static uint32_t client_count, stranger_count;
+static bool program_ends;
 static struct list tickets;
 static int64_t next_ticket = 1;
 static struct bundle fibers;
@@ -132,9 +133,8 @@ static void close_door(struct door *d)
 {
     timer_clear(&d->rest);
     if (d->poll.registered)
-        pollable_close(&d->poll, true);
-    else
-        close(d->poll.fd);
+        pollable_close(&d->poll, false); /* the supervisor may have it still */
+    close(d->poll.fd);
     memset(d->address, 0, sizeof d->address);
 }
 
@@ -181,6 +181,10 @@ static void on_channel(struct pollable *p)
         case MESSAGE_OBSERVE_ONLY:
             message_close_fds(&message_in);
             keep_doors(slice_of(message_in.text, message_in.text_length));
+            break;
+        case MESSAGE_DRAIN:
+            message_close_fds(&message_in);
+            program_ends = true;
             break;
         case MESSAGE_REOPEN: /* a new configuration: it may want names */
             resolver_look();
@@ -291,16 +295,23 @@ static bool any_worker_serves(void)
     return false;
 }
 
-/* Alive: this process answers. Ready: there is a worker to serve requests. What a door is for says
- * what is behind it: the metrics may be read from the network, the status names paths. */
+static int respond_ready(struct client *c)
+{
+    if (program_ends)
+        return respond_text(c, 503, "the program is ending\n");
+    return any_worker_serves() ? respond_text(c, 200, "ok\n")
+                               : respond_text(c, 503, "no worker serves\n");
+}
+
+/* Alive: this process answers. Ready: there are workers that take new connections. What a door is
+ * for says what is behind it: the metrics may be read from the network, the status names paths. */
 static int answer_get(struct client *c, slice target)
 {
     target = slice_first(target, slice_find_byte(target, '?'));
     if (slice_equal(target, SLICE("/healthz")))
         return respond_text(c, 200, "ok\n");
     if (slice_equal(target, SLICE("/readyz")))
-        return any_worker_serves() ? respond_text(c, 200, "ok\n")
-                                   : respond_text(c, 503, "no worker serves\n");
+        return respond_ready(c);
     if (slice_equal(target, SLICE("/metrics")))
         return respond_metrics(c);
     if (c->use == USE_METRICS)

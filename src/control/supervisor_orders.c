@@ -122,6 +122,8 @@ void orders_stop(bool quickly)
     notify_send("STOPPING=1\nSTATUS=%s", quickly ? "stopping" : "draining, then stopping");
     supervisor.stopping = true;
     supervisor.stopping_quickly |= quickly;
+    if (supervisor.state.observer_channel >= 0)
+        message_tell(supervisor.state.observer_channel, MESSAGE_DRAIN, 1, 0); /* not ready */
     supervisor.generation_at_ms = 0;
     for (uint32_t i = 0; i < supervisor.waiting.count; i++)
         answer(supervisor.waiting.numbers[i], 409, "the program is stopping");

@@ -17,7 +17,11 @@ static void write_origin(struct writer *w, const struct exchange *x)
 {
     if (!x->server)
         return;
-    log_text(w, "origin", x->server->text);
+    const struct origin *origin =
+        ((const struct target_settings *)exchange_block(x, FEATURE_TARGET))->origin;
+    if (origin && !slice_equal(origin->name, x->server->text))
+        log_text(w, "origin", origin->name);
+    log_text(w, "server", x->server->text);
     log_number(w, "attempts", x->attempts);
     writer_text(w, x->origin_reused ? ",\"reused\":true" : ",\"reused\":false");
     log_span(w, "connect_s", x->times.received, x->times.chosen);
