@@ -35,20 +35,23 @@ static struct buffer *account(struct buffer *b)
     return b;
 }
 
+static struct buffer *take_pooled(void)
+{
+    return account(warm_count ? warm[--warm_count] : make(BUFFER_BYTES));
+}
+
 struct buffer *buffer_take(void)
 {
-    if (bytes_in_use + BUFFER_BYTES > bytes_max)
-        return NULL;
-    return account(warm_count ? warm[--warm_count] : make(BUFFER_BYTES));
+    return bytes_in_use + BUFFER_BYTES > bytes_max ? NULL : take_pooled();
 }
 
 struct buffer *buffer_take_large(uint32_t capacity)
 {
-    if (capacity <= BUFFER_BYTES)
-        return buffer_take();
-    if (bytes_in_use + capacity > bytes_max)
+    if (capacity < BUFFER_BYTES)
+        capacity = BUFFER_BYTES;
+    if (bytes_in_use + capacity > bytes_max - bytes_max / 8)
         return NULL;
-    return account(make(capacity));
+    return capacity == BUFFER_BYTES ? take_pooled() : account(make(capacity));
 }
 
 void buffer_release(struct buffer *b)
@@ -73,6 +76,16 @@ void buffer_drop(struct buffer **b)
 uint64_t buffer_bytes_in_use(void)
 {
     return bytes_in_use;
+}
+
+bool buffers_are_scarce(void)
+{
+    return bytes_in_use > bytes_max / 2;
+}
+
+bool buffers_are_at_limit(void)
+{
+    return bytes_in_use + BUFFER_BYTES > bytes_max;
 }
 
 void buffer_pool_trim(uint32_t keep)

@@ -5,6 +5,7 @@
  * One process, one thread, one pool: no locks. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attributes.h"
@@ -20,10 +21,13 @@ struct buffer {
 /* Sets the bound on bytes in use; 0 means the default of 256 MiB. */
 void buffer_limit(uint64_t bytes_max);
 
-/* An empty buffer of BUFFER_BYTES, or NULL when the limit is reached or malloc refuses. */
+/* An empty buffer of BUFFER_BYTES, or NULL when the limit is reached or malloc refuses. For what
+ * begins: a request. */
 MUST_CHECK struct buffer *buffer_take(void);
 
-/* An empty buffer of at least `capacity`, counted against the same limit, not pooled. */
+/* An empty buffer of at least `capacity`, counted against the same limit; pooled only when it is no
+ * larger than others. For what grows or waits: it is refused an eighth before the limit, so that
+ * those who hold much cannot keep those out who want little. */
 MUST_CHECK struct buffer *buffer_take_large(uint32_t capacity);
 
 /* Gives it back; NULL is harmless. buffer_drop is for OWNS(). */
@@ -31,6 +35,12 @@ void buffer_release(struct buffer *b);
 void buffer_drop(struct buffer **b);
 
 uint64_t buffer_bytes_in_use(void);
+
+/* More than half of the limit is in use: who can do with little should. */
+bool buffers_are_scarce(void);
+
+/* After buffer_take has failed: because of the limit, and not for want of memory. */
+bool buffers_are_at_limit(void);
 
 /* Frees the warm buffers of the pool above `keep`. */
 void buffer_pool_trim(uint32_t keep);

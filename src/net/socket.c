@@ -4,7 +4,8 @@
 
 #include "net/kernel.h"
 
-#define PARTS_MAX 64
+#define PARTS_MAX    64
+#define DISCARDS_MAX 16
 
 int socket_adopt(struct socket *s, int fd)
 {
@@ -150,6 +151,14 @@ void socket_abort(struct socket *s)
         kernel_shutdown(s->poll.fd, SHUT_RDWR); /* the hang-up is an edge that wakes who waits */
 }
 
+void socket_discard_now(const struct socket *s)
+{
+    char bin[4096];
+    for (int i = 0; i < DISCARDS_MAX; i++)
+        if (kernel_receive(s->poll.fd, bin, sizeof bin) < (ssize_t)sizeof bin)
+            return;
+}
+
 static void end(struct socket *s, void (*end_descriptor)(int fd))
 {
     if (!socket_is_open(s))
@@ -185,6 +194,11 @@ bool socket_is_stale(struct socket *s)
         return false;
     }
     return true;
+}
+
+bool socket_has_input(const struct socket *s)
+{
+    return kernel_peek(s->poll.fd) != -EAGAIN;
 }
 
 void socket_park(struct socket *s, void (*on_ready)(struct pollable *))

@@ -65,6 +65,10 @@ void socket_shutdown_write(struct socket *s);
  * -ECONNRESET, writes -EPIPE); the descriptor stays until socket_close. */
 void socket_abort(struct socket *s);
 
+/* Throws away what has arrived, without waiting and within a bound, so that closing does not reset
+ * the connection and take our last words with it. */
+void socket_discard_now(const struct socket *s);
+
 /* Closes; harmless when closed. With unread data the kernel answers RST: linger first if that
  * matters. socket_reset closes with RST always (a truncated response to a HTTP/1.0 reader). */
 void socket_close(struct socket *s);
@@ -76,6 +80,9 @@ MAY_WAIT int socket_wait_readable(struct socket *s, int64_t deadline_ms);
 /* True when an idle pooled connection must not be used: the peer closed, or sent something. No
  * system call in the ordinary case. */
 bool socket_is_stale(struct socket *s);
+
+/* The same from the kernel, one system call: also what arrived since the last turn of the loop. */
+bool socket_has_input(const struct socket *s);
 
 /* No fiber: on_ready is called once when bytes or an end arrive. NULL unparks. */
 void socket_park(struct socket *s, void (*on_ready)(struct pollable *));

@@ -118,17 +118,21 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
     if (result == -ECANCELED)
         return result;
     if (r->failed == RELAY_TO) {
+        if (result == -ETIMEDOUT && exchange_is_over(x))
+            return exchange_refuse_total(x, FAULT_CLIENT);
         if (result == -ETIMEDOUT)
             return exchange_refuse(x, FAULT_CLIENT, 0, "timeout.send",
                                    "the client took no byte of the response within `timeout send`");
         if (result == -ENOBUFS)
-            return exchange_refuse(x, FAULT_OURS, 0, "limits.buffered",
+            return exchange_refuse(x, FAULT_POLICY, 0, "limits.buffered",
                                    "no memory for the response within `limits buffered`");
         return exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
                                "the client closed before the response was complete");
     }
     /* The status counts only when nothing has been sent yet. */
     upstream_counters(x)->failures++;
+    if (result == -ETIMEDOUT && exchange_is_over(x))
+        return exchange_refuse_total(x, FAULT_UPSTREAM);
     if (result == -ETIMEDOUT)
         return exchange_refuse(x, FAULT_UPSTREAM, 504, "upstream.idle",
                                "the origin's response stopped for longer than `timeout idle`");

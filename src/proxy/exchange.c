@@ -186,6 +186,13 @@ int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const
     return -EREFUSED;
 }
 
+int exchange_refuse_total(struct exchange *x, enum fault whose)
+{
+    uint16_t status = whose != FAULT_CLIENT ? 504 : x->response_begun ? 0 : 408;
+    return exchange_refuse(x, whose, status, "timeout.total",
+                           "the exchange took longer than `timeout total`");
+}
+
 int64_t exchange_deadline(const struct exchange *x, int64_t span_ms)
 {
     int64_t now = loop_now_ms();

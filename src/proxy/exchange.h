@@ -13,6 +13,7 @@
 #include "net/socket.h"
 #include "proxy/configuration.h"
 #include "runtime/bundle.h"
+#include "runtime/loop.h"
 #include "wire/h1.h"
 #include "wire/uri.h"
 
@@ -174,6 +175,13 @@ static inline bool failure_is_refusal(const struct failure *f)
 {
     return f->status != 0 && (f->whose == FAULT_CLIENT || f->whose == FAULT_POLICY);
 }
+
+/* Whether `timeout total` has passed, and the refusal that says so. */
+static inline bool exchange_is_over(const struct exchange *x)
+{
+    return loop_now_ms() >= x->deadline_ms;
+}
+int exchange_refuse_total(struct exchange *x, enum fault whose);
 
 /* now + span, but never after the exchange's own deadline. */
 int64_t exchange_deadline(const struct exchange *x, int64_t span_ms);

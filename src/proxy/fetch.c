@@ -137,7 +137,7 @@ static int keep_arrived(struct exchange *x)
         return 0;
     struct buffer *larger = buffer_take_large(2 * (uint32_t)bytes.len);
     if (!larger)
-        return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+        return exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
                                "no memory for the response head within `limits buffered`");
     memcpy(larger->memory, bytes.ptr, bytes.len);
     larger->end = (uint32_t)bytes.len;
@@ -154,7 +154,7 @@ static ssize_t read_response(struct exchange *x)
 {
     struct buffer *b = x->response_buffer;
     char *to = b ? b->memory + b->end : scratch_body;
-    size_t room = b ? buffer_room(b) : SCRATCH_BODY_BYTES;
+    size_t room = b ? buffer_room(b) : buffers_are_scarce() ? BUFFER_BYTES : SCRATCH_BODY_BYTES;
     for (;;) {
         ssize_t got = socket_read(&x->upstream->socket, to, room, head_deadline(x));
         if (got == -ETIMEDOUT && head_deadline(x) > loop_now_ms())
@@ -183,9 +183,8 @@ static int note_read_failure(struct exchange *x, ssize_t got)
     if (got == -ECANCELED)
         return -ECANCELED;
     if (got == -ETIMEDOUT)
-        return loop_now_ms() >= x->deadline_ms
-                   ? fail_upstream(x, 504, "timeout.total",
-                                   "the exchange took longer than `timeout total`")
+        return exchange_is_over(x)
+                   ? exchange_refuse_total(x, FAULT_UPSTREAM)
                    : fail_upstream(x, 504, "upstream.head-timeout",
                                    "the origin did not answer within `timeout head`");
     return -ECONNRESET; /* closed or reset: the caller knows whether that may be retried */

@@ -39,14 +39,19 @@ void failure_note_result(struct exchange *x, int result)
                                   "the worker ended before the exchange did");
         break;
     case -ENOMEM:
-    case -ENOBUFS:
         (void)exchange_refuse(x, FAULT_OURS, 503, "resources.memory", "out of memory");
+        break;
+    case -ENOBUFS:
+        (void)exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
+                              "no memory within `limits buffered`");
         break;
     case -EMSGSIZE:
         (void)exchange_refuse(x, FAULT_OURS, 500, "limits.fields",
                               "the message with our own fields is too large");
         break;
     case -ETIMEDOUT:
+        if (exchange_is_over(x))
+            (void)exchange_refuse_total(x, FAULT_CLIENT);
         (void)exchange_refuse(x, FAULT_CLIENT, 0, "timeout.send",
                               "the client took no byte within `timeout send`");
         break;
@@ -149,4 +154,6 @@ void refusal_write_bare(struct socket *s, uint16_t status)
     struct iovec part = { memory, w.len };
     ssize_t ignored = socket_write_now(s, &part, 1, false);
     (void)ignored; /* a peer that does not take 80 bytes is closed without them */
+    socket_shutdown_write(s);
+    socket_discard_now(s);
 }

@@ -103,7 +103,9 @@ static int send_batch(struct relay *r, struct batch *b)
         return 0;
     if (result == 0)
         result = keep_more(r);
+    int64_t began_ms = loop_now_ms();
     int later = scratch_send_rest(r->to, &unsent, result, &options, &r->bytes_written);
+    r->stalled_ms += loop_now_ms() - began_ms;
     return later == 0 ? 0 : fail(r, RELAY_TO, later);
 }
 
@@ -134,15 +136,18 @@ int relay_begin(struct relay *r)
 
 static int64_t read_deadline(const struct relay *r)
 {
-    int64_t idle = loop_now_ms() + r->idle_ms;
-    return idle < r->deadline_ms ? idle : r->deadline_ms;
+    int64_t deadline = loop_now_ms() + r->idle_ms;
+    int64_t own = r->deadline ? r->deadline(r) : NEVER;
+    deadline = own < deadline ? own : deadline;
+    return deadline < r->deadline_ms ? deadline : r->deadline_ms;
 }
 
 /* One read into scratch memory; of a body of known length never more than what is left of it,
- * unless left-over bytes are to be noticed. */
+ * unless left-over bytes are to be noticed. What is read may have to be kept while `to` stalls:
+ * when buffers are scarce it is little. */
 static ssize_t read_some(struct relay *r)
 {
-    size_t want = r->read_bytes_max;
+    size_t want = buffers_are_scarce() ? BUFFER_BYTES : r->read_bytes_max;
     if (r->stops_at_end && r->body->framing == H1_FRAMING_LENGTH && r->body->left < want)
         want = r->body->left;
     return socket_read(r->from, scratch_body, want, read_deadline(r));

@@ -28,6 +28,8 @@ struct relay {
     uint32_t read_bytes_max; /* per read */
     bool stops_at_end;       /* never read behind a known length: the next request is there */
 
+    /* A moment by which the next byte must have come, besides idle_ms; NULL: none. */
+    int64_t (*deadline)(const struct relay *r);
     /* Called before each send with what is decoded so far; non-zero ends the relay (RELAY_CHECK).
      */
     int (*check)(struct relay *r);
@@ -35,6 +37,7 @@ struct relay {
 
     uint64_t bytes_read;    /* from `from`, framing included, prefix excluded */
     uint64_t bytes_written; /* to `to`, prefix included */
+    int64_t stalled_ms;     /* how long `to` let us wait, in sum */
     enum relay_side failed;
     bool closed;         /* `from` has ended its side */
     struct buffer *kept; /* private */

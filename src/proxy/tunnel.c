@@ -99,7 +99,7 @@ int exchange_tunnel(struct exchange *x)
     TRY(send_switch(x));
     TRY(send_early_frames(x));
     if (bundle_start(&x->upload.children, "tunnel", run_upward, &up) != 0)
-        return exchange_refuse(x, FAULT_OURS, 503, "limits.fibers",
+        return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
                                "no fiber is left for the second direction of the tunnel");
     gate.counters->tunnels_open++;
     move_all(&down);

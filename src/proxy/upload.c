@@ -14,18 +14,33 @@
 /* The minimum rate counts from here on: a slow start is not an attack. */
 #define RATE_GRACE_MS 10000
 
+/* Until when what has come so far is enough for `limits body-rate`. That the origin let us wait is
+ * not the client's fault. */
+static int64_t rate_deadline(const struct relay *r)
+{
+    const struct exchange *x = r->owner;
+    uint64_t rate = exchange_limits(x)->body_rate_min;
+    if (rate == 0)
+        return NEVER;
+    int64_t paid_ms = (int64_t)(x->upload.body.decoded * 1000 / rate);
+    int64_t span_ms = paid_ms > RATE_GRACE_MS ? paid_ms : RATE_GRACE_MS;
+    return x->upload.began_ms + r->stalled_ms + span_ms;
+}
+
+static int refuse_slow(struct exchange *x)
+{
+    return exchange_refuse(x, FAULT_CLIENT, 408, "limits.body-rate",
+                           "the request body comes more slowly than `limits body-rate` allows");
+}
+
 static int check_upload(struct relay *r)
 {
     struct exchange *x = r->owner;
-    const struct limits_settings *limits = exchange_limits(x);
-    if (x->upload.body.decoded > limits->body_bytes_max)
+    if (x->upload.body.decoded > exchange_limits(x)->body_bytes_max)
         return exchange_refuse(x, FAULT_CLIENT, 413, "limits.body",
                                "the request body is longer than `limits body` allows");
-    int64_t elapsed_ms = loop_now_ms() - x->upload.began_ms;
-    if (limits->body_rate_min && elapsed_ms > RATE_GRACE_MS && !x->upload.body.ended &&
-        x->upload.body.decoded < limits->body_rate_min * (uint64_t)elapsed_ms / 1000)
-        return exchange_refuse(x, FAULT_CLIENT, 408, "limits.body-rate",
-                               "the request body comes more slowly than `limits body-rate` allows");
+    if (!x->upload.body.ended && loop_now_ms() > rate_deadline(r))
+        return refuse_slow(x);
     return 0;
 }
 
@@ -42,6 +57,7 @@ static struct relay upload_relay(struct exchange *x)
                            .deadline_ms = x->deadline_ms,
                            .read_bytes_max = READ_BYTES_MAX,
                            .stops_at_end = true,
+                           .deadline = rate_deadline,
                            .check = check_upload,
                            .owner = x };
 }
@@ -69,14 +85,18 @@ static void note_failure(struct exchange *x, const struct relay *r, int result)
     x->upload.broken_by_client = true;
     if (r->failed == RELAY_CHECK)
         return; /* check_upload has said why */
-    if (result == -ETIMEDOUT)
+    if (result == -ETIMEDOUT && exchange_is_over(x))
+        (void)exchange_refuse_total(x, FAULT_CLIENT);
+    else if (result == -ETIMEDOUT && loop_now_ms() >= rate_deadline(r))
+        (void)refuse_slow(x);
+    else if (result == -ETIMEDOUT)
         (void)exchange_refuse(x, FAULT_CLIENT, 408, "timeout.body",
                               "the request body stopped for longer than `timeout idle`");
     else if (result == -EPROTO && !r->closed)
         (void)exchange_refuse(x, FAULT_CLIENT, 400, "h1.chunk",
                               "the chunked framing of the request body is malformed");
     else if (result == -ENOBUFS)
-        (void)exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
+        (void)exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
                               "no memory for the request body within `limits buffered`");
     else
         (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
@@ -140,7 +160,7 @@ int upload_begin(struct exchange *x, slice head)
     if (x->upload.state == UPLOAD_RUNNING) {
         x->upload.streamed = true;
         if (bundle_start(&x->upload.children, "upload", upload_run, x) != 0)
-            return exchange_refuse(x, FAULT_OURS, 503, "limits.fibers",
+            return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
                                    "no fiber is left to stream the request body");
     }
     return result;
