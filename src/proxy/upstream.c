@@ -9,8 +9,13 @@
 #include "proxy/gate_state.h"
 #include "wire/proxy_protocol.h"
 
-/* How often a queued exchange looks again: another worker's release cannot wake us. */
-#define QUEUE_LOOK_MS 20
+/* How often the first of a queue looks again: another worker's release cannot wake us. Two workers
+ * that got into each other's way do not look again at the same moment. */
+#define QUEUE_LOOK_MS        10
+#define QUEUE_LOOK_SPREAD_MS 10
+
+/* A listening Unix socket whose backlog is full refuses at once instead of letting us wait. */
+#define BACKLOG_LOOK_MS 5
 
 /* A request tries at most this many servers; the configuration allows no more in one origin. */
 #define SERVERS_TRIED_MAX 64u
@@ -23,8 +28,14 @@ struct server_state {
     uint32_t next_address;
 };
 
+/* An exchange that waits in its origin's queue; on its fiber's stack. */
+struct waiter {
+    struct list link;
+    struct fiber *fiber;
+};
+
 struct origin_state {
-    struct event released;
+    struct list queue; /* first come, first served */
     uint32_t waiting;
 };
 
@@ -47,7 +58,7 @@ int upstream_open(const struct configuration *c)
         servers[i].next_address = (uint32_t)random_number();
     }
     for (uint32_t i = 0; i < origin_count; i++)
-        event_init(&origins[i].released);
+        list_open(&origins[i].queue);
     return 0;
 }
 
@@ -129,18 +140,32 @@ static void keep_idle(struct upstream *u)
     socket_park(&u->socket, on_idle_ready);
 }
 
-static struct upstream *take_idle(const struct server *s)
+/* sure: the kernel is asked too, for a request that could not go out a second time. */
+static struct upstream *take_idle(const struct server *s, bool sure)
 {
     struct server_state *state = state_of(s);
     while (!list_is_empty(&state->idle)) {
         struct upstream *u = LIST_ENTRY(state->idle.next, struct upstream, link);
         leave_idle(u);
         socket_park(&u->socket, NULL);
-        if (!socket_is_stale(&u->socket))
+        if (!socket_is_stale(&u->socket) && !(sure && socket_has_input(&u->socket)))
             return u;
         destroy(u);
     }
     return NULL;
+}
+
+/* When no descriptor is left: the connection that was idle longest gives up its own. */
+static bool give_up_idle(void)
+{
+    for (uint32_t i = 0; i < server_count; i++)
+        if (!list_is_empty(&servers[i].idle)) {
+            struct upstream *u = LIST_ENTRY(servers[i].idle.previous, struct upstream, link);
+            leave_idle(u);
+            destroy(u);
+            return true;
+        }
+    return false;
 }
 
 void upstream_close_idle(void)
@@ -165,29 +190,66 @@ void upstream_close(void)
 
 /* --- Choosing --------------------------------------------------------------------------------- */
 
-/* Exchanges on this server over all workers. Servers without a row of their own are counted by this
- * worker alone, against its share. */
+static uint64_t *in_flight_of(const struct server *s, uint32_t slot)
+{
+    return &gate.shared.counters[slot].servers[s->counter_row].in_flight;
+}
+
+/* Exchanges that have a place at this server, over all workers. */
+static uint64_t places_taken(const struct server *s)
+{
+    uint64_t taken = 0;
+    for (uint32_t slot = 0; slot < gate_slots_in_use(); slot++)
+        taken += __atomic_load_n(in_flight_of(s, slot), __ATOMIC_SEQ_CST);
+    return taken;
+}
+
+/* Whether one more than `taken` is within `max`. Servers without a row of their own are counted by
+ * this worker alone, against its share. */
 static bool has_room(const struct server *s)
 {
     if (s->max == 0)
         return true;
-    uint32_t workers = gate_slots_in_use();
-    if (s->counter_row == COUNTER_SERVERS_MAX - 1)
-        return state_of(s)->in_flight < s->max / workers + 1;
-    uint64_t in_flight = 0;
-    for (uint32_t slot = 0; slot < workers; slot++)
-        in_flight += gate.shared.counters[slot].servers[s->counter_row].in_flight;
-    return in_flight < s->max;
+    if (s->counter_row != COUNTER_SERVERS_MAX - 1)
+        return places_taken(s) < s->max;
+    uint32_t share = s->max / gate_slots_in_use();
+    return state_of(s)->in_flight < (share ? share : 1);
 }
 
-/* Smooth weighted round robin: each gains its weight, the richest is chosen and pays the sum. */
-static const struct server *choose(const struct origin *o, uint64_t tried)
+static void leave(const struct server *s)
+{
+    uint64_t *own = in_flight_of(s, gate.shared.slot);
+    __atomic_store_n(own, *own - 1, __ATOMIC_RELEASE);
+    state_of(s)->in_flight--;
+}
+
+/* Takes a place under `max`. It is taken first and counted then, so that of two workers which do
+ * this at once at least one sees the other: the limit is exact. False: no place was free. */
+static bool enter(const struct server *s)
+{
+    uint64_t *own = in_flight_of(s, gate.shared.slot);
+    if (s->max == 0 || s->counter_row == COUNTER_SERVERS_MAX - 1) {
+        *own += 1;
+        state_of(s)->in_flight++;
+        return true;
+    }
+    __atomic_store_n(own, *own + 1, __ATOMIC_SEQ_CST);
+    state_of(s)->in_flight++;
+    if (places_taken(s) <= s->max)
+        return true;
+    leave(s);
+    return false;
+}
+
+/* Smooth weighted round robin: each gains its weight, the richest is chosen and pays the sum.
+ * not_these: a bit for each server that is no candidate. */
+static const struct server *choose(const struct origin *o, uint64_t not_these)
 {
     const struct server *best = NULL;
     int32_t total = 0;
     for (uint32_t i = 0; i < o->server_count && i < SERVERS_TRIED_MAX; i++) {
         const struct server *s = &o->servers[i];
-        if ((tried & (1ull << i)) || !has_room(s))
+        if ((not_these & (1ull << i)) || !has_room(s))
             continue;
         struct server_state *state = state_of(s);
         state->credit += (int32_t)s->weight;
@@ -200,60 +262,97 @@ static const struct server *choose(const struct origin *o, uint64_t tried)
     return best;
 }
 
-static bool any_has_room(const struct origin *o)
+static uint64_t bit_of(const struct server *s, const struct origin *o)
 {
-    for (uint32_t i = 0; i < o->server_count; i++)
-        if (has_room(&o->servers[i]))
-            return true;
-    return false;
+    return 1ull << (s - o->servers);
 }
 
-/* Waits in the origin's queue, behind those who wait already, until a server has room. */
-static int wait_for_room(struct exchange *x, const struct origin *o)
+/* A server with its place taken; NULL: all but `not_these` are at their `max`. */
+static const struct server *take_place(const struct origin *o, uint64_t not_these)
+{
+    const struct server *s;
+    while ((s = choose(o, not_these)) && !enter(s))
+        not_these |= bit_of(s, o); /* another worker was faster */
+    return s;
+}
+
+static void wake_first(struct origin_state *state)
+{
+    if (!list_is_empty(&state->queue))
+        fiber_wake(LIST_ENTRY(state->queue.next, struct waiter, link)->fiber);
+}
+
+/* The next look of the first in the queue; the others wait until they are the first. */
+static int64_t look_deadline(bool is_first, int64_t until_ms)
+{
+    int64_t look_ms =
+        loop_now_ms() + QUEUE_LOOK_MS + (int64_t)(random_number() % QUEUE_LOOK_SPREAD_MS);
+    return is_first && look_ms < until_ms ? look_ms : until_ms;
+}
+
+static int wait_in_queue(struct origin_state *state, const struct origin *o, uint64_t tried,
+                         int64_t until_ms, const struct server **ret)
+{
+    struct waiter w = { .fiber = fiber_current() };
+    int result = 0;
+    list_push_back(&state->queue, &w.link);
+    state->waiting++;
+    for (*ret = NULL; !*ret && result == 0;) {
+        bool is_first = state->queue.next == &w.link;
+        if (is_first && (*ret = take_place(o, tried)))
+            break;
+        result = fiber_wait(look_deadline(is_first, until_ms));
+        if (result == -ETIMEDOUT && loop_now_ms() < until_ms)
+            result = 0;
+    }
+    list_remove(&w.link);
+    state->waiting--;
+    wake_first(state); /* there may be room for more than one */
+    return result;
+}
+
+/* A server with its place taken, at once or after waiting in the origin's queue. */
+static int find_place(struct exchange *x, const struct origin *o, uint64_t tried,
+                      const struct server **ret)
 {
     struct origin_state *state = &origins[o->index];
-    bool must_wait = state->waiting > 0;
+    bool must_wait = tried == 0 && state->waiting > 0; /* who has had a turn does not queue again */
+    *ret = must_wait ? NULL : take_place(o, tried);
+    if (*ret)
+        return 0;
     if (state->waiting >= o->queue_max)
         return exchange_refuse(x, FAULT_POLICY, 503, "origin.queue-full",
                                "all servers are at their `max` and the queue is full");
-    int64_t until_ms = exchange_deadline(x, o->queue_ms);
-    int result = 0;
-    state->waiting++;
     connection_watch(x->connection, x);
-    while (result == 0 && (must_wait || !any_has_room(o))) {
-        must_wait = false;
-        int64_t look_ms = loop_now_ms() + QUEUE_LOOK_MS;
-        result = event_wait(&state->released, look_ms < until_ms ? look_ms : until_ms);
-        if (result == -ETIMEDOUT)
-            result = loop_now_ms() >= until_ms ? -ETIMEDOUT : 0;
-    }
-    state->waiting--;
-    if (result == -ETIMEDOUT)
-        return exchange_refuse(x, FAULT_POLICY, 503, "origin.queue-timeout",
-                               "all servers stayed at their `max` for as long as `queue` allows");
-    return result;
+    int result = wait_in_queue(state, o, tried, exchange_deadline(x, o->queue_ms), ret);
+    if (result != -ETIMEDOUT)
+        return result;
+    if (exchange_is_over(x))
+        return exchange_refuse_total(x, FAULT_UPSTREAM);
+    return exchange_refuse(x, FAULT_POLICY, 503, "origin.queue-timeout",
+                           "all servers stayed at their `max` for as long as `queue` allows");
 }
 
 /* --- Connecting ------------------------------------------------------------------------------- */
 
-/* The address of this attempt: names take turns through what they resolve to. */
-static int address_of(const struct server *s, uint32_t attempt, struct address *ret)
+/* The address of this attempt: names take turns through what they resolve to. False: no more. */
+static bool address_of(const struct server *s, uint32_t attempt, struct address *ret)
 {
     if (!s->is_name) {
         *ret = s->address;
-        return attempt == 0 ? 0 : -ENOENT;
+        return attempt == 0;
     }
     struct resolved_name name;
     if (s->name_slot < 0)
-        return -ENOENT;
+        return false;
     names_read(gate.shared.names, s->name_slot, &name);
     if (attempt >= name.count || name.count > NAME_ADDRESSES_MAX)
-        return -ENOENT;
+        return false;
     struct ip ip;
     uint32_t index = (state_of(s)->next_address + attempt) % name.count;
     memcpy(ip.bytes, name.addresses[index], sizeof ip.bytes);
     address_from_ip(ip, s->port, ret);
-    return 0;
+    return true;
 }
 
 static int64_t connect_span(const struct exchange *x, const struct origin *o)
@@ -281,21 +380,40 @@ static int send_proxy_header(struct exchange *x, struct upstream *u)
                         NULL);
 }
 
-/* Tries the server's addresses until one takes the connection. 0 · the last error */
+/* One address, within `timeout connect`. */
+static int connect_address(struct exchange *x, const struct origin *o, const struct address *to,
+                           struct upstream *u)
+{
+    struct socket_options options = { .keep_alive = true };
+    int64_t deadline_ms = exchange_deadline(x, connect_span(x, o));
+    for (;;) {
+        int result = socket_connect(&u->socket, to, &options, deadline_ms);
+        if (result == -EMFILE && give_up_idle())
+            continue;
+        if (result != -EAGAIN)
+            return result;
+        if (loop_now_ms() >= deadline_ms)
+            return -ETIMEDOUT;
+        TRY(fiber_sleep(loop_now_ms() + BACKLOG_LOOK_MS));
+    }
+}
+
+/* Tries the server's addresses until one takes the connection.
+ * 0 · -EDESTADDRREQ it has none · the last error */
 static int connect_server(struct exchange *x, const struct origin *o, const struct server *s,
                           struct upstream *u)
 {
-    struct socket_options options = { .keep_alive = true };
     struct address address;
-    int result = -ENOENT;
+    int result = -EDESTADDRREQ;
     for (uint32_t attempt = 0; attempt < NAME_ADDRESSES_MAX; attempt++) {
-        if (address_of(s, attempt, &address) != 0)
+        if (!address_of(s, attempt, &address))
             break;
-        result = socket_connect(&u->socket, &address, &options,
-                                exchange_deadline(x, connect_span(x, o)));
+        result = connect_address(x, o, &address, u);
         if (result == 0 || result == -ECANCELED)
             break;
         counters_of(s)->connect_failures++;
+        if (exchange_is_over(x))
+            break;
     }
     state_of(s)->next_address++;
     return result;
@@ -336,9 +454,11 @@ static int refuse_connect(struct exchange *x, int result)
     case -ENOMEM:
         return result;
     case -ETIMEDOUT:
+        if (exchange_is_over(x))
+            return exchange_refuse_total(x, FAULT_UPSTREAM);
         return exchange_refuse(x, FAULT_UPSTREAM, 504, "upstream.connect-timeout",
                                "no server took the connection within `timeout connect`");
-    case -ENOENT:
+    case -EDESTADDRREQ:
         return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.name",
                                "the server's name has not been resolved to any address");
     case -EMFILE:
@@ -353,32 +473,24 @@ static int refuse_connect(struct exchange *x, int result)
     }
 }
 
-static void enter(const struct server *s)
+/* Gives a place back and lets the first of the queue look. */
+static void leave_place(const struct server *s, const struct origin *o)
 {
-    counters_of(s)->in_flight++;
-    state_of(s)->in_flight++;
+    leave(s);
+    wake_first(&origins[o->index]);
 }
 
-static void leave(const struct server *s, const struct origin *o)
-{
-    counters_of(s)->in_flight--;
-    state_of(s)->in_flight--;
-    event_signal_one(&origins[o->index].released);
-}
-
-/* One connection to this server, idle or new. The place under `max` is taken before the connection
- * is made. */
+/* A connection to a server whose place is taken, idle or new. */
 static int take_from(struct exchange *x, const struct origin *o, const struct server *s, bool fresh)
 {
     struct server_counters *counters = counters_of(s);
-    enter(s);
     x->server = s;
     x->attempts++;
     x->origin_reused = false;
-    x->upstream = fresh ? NULL : take_idle(s);
+    x->upstream = fresh ? NULL : take_idle(s, !method_is_idempotent(x->request.method));
     int result = x->upstream ? 0 : open_connection(x, o, s);
     if (result != 0) {
-        leave(s, o);
+        leave_place(s, o);
         return result;
     }
     counters->requests++;
@@ -391,21 +503,14 @@ static int take_from(struct exchange *x, const struct origin *o, const struct se
 int upstream_take(struct exchange *x, const struct origin *o, bool fresh)
 {
     uint64_t tried = 0;
-    int result = -ENOENT;
-    for (uint32_t attempt = 0; attempt < o->server_count && attempt < SERVERS_TRIED_MAX;
-         attempt++) {
-        bool others_wait = attempt == 0 && origins[o->index].waiting > 0;
-        const struct server *s = others_wait ? NULL : choose(o, tried);
-        while (!s && attempt == 0) { /* again when another worker was faster */
-            TRY(wait_for_room(x, o));
-            s = choose(o, tried);
-        }
-        if (!s)
-            break;
+    int result = -EHOSTUNREACH;
+    for (uint32_t i = 0; i < o->server_count && i < SERVERS_TRIED_MAX; i++) {
+        const struct server *s;
+        TRY(find_place(x, o, tried, &s));
         result = take_from(x, o, s, fresh);
-        if (result == 0 || result == -ECANCELED || result == -ENOMEM)
+        if (result == 0 || result == -ECANCELED || result == -ENOMEM || exchange_is_over(x))
             break;
-        tried |= 1ull << (s - o->servers);
+        tried |= bit_of(s, o);
     }
     return result == 0 ? 0 : refuse_connect(x, result);
 }
@@ -415,11 +520,13 @@ void upstream_release(struct exchange *x)
     struct upstream *u = x->upstream;
     if (!u)
         return;
+    const struct server *s = u->server;
+    const struct origin *o = u->origin;
     x->upstream = NULL;
-    leave(u->server, u->origin);
     if (x->response_reusable && u->origin->proxy_protocol == PROXY_PROTOCOL_OFF &&
         !gate.is_draining)
         keep_idle(u);
     else
         destroy(u);
+    leave_place(s, o);
 }
