@@ -86,11 +86,13 @@ const struct reason_description reason_descriptions[] = {
     { "limits.buffered", "503", "One worker holds as many bytes as `limits buffered` allows.",
       "Look for slow clients or origins in `portcullis status`; raise the limit if there is "
       "memory." },
-    { "limits.connections", "503", "As many connections are open as `limits connections` allows.",
+    { "limits.connections", "503",
+      "As many connections are open as `limits connections` allows: the newest was refused, or one "
+      "without a request of a client that holds many.",
       "Raise the limit; `descriptor_limit` in `portcullis status` must allow it." },
     { "limits.connections-per-client", "429",
       "One client address has as many connections as `limits connections-per-client` allows.",
-      "Behind another proxy all clients share its address: raise the limit there." },
+      "Behind another proxy all clients share its address: name it in `trust proxies`." },
     { "limits.fibers", "503", "One worker has as many exchanges at work as `limits fibers` allows.",
       "Origins are slow, or the limit is low: see `portcullis status`." },
     { "limits.fields", "500",
@@ -114,7 +116,9 @@ const struct reason_description reason_descriptions[] = {
     { "request.too-large", "500",
       "The request head for the origin does not fit with the fields that are added.",
       "Raise `limits head`, or edit fewer fields." },
-    { "resources.descriptors", "503", "No file descriptor or local port is left.",
+    { "resources.descriptors", "503",
+      "No file descriptor or local port is left. Clients get three quarters of the descriptors, "
+      "origins the rest.",
       "Raise LimitNOFILE (systemd) or `ulimit -n`; for one busy origin raise `keep-alive`." },
     { "resources.memory", "503", "Memory is exhausted.",
       "Lower `limits buffered` and `limits connections`, or give the machine more." },

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "proxy/crowd.h"
 #include "proxy/exchange.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
@@ -31,27 +32,32 @@ static void end(struct connection *c)
     timer_clear(&c->timer);
     buffer_drop(&c->input);
     socket_close(&c->socket);
-    list_remove(&c->link);
-    if (c->is_counted)
-        clients_leave(gate.shared.clients, gate.shared.slot, &c->client_key);
+    crowd_leave(c);
     free(c);
     gate_connection_ended();
 }
 
 /* --- Idle ------------------------------------------------------------------------------------- */
 
-/* No memory or fiber for what has arrived: refused in one write, nobody waits. */
-static void refuse_resources(struct connection *c)
+static const struct failure no_buffer = { .whose = FAULT_POLICY,
+                                          .status = 503,
+                                          .reason = "limits.buffered",
+                                          .text = "no memory for a request within `limits "
+                                                  "buffered`" };
+static const struct failure no_fiber = { .whose = FAULT_POLICY,
+                                         .status = 503,
+                                         .reason = "limits.fibers",
+                                         .text = "as many exchanges are at work as `limits fibers` "
+                                                 "allows" };
+static const struct failure no_memory = { .whose = FAULT_OURS,
+                                          .status = 503,
+                                          .reason = "resources.memory",
+                                          .text = "no memory is left for a request" };
+
+/* Nothing is left to serve what has arrived: refused in one write, nobody waits. */
+static void refuse_resources(struct connection *c, const struct failure *why)
 {
-    static const struct failure none_left = {
-        .whose = FAULT_OURS,
-        .status = 503,
-        .reason = "resources.memory",
-        .text = "no memory or fiber is left for what the connection has sent"
-    };
-    gate.counters->connections_refused_resources++;
-    filters_connection_refused(&none_left, c->peer);
-    refusal_write_bare(&c->socket, none_left.status);
+    crowd_refuse(&c->socket, why, c->peer, &gate.counters->connections_refused_resources);
 }
 
 /* Bytes have arrived, or the client has ended an idle connection. */
@@ -59,7 +65,7 @@ static void on_ready(struct pollable *p)
 {
     struct connection *c = CONTAINER_OF(p, struct connection, socket.poll);
     struct buffer *b = buffer_take();
-    ssize_t got = b ? socket_read_now(&c->socket, b->memory, b->capacity) : -ENOBUFS;
+    ssize_t got = socket_read_now(&c->socket, b ? b->memory : scratch_body, BUFFER_BYTES);
     if (got == -EAGAIN) {
         buffer_release(b);
         socket_park(&c->socket, on_ready);
@@ -67,16 +73,17 @@ static void on_ready(struct pollable *p)
     }
     timer_clear(&c->timer);
     gate.counters->connections_idle--;
-    if (got > 0) {
+    if (got > 0 && b) {
         b->end = (uint32_t)got;
         c->input = b;
-        if (fiber_start("exchange", serve, c, &c->fiber) == 0)
+        int started = fiber_start("exchange", serve, c, &c->fiber);
+        if (started == 0)
             return;
-        refuse_resources(c);
+        refuse_resources(c, started == -EAGAIN ? &no_fiber : &no_memory);
     } else {
         buffer_release(b);
-        if (got == -ENOBUFS)
-            refuse_resources(c);
+        if (got > 0)
+            refuse_resources(c, buffers_are_at_limit() ? &no_buffer : &no_memory);
     }
     end(c);
 }
@@ -166,7 +173,7 @@ static bool serve_one(struct connection *c)
 {
     struct exchange *x = exchange_make(c);
     if (!x) {
-        refuse_resources(c);
+        refuse_resources(c, &no_memory);
         return false;
     }
     c->requests++;
@@ -208,7 +215,7 @@ static void serve(void *argument)
         int result = take_proxy_header(c);
         if (result != 0 && result != -ECANCELED)
             filters_connection_refused(&malformed, c->peer);
-        goes_on = result == 0;
+        goes_on = result == 0 && crowd_count_client(c);
     }
     while (goes_on && has_request_bytes(c))
         goes_on = serve_one(c);
@@ -291,6 +298,19 @@ void connection_hasten(struct connection *c)
     int64_t end_ms = loop_now_ms() + LAST_IDLE_MS;
     if (!c->fiber && c->timer.when_ms > end_ms)
         timer_set(&c->timer, end_ms);
+}
+
+bool connection_can_be_shed(const struct connection *c)
+{
+    return !c->shed && (!c->fiber || c->in_head);
+}
+
+void connection_shed(struct connection *c, const struct failure *why)
+{
+    c->shed = why;
+    if (!c->fiber)
+        filters_connection_refused(why, c->peer);
+    connection_cancel(c);
 }
 
 struct ip connection_local_ip(const struct connection *c)

@@ -10,6 +10,8 @@
 #include "runtime/timer.h"
 #include "shared/clients.h"
 
+struct failure;
+
 struct connection {
     struct socket socket;
     struct timer timer;   /* while parked: idle; while served: the question whether it is there */
@@ -25,8 +27,10 @@ struct connection {
     bool awaits_proxy_header;
     bool is_counted;  /* in the table of clients */
     bool may_probe;   /* a FIN may be asked about with an interim response */
+    bool in_head;     /* its fiber waits for the rest of a request head */
     bool client_gone; /* noticed while an exchange waited for its origin */
     struct client_key client_key;
+    const struct failure *shed; /* it gives way to somebody else; NULL */
 };
 
 /* Takes over an accepted socket and parks it. Frees the connection on failure. */
@@ -37,6 +41,11 @@ void connection_cancel(struct connection *c);
 
 /* The program ends: an idle one stays open for a second more at most. */
 void connection_hasten(struct connection *c);
+
+/* Whether it merely waits, for a request or the rest of a head; and lets it go, so that somebody
+ * else has room. */
+bool connection_can_be_shed(const struct connection *c);
+void connection_shed(struct connection *c, const struct failure *why);
 
 /* The address the client connected to (asked from the kernel: not for the ordinary path). */
 struct ip connection_local_ip(const struct connection *c);

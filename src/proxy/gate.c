@@ -11,9 +11,9 @@
 #include "net/kernel.h"
 #include "net/listen.h"
 #include "proxy/connection.h"
-#include "proxy/filter.h"
+#include "proxy/crowd.h"
+#include "proxy/exchange.h"
 #include "proxy/gate_state.h"
-#include "proxy/refusal.h"
 #include "proxy/router.h"
 #include "proxy/upstream.h"
 
@@ -32,10 +32,8 @@ struct listener {
     uint32_t listen;
 };
 
-static struct list connections; /* all, idle or served */
 static struct list listeners;
 static struct timer rest_timer;
-static uint32_t connection_count;
 static int reserve_fd = -1; /* given up to refuse a client when no descriptor is left */
 static void (*on_empty)(void);
 
@@ -47,14 +45,6 @@ int64_t gate_wall_ms(void)
         wall_ms = loop_wall_ms();
     }
     return wall_ms;
-}
-
-uint64_t gate_total_connections(void)
-{
-    uint64_t total = 0;
-    for (uint32_t slot = 0; slot < gate_slots_in_use(); slot++)
-        total += gate.shared.counters[slot].connections_open;
-    return total;
 }
 
 uint32_t gate_slots_in_use(void)
@@ -71,58 +61,16 @@ void gate_note_levels(void)
 
 uint32_t gate_connection_count(void)
 {
-    return connection_count;
+    return crowd_count();
 }
 
 /* --- Accepting -------------------------------------------------------------------------------- */
 
-static void refuse(struct socket *s, uint64_t *counter, const struct failure *f, struct ip peer)
-{
-    (*counter)++;
-    filters_connection_refused(f, peer);
-    refusal_write_bare(s, f->status);
-    socket_close(s);
-}
-
-static const struct failure too_many = { .whose = FAULT_POLICY,
-                                         .status = 503,
-                                         .reason = "limits.connections",
-                                         .text = "as many connections as `limits connections` "
-                                                 "allows are open" };
-static const struct failure too_many_of_one = { .whose = FAULT_POLICY,
-                                                .status = 429,
-                                                .reason = "limits.connections-per-client",
-                                                .text = "the client has as many connections as "
-                                                        "`limits connections-per-client` allows" };
 static const struct failure untrusted = { .whose = FAULT_POLICY,
                                           .status = 403,
                                           .reason = "proxy-protocol.untrusted",
                                           .text = "a listener with `proxy-protocol` takes peers "
                                                   "inside `trust proxies` only" };
-static const struct failure no_descriptor = { .whose = FAULT_OURS,
-                                              .status = 503,
-                                              .reason = "resources.descriptors",
-                                              .text = "no descriptor is left for the connection" };
-
-/* Limits that count connections: `connections` and `connections-per-client`. True: let in. */
-static bool judge_limits(struct connection *c)
-{
-    const struct limits_global *limits = &gate.configuration->limits;
-    if (gate_total_connections() >= limits->connections_max) {
-        refuse(&c->socket, &gate.counters->connections_refused_total, &too_many, c->peer);
-        return false;
-    }
-    struct ip key = ip_client_key(c->peer);
-    memcpy(c->client_key.bytes, key.bytes, sizeof c->client_key.bytes);
-    uint32_t theirs = clients_enter(gate.shared.clients, gate.shared.slot, &c->client_key);
-    c->is_counted = theirs > 0;
-    if (theirs > limits->connections_per_client_max) {
-        clients_leave(gate.shared.clients, gate.shared.slot, &c->client_key);
-        refuse(&c->socket, &gate.counters->connections_refused_client, &too_many_of_one, c->peer);
-        return false;
-    }
-    return true;
-}
 
 /* A listener with `proxy-protocol` believes only peers inside `trust proxies`. */
 static bool judge_proxy_peer(struct connection *c)
@@ -131,16 +79,8 @@ static bool judge_proxy_peer(struct connection *c)
     if (!c->awaits_proxy_header || configuration->trusts_any ||
         network_set_find(&configuration->trusted, c->peer))
         return true;
-    refuse(&c->socket, &gate.counters->connections_refused_client, &untrusted, c->peer);
+    crowd_refuse(&c->socket, &untrusted, c->peer, &gate.counters->connections_refused_client);
     return false;
-}
-
-static void let_in(struct connection *c)
-{
-    list_push_back(&connections, &c->link);
-    connection_count++;
-    gate.counters->connections_open++;
-    connection_begin(c);
 }
 
 /* One connection from the listener's queue. 0 · -EAGAIN the queue is empty · -errno */
@@ -164,25 +104,34 @@ static int accept_one(struct listener *l)
     c->local_port = address_port(&listen->address);
     c->awaits_proxy_header = listen->proxy_protocol;
     gate.counters->connections_accepted++;
-    if (judge_proxy_peer(c) && judge_limits(c))
-        let_in(c);
-    else
-        free(c);
+    if (judge_proxy_peer(c) && crowd_admit(c)) {
+        connection_begin(c);
+        return 0;
+    }
+    socket_close(&c->socket);
+    free(c);
     return 0;
 }
 
-/* No descriptor is left: the reserve is given up for a moment to close the newest client, instead
- * of leaving it in the queue for ever. */
-static void shed_one(struct listener *l)
+/* No descriptor is left: the reserve is given up for a moment to refuse those who wait, instead of
+ * leaving them in the queue until some are free. */
+static void refuse_waiting(struct listener *l)
 {
-    if (reserve_fd >= 0)
+    int result = reserve_fd < 0 ? -EMFILE : 0;
+    for (int i = 0; i < ACCEPTS_PER_TURN && result == 0; i++) {
+        struct socket s = SOCKET_CLOSED;
+        struct address peer;
         kernel_close(reserve_fd);
-    struct socket s = SOCKET_CLOSED;
-    struct address peer;
-    if (listen_accept(l->poll.fd, &s, &peer) == 0)
-        refuse(&s, &gate.counters->connections_refused_resources, &no_descriptor,
-               address_ip(&peer));
-    reserve_fd = kernel_spare();
+        result = listen_accept(l->poll.fd, &s, &peer);
+        if (result == 0)
+            crowd_refuse(&s, &crowd_no_descriptor, address_ip(&peer),
+                         &gate.counters->connections_refused_resources);
+        socket_close(&s);
+        reserve_fd = kernel_spare();
+        result = result == 0 && reserve_fd < 0 ? -EMFILE : result;
+    }
+    if (reserve_fd < 0)
+        reserve_fd = kernel_spare(); /* somebody may have given one back meanwhile */
 }
 
 static void on_listener(struct pollable *p)
@@ -196,7 +145,7 @@ static void on_listener(struct pollable *p)
     }
     if (result == 0 || result == -EAGAIN)
         return;
-    shed_one(l);
+    refuse_waiting(l);
     pollable_close(&l->poll, false); /* level-triggered: it would turn the loop without end */
     timer_set(&rest_timer, loop_now_ms() + REST_MS);
 }
@@ -268,10 +217,9 @@ int gate_open(const struct gate_options *options)
                                 .counters = &options->shared.counters[options->shared.slot],
                                 .field_capacity = field_capacity(options->configuration) };
     on_empty = options->on_empty;
-    list_open(&connections);
+    crowd_open();
     list_open(&listeners);
     timer_init(&rest_timer, on_rested);
-    connection_count = 0;
     buffer_limit(options->configuration->limits.buffered_bytes_max);
     reserve_fd = kernel_spare();
     TRY(router_open());
@@ -280,7 +228,7 @@ int gate_open(const struct gate_options *options)
 
 static void tell_when_empty(void)
 {
-    if (gate.is_draining && connection_count == 0 && on_empty) {
+    if (gate.is_draining && crowd_count() == 0 && on_empty) {
         void (*tell)(void) = on_empty;
         on_empty = NULL;
         tell();
@@ -289,9 +237,6 @@ static void tell_when_empty(void)
 
 void gate_connection_ended(void)
 {
-    ASSERT(connection_count > 0);
-    connection_count--;
-    gate.counters->connections_open--;
     tell_when_empty();
 }
 
@@ -310,10 +255,7 @@ static void finish_listener(struct listener *l)
 static void end_soon(void)
 {
     gate.is_last = true;
-    LIST_EACH(node, &connections)
-    {
-        connection_hasten(LIST_ENTRY(node, struct connection, link));
-    }
+    crowd_each(connection_hasten);
 }
 
 void gate_drain(const struct gate_end *end)
@@ -335,15 +277,12 @@ void gate_drain(const struct gate_end *end)
 
 void gate_cancel_all(void)
 {
-    LIST_EACH(node, &connections)
-    {
-        connection_cancel(LIST_ENTRY(node, struct connection, link));
-    }
+    crowd_each(connection_cancel);
 }
 
 void gate_close(void)
 {
-    ASSERT(connection_count == 0);
+    ASSERT(crowd_count() == 0);
     LIST_EACH(node, &listeners)
     {
         drop_listener(LIST_ENTRY(node, struct listener, link));

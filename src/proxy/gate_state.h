@@ -21,8 +21,5 @@ int64_t gate_wall_ms(void);
 /* Sums over workers go over the slots [0, this). */
 uint32_t gate_slots_in_use(void);
 
-/* Connections of all workers together. */
-uint64_t gate_total_connections(void);
-
 /* Called by a connection when it has gone. */
 void gate_connection_ended(void);

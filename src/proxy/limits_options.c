@@ -92,6 +92,9 @@ static const struct directive rows[] = {
       .object = OBJECT_LIMITS_GLOBAL,
       .preset = "20000",
       .meaning = "Connections of clients, over all workers",
+      .details =
+          "Beyond it the newest is refused with 503, unless a client that holds more of them "
+          "has one without a request: then that one is closed.",
       .example = "connections 100000",
       .since = "0.1" },
     { .name = "connections-per-client",
@@ -100,6 +103,10 @@ static const struct directive rows[] = {
       .object = OBJECT_LIMITS_GLOBAL,
       .preset = "256",
       .meaning = "Connections of one client address (IPv6: of one /64)",
+      .details =
+          "Beyond it the newest is refused with 429. On a listener with `proxy-protocol` the "
+          "named client is counted; a peer inside `trust proxies` stands for many and is "
+          "not.",
       .example = "connections-per-client 64",
       .since = "0.1" },
     { .name = "requests-per-connection",
@@ -116,6 +123,8 @@ static const struct directive rows[] = {
       .object = OBJECT_LIMITS_GLOBAL,
       .preset = "auto",
       .meaning = "Exchanges at work at once in one worker; auto: what memory maps allow",
+      .details = "Beyond it the newest is refused with 503. An upload that comes in pieces and a "
+                 "tunnel take two.",
       .example = "fibers 4096",
       .since = "0.1" },
     { .name = "buffered",
@@ -124,6 +133,8 @@ static const struct directive rows[] = {
       .object = OBJECT_LIMITS_GLOBAL,
       .preset = "256M",
       .meaning = "Bytes on their way in the buffers of one worker",
+      .details = "Beyond it a new request is refused with 503. What grows or waits for a slow "
+                 "reader is refused, or cut, an eighth earlier.",
       .example = "buffered 512M",
       .since = "0.1" },
 };

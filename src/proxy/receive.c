@@ -39,15 +39,26 @@ static int refuse_too_long(struct exchange *x, slice bytes)
                            "the request head is longer than `limits head` allows");
 }
 
+/* The rest of the head stays unread. */
+static int refuse_unread(struct exchange *x)
+{
+    x->must_linger = true;
+    return exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
+                           "no memory for the request head within `limits buffered`");
+}
+
 /* More bytes of the head. 0 · -EREFUSED · -ECANCELED */
 static int read_more(struct exchange *x, int64_t deadline_ms)
 {
     struct connection *c = x->connection;
     if (buffer_room(c->input) == 0 && grow_input(c, x->configuration->limits.head_bytes_max) != 0)
-        return exchange_refuse(x, FAULT_OURS, 503, "limits.buffered",
-                               "no memory for the request head within `limits buffered`");
+        return refuse_unread(x);
+    c->in_head = true;
     ssize_t got = socket_read(&c->socket, c->input->memory + c->input->end, buffer_room(c->input),
                               deadline_ms);
+    c->in_head = false;
+    if (got == -ECANCELED && c->shed)
+        return exchange_refuse(x, c->shed->whose, c->shed->status, c->shed->reason, c->shed->text);
     if (got == -ECANCELED)
         return -ECANCELED;
     if (got == -ETIMEDOUT)

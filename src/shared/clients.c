@@ -20,33 +20,46 @@ static bool is_key(const struct client_entry *e, const struct client_key *key)
 }
 
 /* The entry, or the free one where it would go; NULL when the neighbourhood is full. */
-static struct client_entry *find(struct client_entry *table, uint32_t place,
+static struct client_entry *find(const struct client_entry *table, uint32_t place,
                                  const struct client_key *key)
 {
     for (uint32_t i = 0; i < PROBES_MAX; i++) {
-        struct client_entry *e = &table[(place + i) % CLIENTS_PER_SLOT];
-        if (__atomic_load_n(&e->count, __ATOMIC_RELAXED) == 0 || is_key(e, key))
-            return e;
+        const struct client_entry *e = &table[(place + i) % CLIENTS_PER_SLOT];
+        if (__atomic_load_n(&e->count, __ATOMIC_SEQ_CST) == 0 || is_key(e, key))
+            return (struct client_entry *)(uintptr_t)e;
     }
     return NULL;
 }
 
+static uint32_t sum(const struct clients_segment *c, uint32_t place, const struct client_key *key)
+{
+    uint32_t total = 0, slots = atomic_load_explicit(&c->slots_in_use, memory_order_relaxed);
+    for (uint32_t slot = 0; slot < slots && slot < WORKER_SLOTS_MAX; slot++) {
+        const struct client_entry *e = find(c->entries[slot], place, key);
+        if (e && is_key(e, key))
+            total += __atomic_load_n(&e->count, __ATOMIC_SEQ_CST);
+    }
+    return total;
+}
+
 uint32_t clients_enter(struct clients_segment *c, uint32_t slot, const struct client_key *key)
 {
-    uint32_t place = place_of(c, key), total = 0;
+    uint32_t place = place_of(c, key);
     struct client_entry *own = find(c->entries[slot], place, key);
     if (!own)
         return 0;
     if (own->count == 0)
         own->key = *key;
-    __atomic_store_n(&own->count, own->count + 1, __ATOMIC_RELAXED);
-    uint32_t slots = atomic_load_explicit(&c->slots_in_use, memory_order_relaxed);
-    for (uint32_t other = 0; other < slots && other < WORKER_SLOTS_MAX; other++) {
-        struct client_entry *e = find(c->entries[other], place, key);
-        if (e && is_key(e, key))
-            total += __atomic_load_n(&e->count, __ATOMIC_RELAXED);
-    }
+    /* Written before the others are read: of two workers that let the same client in at once, at
+     * least one sees both. */
+    __atomic_store_n(&own->count, own->count + 1, __ATOMIC_SEQ_CST);
+    uint32_t total = sum(c, place, key);
     return total ? total : own->count;
+}
+
+uint32_t clients_count(const struct clients_segment *c, const struct client_key *key)
+{
+    return sum(c, place_of(c, key), key);
 }
 
 /* Fills the hole with what probing would otherwise no longer find. */

@@ -32,6 +32,8 @@ struct clients_segment {
 /* Counts one more connection of this client in `slot`; the total over all slots afterwards. When
  * the slot's table is crowded the client is not counted and 0 is returned. */
 uint32_t clients_enter(struct clients_segment *c, uint32_t slot, const struct client_key *key);
+/* Its connections over all slots. */
+uint32_t clients_count(const struct clients_segment *c, const struct client_key *key);
 void clients_leave(struct clients_segment *c, uint32_t slot, const struct client_key *key);
 
 /* By the supervisor: a new worker takes the slot, or its worker is gone. */
