@@ -232,7 +232,7 @@ static int limit_length(struct exchange *x)
 int exchange_route(struct exchange *x)
 {
     const struct configuration *configuration = x->configuration;
-    identify_client(x);
+    TRY(identify_client(x));
     x->site = configuration_find_site(configuration, x->host, x->connection->listen);
     if (!x->site) {
         x->request.keep_alive = false;
