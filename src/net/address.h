@@ -38,7 +38,7 @@ bool address_equal(const struct address *a, const struct address *b);
 
 MUST_CHECK int ip_parse(slice text, struct ip *ret);
 void ip_write(struct writer *w, struct ip ip); /* dotted quad for mapped addresses */
-#define IP_TEXT_MAX 45u /* bytes that ip_write writes at most */
+#define IP_TEXT_MAX 45u                        /* bytes that ip_write writes at most */
 bool ip_is_v4(struct ip ip);
 bool ip_is_none(struct ip ip); /* of a peer on a Unix socket */
 bool ip_equal(struct ip a, struct ip b);
