@@ -145,7 +145,6 @@ static int take_proxy_header(struct connection *c)
             if (addresses.is_local)
                 return 0;
             memcpy(c->peer.bytes, addresses.source, sizeof c->peer.bytes);
-            memcpy(c->local.bytes, addresses.destination, sizeof c->local.bytes);
             c->peer_port = addresses.source_port;
             c->local_port = addresses.destination_port;
             return 0;
@@ -158,20 +157,6 @@ static int take_proxy_header(struct connection *c)
             return got == 0 ? -EPROTO : (int)got;
         c->input->end += (uint32_t)got;
     }
-}
-
-/* The client that a PROXY header names is let in, or not, as one that connects itself is. */
-static bool admit_proxied(struct connection *c)
-{
-    static const struct failure malformed = {
-        .whose = FAULT_CLIENT,
-        .reason = "proxy-protocol.malformed",
-        .text = "the PROXY header is malformed, or did not come within `timeout header`"
-    };
-    int result = take_proxy_header(c);
-    if (result != 0 && result != -ECANCELED)
-        filters_connection_refused(&malformed, c->peer);
-    return result == 0 && crowd_count_client(c);
 }
 
 /* What came behind the request just served. */
@@ -221,19 +206,31 @@ static void serve(void *argument)
 {
     struct connection *c = argument;
     bool goes_on = true;
-    if (c->awaits_proxy_header)
-        goes_on = admit_proxied(c);
+    if (c->awaits_proxy_header) {
+        static const struct failure malformed = {
+            .whose = FAULT_CLIENT,
+            .reason = "proxy-protocol.malformed",
+            .text = "the PROXY header is malformed, or did not come within `timeout header`"
+        };
+        int result = take_proxy_header(c);
+        if (result != 0 && result != -ECANCELED)
+            filters_connection_refused(&malformed, c->peer);
+        goes_on = result == 0 && crowd_count_client(c);
+    }
     while (goes_on && has_request_bytes(c))
         goes_on = serve_one(c);
     c->fiber = NULL;
-    if (goes_on) /* behind a PROXY header the first request is still to come */
-        park(c, c->requests ? timeouts()->idle_ms : timeouts()->header_ms);
+    if (goes_on)
+        park(c, timeouts()->idle_ms);
     else
         end(c);
 }
 
 /* --- Noticing that the client went away --------------------------------------------------------
  */
+
+static const char probe[] = "HTTP/1.1 100 Continue\r\n\r\n";
+#define PROBE_BYTES (sizeof probe - 1)
 
 static void give_up(struct connection *c)
 {
@@ -247,14 +244,23 @@ static void give_up(struct connection *c)
  * one. */
 static void ask_whether_gone(struct connection *c)
 {
-    static const char probe[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    struct iovec part = { (void *)(uintptr_t)probe, sizeof probe - 1 };
     if (!c->may_probe)
         return;
     c->may_probe = false;
+    size_t left = c->probe_left ? c->probe_left : PROBE_BYTES;
+    struct iovec part = { (void *)(uintptr_t)(probe + PROBE_BYTES - left), left };
     ssize_t sent = socket_write_now(&c->socket, &part, 1, false);
     if (sent < 0 && sent != -EAGAIN)
         give_up(c);
+    else if (sent > 0)
+        c->probe_left = (uint8_t)(left - (size_t)sent);
+}
+
+slice connection_rest_of_probe(struct connection *c)
+{
+    slice rest = slice_of(probe + PROBE_BYTES - c->probe_left, c->probe_left);
+    c->probe_left = 0;
+    return rest;
 }
 
 static void on_edge(struct pollable *p)
@@ -322,8 +328,6 @@ void connection_shed(struct connection *c, const struct failure *why)
 struct ip connection_local_ip(const struct connection *c)
 {
     struct address local;
-    if (!ip_is_none(c->local))
-        return c->local;
     if (socket_local_address(&c->socket, &local) != 0)
         return (struct ip){ 0 };
     return address_ip(&local);

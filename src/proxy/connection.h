@@ -19,17 +19,17 @@ struct connection {
     struct fiber *fiber;  /* while one serves it */
     struct buffer *input; /* bytes that arrived and are not served yet; NULL while idle */
     int64_t accepted_ms;
-    struct ip peer;  /* who connected, or whom a PROXY header named */
-    struct ip local; /* where that client connected to, as the header said; zero: to us */
+    struct ip peer; /* who connected, or whom a PROXY header named */
     uint16_t peer_port;
     uint16_t local_port;
     uint32_t requests; /* begun so far */
     uint8_t listen;    /* index in the configuration */
     bool awaits_proxy_header;
-    bool is_counted;  /* in the table of clients */
-    bool may_probe;   /* a FIN may be asked about with an interim response */
-    bool in_head;     /* its fiber waits for the rest of a request head */
-    bool client_gone; /* noticed while an exchange waited for its origin */
+    bool is_counted;    /* in the table of clients */
+    bool may_probe;     /* a FIN may be asked about with an interim response */
+    uint8_t probe_left; /* bytes of that response which the socket did not take */
+    bool in_head;       /* its fiber waits for the rest of a request head */
+    bool client_gone;   /* noticed while an exchange waited for its origin */
     struct client_key client_key;
     const struct failure *shed; /* it gives way to somebody else; NULL */
 };
@@ -48,8 +48,7 @@ void connection_hasten(struct connection *c);
 bool connection_can_be_shed(const struct connection *c);
 void connection_shed(struct connection *c, const struct failure *why);
 
-/* The address the client connected to (asked from the kernel, or as a PROXY header said: not for
- * the ordinary path). */
+/* The address the client connected to (asked from the kernel: not for the ordinary path). */
 struct ip connection_local_ip(const struct connection *c);
 
 /* Cancels the exchange in progress when the client hangs up; between the two calls nobody reads
@@ -58,4 +57,6 @@ struct exchange;
 void connection_watch(struct connection *c, struct exchange *x);
 /* A response is being written from now on: nothing of ours may stand in between. */
 void connection_mute(struct connection *c);
+/* What of an interim response must go before anything else; it counts as gone. */
+slice connection_rest_of_probe(struct connection *c);
 void connection_unwatch(struct connection *c);

@@ -233,14 +233,12 @@ static int relay_interim(struct exchange *x)
     if (x->response.status != 103 || x->request.minor_version == 0)
         return 0;
     response_hide_origin(x);
-    struct writer w = scratch_head();
-    h1_write_status_line(&w, x->response.status);
+    struct writer w = response_head_begin(x, x->response.status);
     h1_write_fields(&w, &x->response.fields);
     writer_literal(&w, "\r\n");
     struct iovec part = { w.ptr, w.len };
     struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
                                     .deadline_ms = x->deadline_ms };
-    connection_mute(x->connection);
     TRY(scratch_send(&x->connection->socket, &part, 1, &options, &x->bytes_out));
     if (x->upload.state != UPLOAD_RUNNING)
         connection_watch(x->connection, x);

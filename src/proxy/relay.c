@@ -169,3 +169,9 @@ int relay_finish(struct relay *r)
     }
     return 0;
 }
+
+void relay_end(struct relay *r)
+{
+    buffer_drop(&r->kept);
+    r->more = slice_of(NULL, 0);
+}

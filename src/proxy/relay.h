@@ -3,6 +3,7 @@
  *
  *     relay_begin()  sends the head (prefix) and what has already arrived, gathered in one call
  *     relay_finish() reads on until the message has ended
+ *     relay_end()    frees what it kept, `more` with it; always, at last
  *
  * Errors say on which side they happened: r->failed. */
 #pragma once
@@ -46,3 +47,4 @@ struct relay {
 /* 0 · -errno of the side in r->failed · -EPROTO (RELAY_FROM) malformed or truncated */
 MAY_WAIT int relay_begin(struct relay *r);
 MAY_WAIT int relay_finish(struct relay *r);
+void relay_end(struct relay *r); /* for OWNS() */

@@ -80,7 +80,7 @@ static int keep_next_request(struct exchange *x, slice left_over)
  * its answer may already be on the way. */
 static void note_failure(struct exchange *x, const struct relay *r, int result)
 {
-    if (r->failed == RELAY_TO || result == -ECANCELED)
+    if ((r->failed == RELAY_TO && result != -ENOBUFS) || result == -ECANCELED)
         return;
     x->upload.broken_by_client = true;
     if (r->failed == RELAY_CHECK)
@@ -116,27 +116,40 @@ static void settle(struct exchange *x, struct relay *r, int result)
         return;
     }
     x->upload.state = UPLOAD_FAILED;
+    x->times.sent = loop_now_us(); /* no more of it will go: the origin's time to answer runs */
     note_failure(x, r, result);
 }
 
-/* RFC 9110 §10.1.1: the client waits for our word before it sends its body. */
-static void tell_to_continue(struct exchange *x)
+/* RFC 9110 §10.1.1: the client waits for our word before it sends its body. Nobody else writes to
+ * the client yet, so that the word goes in one piece, however full its socket is. 0 · -EREFUSED the
+ * client does not take it · -ECANCELED */
+static int tell_to_continue(struct exchange *x)
 {
     static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    if (!x->request.expects_continue || x->upload.told_to_continue || x->response_begun ||
-        x->upload.body.decoded)
-        return;
-    struct iovec part = { (void *)(uintptr_t)interim, sizeof interim - 1 };
-    ssize_t sent = socket_write_now(&x->connection->socket, &part, 1, false);
+    if (!x->request.expects_continue || x->upload.told_to_continue || x->upload.body.decoded)
+        return 0;
+    slice rest = connection_rest_of_probe(x->connection);
+    struct iovec parts[2] = { { (void *)(uintptr_t)rest.ptr, rest.len },
+                              { (void *)(uintptr_t)interim, sizeof interim - 1 } };
+    size_t written;
     x->upload.told_to_continue = true;
-    x->bytes_out += sent > 0 ? (uint64_t)sent : 0;
+    connection_mute(x->connection);
+    int result = socket_write(&x->connection->socket, parts, 2, exchange_timeouts(x)->send_ms,
+                              x->deadline_ms, &written);
+    x->bytes_out += written;
+    if (result == 0 || result == -ECANCELED)
+        return result;
+    return result == -ETIMEDOUT
+               ? exchange_refuse(x, FAULT_CLIENT, 0, "timeout.send",
+                                 "the client took no byte of the response within `timeout send`")
+               : exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
+                                 "the client closed before its request body was complete");
 }
 
 static void upload_run(void *argument)
 {
     struct exchange *x = argument;
-    struct relay r = upload_relay(x);
-    tell_to_continue(x);
+    OWNS(relay_end) struct relay r = upload_relay(x);
     settle(x, &r, relay_finish(&r));
     if (x->upload.broken_by_client && x->times.head) /* an early answer may still be delivered */
         socket_shutdown_write(&x->upstream->socket);
@@ -148,7 +161,7 @@ static void upload_run(void *argument)
 
 int upload_begin(struct exchange *x, slice head)
 {
-    struct relay r = upload_relay(x);
+    OWNS(relay_end) struct relay r = upload_relay(x);
     r.prefix = head;
     x->upload.began_ms = loop_now_ms();
     x->upload.first_at = x->head_buffer->start;
@@ -159,6 +172,7 @@ int upload_begin(struct exchange *x, slice head)
         return -EREFUSED;
     if (x->upload.state == UPLOAD_RUNNING) {
         x->upload.streamed = true;
+        TRY(tell_to_continue(x));
         if (bundle_start(&x->upload.children, "upload", upload_run, x) != 0)
             return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
                                    "no fiber is left to stream the request body");
