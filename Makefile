@@ -15,6 +15,7 @@ help:
 	@echo 'make sanitized   build/sanitized/portcullis, with AddressSanitizer and UBSan'
 	@echo 'make bench       side by side with nginx and HAProxy; ARGS="--quick" for less'
 	@echo 'make fuzz T=NAME [SECONDS=60]   one fuzz target; make fuzz lists them'
+	@echo 'make simulate [SEED=N] [RUNS=N]   simulated worlds around the real gate, from a seed on'
 	@echo 'make coverage    line coverage of the unit tests'
 	@echo 'make docs        the generated reference in docs/reference'
 	@echo 'make lint        the linter of the project'
@@ -53,6 +54,11 @@ fuzz:
 	@tools/install-packages build fuzz
 	@tools/build fuzz
 	@tools/fuzz "$(T)" "$(or $(SECONDS),60)"
+
+simulate:
+	@tools/install-packages build test
+	@tools/build debug
+	@$(BUILD)/debug/tests/simulation/simulation --seed $(or $(SEED),1) --runs $(or $(RUNS),$(if $(SEED),1,1000))
 
 coverage:
 	@tools/install-packages build test

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "net/socket.h"
@@ -113,4 +114,11 @@ int kernel_spare(void)
 {
     int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
+}
+
+int kernel_descriptors_max(void)
+{
+    struct rlimit limit;
+    bool unlimited = getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX;
+    return unlimited ? INT32_MAX : (int)limit.rlim_cur;
 }

@@ -37,3 +37,6 @@ MUST_CHECK int kernel_local_address(int fd, struct address *ret);
 
 /* A descriptor that stands for nothing, held back for when there is no other. -errno */
 MUST_CHECK int kernel_spare(void);
+
+/* Descriptors of this process are below this number; it may grow. */
+MUST_CHECK int kernel_descriptors_max(void);

@@ -1,8 +1,7 @@
 #include "proxy/crowd.h"
 
-#include <sys/resource.h>
-
 #include "base/panic.h"
+#include "net/kernel.h"
 #include "proxy/exchange.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
@@ -35,10 +34,8 @@ const struct failure crowd_no_descriptor = { .whose = FAULT_OURS,
  * served. */
 static int clients_share(void)
 {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT32_MAX)
-        return INT32_MAX;
-    return (int)(limit.rlim_cur - limit.rlim_cur / 4);
+    int max = kernel_descriptors_max();
+    return max - max / 4;
 }
 
 void crowd_open(void)

@@ -249,7 +249,7 @@ static void finish_listener(struct listener *l)
         if (result == -ECONNABORTED || result == -EPROTO)
             result = 0;
     }
-    (void)shutdown(l->poll.fd, SHUT_RD);
+    kernel_shutdown(l->poll.fd, SHUT_RD);
 }
 
 static void end_soon(void)

@@ -108,14 +108,6 @@ static void write_cookie(struct writer *w, const struct exchange *x, slice name)
         writer_slice_add(w, value);
 }
 
-/* Always a path: "*" of OPTIONS must not become part of a host in front of it. */
-static void write_path(struct writer *w, const struct exchange *x)
-{
-    if (x->target.form == TARGET_ASTERISK)
-        writer_byte(w, '/');
-    writer_slice_add(w, x->path);
-}
-
 static void write_part(struct writer *w, const struct template_part *part, const struct exchange *x)
 {
     switch (part->variable) {
@@ -126,10 +118,10 @@ static void write_part(struct writer *w, const struct template_part *part, const
         exchange_write_host(x, w);
         break;
     case TEMPLATE_PATH:
-        write_path(w, x);
+        writer_slice_add(w, x->path);
         break;
     case TEMPLATE_URI:
-        write_path(w, x);
+        writer_slice_add(w, x->path);
         if (x->target.has_query)
             writer_byte(w, '?');
         writer_slice_add(w, x->target.query);
