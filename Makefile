@@ -61,18 +61,21 @@ simulate:
 	@$(BUILD)/debug/tests/simulation/simulation --seed $(or $(SEED),1) --runs $(or $(RUNS),$(if $(SEED),1,1000))
 
 coverage:
-	@tools/install-packages build test
+	@tools/install-packages build test coverage
 	@tools/build coverage
 	@meson test -C $(BUILD)/coverage --suite unit >/dev/null && ninja -C $(BUILD)/coverage coverage-text && cat $(BUILD)/coverage/meson-logs/coverage.txt
 
 docs:
+	@tools/install-packages build
 	@tools/build release
 	@tools/generate-docs
 
 lint:
+	@tools/install-packages test
 	@tools/lint
 
 format:
+	@tools/install-packages test
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
 deb:
