@@ -41,15 +41,21 @@ void boot_describe_end(char *to, size_t room, int status)
 
 bool boot_process_has_name(pid_t pid, const char *name)
 {
-    char path[64], text[32];
-    (void)snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+    char path[64], text[64], expected[48];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
     ssize_t length = read(fd, text, sizeof text - 1);
     close(fd);
-    return length > 0 && (size_t)length == strlen(name) + 1 &&
-           memcmp(text, name, strlen(name)) == 0;
+    if (length <= 0)
+        return false;
+    text[length] = '\0';
+    int expected_length = snprintf(expected, sizeof expected, "%d (%s) ", (int)pid, name);
+    if (expected_length < 0 || strncmp(text, expected, (size_t)expected_length) != 0)
+        return false;
+    char state = text[expected_length];
+    return state != 'Z' && state != 'X'; /* waits for its parent to notice that it has ended */
 }
 
 /* Calls `use` for every descriptor the record names. */

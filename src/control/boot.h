@@ -97,7 +97,8 @@ void boot_record_clear(struct boot_record *r);
 /* The generation accepts from one more listener, the next in its configuration's order. */
 void boot_generation_listens(struct boot_generation *g, uint32_t listener);
 
-/* Is it really one of ours? A process id can have been given to somebody else meanwhile. */
+/* Does it live, and is it really one of ours? A process id can have been given to somebody else
+ * meanwhile. */
 bool boot_process_has_name(pid_t pid, const char *name);
 
 /* "signal 9 (Killed)", "exit code 1", from a status of waitpid. */

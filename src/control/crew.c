@@ -284,24 +284,46 @@ static bool can_accept(const struct worker *w)
     return w->pid > 0 && w->is_ready && !w->is_stopped;
 }
 
-/* Siblings accept from the sockets of a worker, or stop doing so. */
-static void cover(uint32_t index, bool on)
+/* The next worker behind `index` that gets on itself. */
+static struct worker *find_sibling(uint32_t *index, uint32_t other_than)
+{
+    for (uint32_t tries = 0; tries < crew->count; tries++) {
+        *index = (*index + 1) % crew->count;
+        if (*index != other_than && can_accept(&workers[*index]) && !workers[*index].is_covered)
+            return &workers[*index];
+    }
+    return NULL;
+}
+
+/* Siblings accept from the sockets of a worker. */
+static void cover(uint32_t index)
 {
     uint32_t next = index;
-    workers[index].is_covered = on;
+    workers[index].is_covered = true;
     for (uint32_t l = 0; l < crew->listener_count; l++) {
-        if (crew->listeners[l].owner != index)
-            continue;
-        for (uint32_t tries = 0; tries < crew->count; tries++) {
-            uint32_t sibling = ++next % crew->count;
-            if (sibling == index || !can_accept(&workers[sibling]))
-                continue;
-            message_tell(workers[sibling].control, on ? MESSAGE_ACCEPT : MESSAGE_ACCEPT_NO_MORE, 0,
-                         l);
-            if (on)
-                break; /* one is enough; taking back goes to all */
-        }
+        struct worker *sibling =
+            crew->listeners[l].owner == index ? find_sibling(&next, index) : NULL;
+        if (sibling)
+            message_tell(sibling->control, MESSAGE_ACCEPT, 0, l);
     }
+}
+
+/* It accepts itself again: all others let go. */
+static void uncover(uint32_t index)
+{
+    workers[index].is_covered = false;
+    for (uint32_t l = 0; l < crew->listener_count; l++)
+        for (uint32_t i = 0; i < crew->count && crew->listeners[l].owner == index; i++)
+            if (i != index && workers[i].pid > 0)
+                message_tell(workers[i].control, MESSAGE_ACCEPT_NO_MORE, 0, l);
+}
+
+/* Somebody who covered others is gone or stands still; or there is one more who can. */
+static void cover_anew(void)
+{
+    for (uint32_t i = 0; i < crew->count; i++)
+        if (workers[i].is_covered)
+            cover(i);
 }
 
 static uint32_t queue_length(int fd)
@@ -345,11 +367,19 @@ static bool needs_cover(uint32_t index, int64_t now)
 void crew_watch(void)
 {
     int64_t now = clock_monotonic_ms();
+    bool changed = false;
     for (uint32_t i = 0; i < crew->count && crew->count > 1 && serving && !draining; i++) {
         bool needs = needs_cover(i, now);
-        if (needs != workers[i].is_covered)
-            cover(i, needs);
+        if (needs == workers[i].is_covered)
+            continue;
+        changed = true;
+        if (needs)
+            workers[i].is_covered = true;
+        else
+            uncover(i);
     }
+    if (changed)
+        cover_anew();
 }
 
 int crew_watch_ms(void)
@@ -369,16 +399,13 @@ void crew_poll(struct pollfd *polled)
         polled[i] = (struct pollfd){ .fd = workers[i].control, .events = POLLIN };
 }
 
-/* A replacement says READY; nothing else comes. What its predecessor covered is covered anew. */
+/* A replacement says READY; nothing else comes. */
 static void hear_worker(uint32_t index)
 {
     if (message_receive(workers[index].control, &message_in) != 0)
         return; /* its death is told by SIGCHLD */
     message_close_fds(&message_in);
     workers[index].is_ready = true;
-    for (uint32_t i = 0; i < crew->count; i++)
-        if (i != index && workers[i].is_covered)
-            cover(i, true);
 }
 
 void crew_hear(const struct pollfd *polled)

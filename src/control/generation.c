@@ -192,6 +192,13 @@ static int take_slots(void)
     return 0;
 }
 
+/* 0 · -errno */
+static int want_sink(const struct log_settings *l)
+{
+    return message_send(boot->channel, message_with_text(MESSAGE_WANT_SINK, 0, l->sink, "%.*s",
+                                                         SLICE_ARGUMENTS(l->path)));
+}
+
 static int claim_sinks(void)
 {
     for (int i = 0; i < LOG_CHANNELS; i++) {
@@ -202,8 +209,7 @@ static int claim_sinks(void)
         if (sink < 0)
             return sink;
         l->sink = (uint16_t)sink;
-        TRY(message_send(boot->channel, message_with_text(MESSAGE_WANT_SINK, 0, sink, "%.*s",
-                                                          SLICE_ARGUMENTS(l->path))));
+        TRY(want_sink(l));
     }
     return 0;
 }
@@ -360,6 +366,9 @@ static void hear_new_supervisor(void)
         return;
     log_info("a new supervisor has adopted this generation");
     boot->channel = channel;
+    for (int i = 0; i < LOG_CHANNELS; i++) /* the new logger has to write on */
+        if (configuration->logs[i].is_on && want_sink(&configuration->logs[i]) != 0)
+            log_warn("the new supervisor does not hear where the log goes");
 }
 
 static int serve(void)

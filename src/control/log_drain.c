@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "control/log_sink.h"
 
@@ -11,6 +12,8 @@
 static struct shared_memory *memory;
 static struct log_sink sinks[SINKS_MAX];
 static uint64_t drops_reported;
+static int64_t grace_until_ms;
+static bool holds_back; /* in the last pass */
 
 static uint64_t count_drops(void)
 {
@@ -34,9 +37,10 @@ static void count_what_was_left(void)
                  (unsigned long long)total);
 }
 
-void log_drain_open(struct shared_memory *m)
+void log_drain_open(struct shared_memory *m, int64_t grace_ms)
 {
     memory = m;
+    grace_until_ms = clock_monotonic_ms() + grace_ms;
     for (uint32_t i = 0; i < SINKS_MAX; i++)
         log_sink_open(&sinks[i]);
     count_what_was_left();
@@ -57,12 +61,21 @@ void log_drain_take_sink(int64_t id, int fd)
         close(fd);
 }
 
+/* Whoever takes a dead logger's place finds full rings before it is given its files: lines wait
+ * there for a moment, instead of being lost here. */
+static bool comes_soon(uint16_t sink)
+{
+    bool soon = sink < SINKS_MAX && sinks[sink].fd < 0 && clock_monotonic_ms() < grace_until_ms;
+    holds_back = holds_back || soon;
+    return soon;
+}
+
 static uint32_t drain_ring(struct log_ring_shared *ring)
 {
     uint32_t lines = 0;
     slice line;
     uint16_t sink;
-    while (lines < LINES_PER_PASS && log_ring_peek(ring, &line, &sink)) {
+    while (lines < LINES_PER_PASS && log_ring_peek(ring, &line, &sink) && !comes_soon(sink)) {
         if (sink < SINKS_MAX && memory->sinks->sinks[sink].is_set && line.len)
             log_sink_append(&sinks[sink], &memory->sinks->sinks[sink], line);
         log_ring_release(ring);
@@ -75,7 +88,7 @@ bool log_drain_pass(bool *ret_more)
 {
     uint32_t slots = atomic_load(&memory->clients->slots_in_use);
     bool any = false;
-    *ret_more = false;
+    *ret_more = holds_back = false;
     for (uint32_t slot = 0; slot < slots && slot < WORKER_SLOTS_MAX; slot++) {
         uint32_t lines = drain_ring(&memory->rings->rings[slot]);
         any = any || lines > 0;
@@ -90,6 +103,8 @@ bool log_drain_pass(bool *ret_more)
 
 bool log_drain_waits(void)
 {
+    if (holds_back)
+        return true;
     for (uint32_t i = 0; i < SINKS_MAX; i++)
         if (log_sink_waits(&sinks[i]))
             return true;

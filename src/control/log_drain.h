@@ -4,8 +4,9 @@
 
 #include "shared/memory.h"
 
-/* Lines that a logger before us had taken from the rings and did not write are counted as lost. */
-void log_drain_open(struct shared_memory *m);
+/* Lines that a logger before us had taken from the rings and did not write are counted as lost.
+ * grace_ms: so long the lines of a sink that is not open yet wait in the rings. */
+void log_drain_open(struct shared_memory *m, int64_t grace_ms);
 void log_drain_close(void);
 
 /* The supervisor has opened this sink. The descriptor is taken in any case. */

@@ -25,7 +25,7 @@ static int set_up(UNUSED void **state)
         return -1;
     atomic_store(&m.clients->slots_in_use, 3);
     log_ring_open(&ring, m.rings, 1, -1);
-    log_drain_open(&m);
+    log_drain_open(&m, 0);
     return 0;
 }
 
@@ -105,6 +105,24 @@ TEST(lines_go_to_their_own_sink)
     assert_int_equal(sink(0)->failures + sink(1)->failures, 0);
     close(files[0]);
     close(files[1]);
+}
+
+TEST(a_sink_that_is_not_open_yet_keeps_its_lines_in_the_rings)
+{
+    int file = memfd_create("a", 0);
+    log_drain_close();
+    log_drain_open(&m, 60000);
+    for (uint32_t i = 0; i < 1500; i++) /* more than a buffer holds */
+        offer(0, i, 600);
+    drain_all();
+    assert_true(log_drain_waits());
+    assert_int_equal(sink(0)->taken, 0);
+    log_drain_take_sink(0, dup(file));
+    drain_all();
+    assert_int_equal(check_file(file), 1500);
+    assert_int_equal(sink(0)->failures, 0);
+    assert_false(log_drain_waits());
+    close(file);
 }
 
 TEST(a_full_disk_loses_only_what_does_not_fit_the_buffer)
@@ -218,13 +236,13 @@ TEST(what_a_killed_logger_had_taken_is_counted_as_lost)
     for (uint32_t i = 10; i < 25; i++)
         offer(0, i, 100);
     int file = memfd_create("a", 0);
-    log_drain_open(&m);
+    log_drain_open(&m, 0);
     log_drain_take_sink(0, dup(file));
     drain_all();
     assert_int_equal(check_file(file), 15);
     assert_int_equal(sink(0)->failures, 10);
     log_drain_close();
-    log_drain_open(&m);
+    log_drain_open(&m, 0);
     assert_int_equal(sink(0)->failures, 10);
     close(file);
 }
@@ -276,6 +294,7 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         CASE(lines_go_to_their_own_sink),
+        CASE(a_sink_that_is_not_open_yet_keeps_its_lines_in_the_rings),
         CASE(a_full_disk_loses_only_what_does_not_fit_the_buffer),
         CASE(a_line_that_the_full_disk_cut_is_completed_later),
         CASE(a_stuck_reader_holds_up_nobody_and_gets_whole_lines),

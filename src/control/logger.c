@@ -15,6 +15,7 @@
 #define REST_MS        200  /* between two passes while lines come */
 #define REPORT_MS      5000 /* what goes wrong is told at most this often */
 #define ORPHAN_LOOK_MS 2000 /* without a supervisor: is any worker left? */
+#define GRACE_MS       1000 /* from the start: the supervisor is handing over the files */
 #define ENDING_MS      1000 /* for what waits for a sink when the end has come */
 
 static struct shared_memory memory;
@@ -144,7 +145,7 @@ int logger_main(struct boot_record *record)
         return 1;
     }
     (void)prctl(PR_SET_DUMPABLE, 0);
-    log_drain_open(&memory);
+    log_drain_open(&memory, GRACE_MS);
     run();
     finish();
     shared_memory_close(&memory);

@@ -406,6 +406,8 @@ bool generations_hear(struct boot_generation *g)
         break;
     case MESSAGE_WANT_SINK:
         sink_files_want(&supervisor.state, m->number, slice_of(m->text, m->text_length));
+        if (g->state != GENERATION_LOADING) /* it was adopted, and lines are waiting */
+            supervisor.sinks_at_ms = clock_monotonic_ms();
         break;
     case MESSAGE_READY:
         promote(g, m);
