@@ -22,6 +22,33 @@ bool access_method_is_allowed(const struct access_settings *a, enum method metho
     return !(a->methods_denied & bit) && (!restricts || (a->methods_allowed & bit));
 }
 
+static void write_name(struct writer *w, slice name)
+{
+    if (w->len)
+        writer_literal(w, ", ");
+    writer_slice_add(w, name);
+}
+
+/* The value of Allow. Methods that nobody knows are allowed only where they are named. */
+static slice write_allowed(struct exchange *x, const struct access_settings *a)
+{
+    static const slice known[] = { SLICE("GET"),    SLICE("HEAD"),    SLICE("POST"), SLICE("PUT"),
+                                   SLICE("DELETE"), SLICE("OPTIONS"), SLICE("PATCH") };
+    const struct slice_list *other = &a->other_methods_allowed;
+    size_t room = 64;
+    for (uint32_t i = 0; i < other->count; i++)
+        room += other->items[i].len + 2;
+    char *memory = arena_take(&x->arena, room);
+    struct writer w = writer_over(memory, memory ? room : 0);
+    for (size_t i = 0; i < ARRAY_LENGTH(known); i++)
+        if (access_method_is_allowed(a, method_of(known[i]), known[i]))
+            write_name(&w, known[i]);
+    for (uint32_t i = 0; i < other->count; i++)
+        if (access_method_is_allowed(a, METHOD_OTHER, other->items[i]))
+            write_name(&w, other->items[i]);
+    return w.overflowed ? slice_of(NULL, 0) : writer_slice(&w);
+}
+
 static enum verdict on_request(struct exchange *x)
 {
     const struct access_settings *a = exchange_block(x, FEATURE_ACCESS);
@@ -35,6 +62,7 @@ static enum verdict on_request(struct exchange *x)
     if (!access_method_is_allowed(a, x->request.method, x->request.method_text)) {
         (void)exchange_refuse(x, FAULT_POLICY, 405, "access.method",
                               "the method is not among those that are allowed");
+        x->failure.allow = write_allowed(x, a);
         x->failure.where = a->methods_where;
         return ANSWERED;
     }

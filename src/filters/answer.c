@@ -1,10 +1,10 @@
 /* `redirect` and `respond`: the configuration itself is the answer, no origin is asked. */
 #include "filters/filters.h"
+#include "proxy/deliver.h"
 
 #define LOCATION_BYTES_MAX 16384u
 #define TEXT_BYTES_MAX     65536u
 
-/* A Location or a body of ours. A variable must not bring a line end into a field. */
 static bool write_text(struct exchange *x, const struct template *t, size_t bytes_max, slice *ret)
 {
     char *memory = arena_take(&x->arena, bytes_max);
@@ -12,6 +12,28 @@ static bool write_text(struct exchange *x, const struct template *t, size_t byte
         return false;
     struct writer w = writer_over(memory, bytes_max);
     template_write(&w, t, x);
+    *ret = writer_slice(&w);
+    return !w.overflowed;
+}
+
+static bool leads_to_another_host(const struct template *t)
+{
+    const struct template_part *first = &t->parts[0];
+    return first->variable == TEMPLATE_LITERAL && slice_starts_with(first->text, SLICE("//"));
+}
+
+/* What variables bring along may break neither the field nor the meaning: it is encoded as a URI
+ * wants it, and a path does not become "//host". */
+static bool write_location(struct exchange *x, const struct template *t, slice *ret)
+{
+    slice text;
+    char *memory = arena_take(&x->arena, LOCATION_BYTES_MAX);
+    if (!memory || !write_text(x, t, LOCATION_BYTES_MAX, &text))
+        return false;
+    while (!leads_to_another_host(t) && slice_starts_with(text, SLICE("//")))
+        text = slice_after(text, 1);
+    struct writer w = writer_over(memory, LOCATION_BYTES_MAX);
+    uri_reference_write(&w, text);
     *ret = writer_slice(&w);
     return !w.overflowed;
 }
@@ -26,10 +48,10 @@ static enum verdict too_large(struct exchange *x)
 static enum verdict redirect(struct exchange *x, const struct answer_settings *a)
 {
     slice location;
-    if (!write_text(x, &a->text, LOCATION_BYTES_MAX, &location) || !field_value_is_valid(location))
+    if (!write_location(x, &a->text, &location))
         return too_large(x);
-    x->answer = (struct answer){ .is_set = true, .status = a->status, .location = location };
-    return ANSWERED;
+    answer_begin(x, a->status);
+    return answer_add(x, SLICE("Location"), location) == 0 ? ANSWERED : too_large(x);
 }
 
 static enum verdict respond(struct exchange *x, const struct answer_settings *a)
@@ -37,11 +59,10 @@ static enum verdict respond(struct exchange *x, const struct answer_settings *a)
     slice body;
     if (!write_text(x, &a->text, TEXT_BYTES_MAX, &body))
         return too_large(x);
-    x->answer = (struct answer){ .is_set = true,
-                                 .status = a->status,
-                                 .content_type = body.len ? SLICE("text/plain; charset=utf-8")
-                                                          : slice_of(NULL, 0),
-                                 .body = body };
+    answer_begin(x, a->status);
+    x->answer.body = body;
+    if (body.len && answer_add(x, SLICE("Content-Type"), SLICE("text/plain; charset=utf-8")) != 0)
+        return too_large(x);
     return ANSWERED;
 }
 

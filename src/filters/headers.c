@@ -64,10 +64,10 @@ static enum verdict on_deliver(struct exchange *x)
     for (uint32_t i = 0; i < h->response_count; i++) {
         /* An edit that fails leaves the response without that field: it must not turn the page
          * for one failure into another failure. */
-        if (edit(x, &x->response.fields, &h->response[i]) != NEXT && x->answer.is_set)
-            break;
+        if (edit(x, &x->response.fields, &h->response[i]) != NEXT && !x->answer.is_set)
+            return BROKEN;
     }
-    return x->failure.whose != FAULT_NONE && !x->answer.is_set ? BROKEN : NEXT;
+    return NEXT;
 }
 
 const struct filter headers_filter = {

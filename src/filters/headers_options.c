@@ -110,7 +110,7 @@ static int remove_apply(struct option_apply *a)
 static int via_apply(struct option_apply *a)
 {
     struct headers_settings *h = a->object;
-    h->keep_via = option_argument(a, 0)->number == 0;
+    h->says_via = option_argument(a, 0)->number == 0;
     return 0;
 }
 

@@ -14,6 +14,11 @@ bool ip_is_v4(struct ip ip)
     return memcmp(ip.bytes, mapped_prefix, sizeof mapped_prefix) == 0;
 }
 
+bool ip_is_none(struct ip ip)
+{
+    return ip_equal(ip, (struct ip){ 0 });
+}
+
 bool ip_equal(struct ip a, struct ip b)
 {
     return memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0;

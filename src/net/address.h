@@ -38,7 +38,9 @@ bool address_equal(const struct address *a, const struct address *b);
 
 MUST_CHECK int ip_parse(slice text, struct ip *ret);
 void ip_write(struct writer *w, struct ip ip); /* dotted quad for mapped addresses */
+#define IP_TEXT_MAX 45u                        /* bytes that ip_write writes at most */
 bool ip_is_v4(struct ip ip);
+bool ip_is_none(struct ip ip); /* of a peer on a Unix socket */
 bool ip_equal(struct ip a, struct ip b);
 
 /* "10.0.0.0/8", "192.0.2.1", "2001:db8::/32". Host bits set is an error. 0 · -EINVAL · -EDOM host

@@ -119,7 +119,7 @@ struct header_edit {
     struct template value;
 };
 struct headers_settings {
-    bool keep_via;               /* `headers { via on }`: tell clients; off */
+    bool says_via;               /* `headers { via on }`: tell clients; off */
     struct header_edit *request; /* to the origin, in order */
     uint32_t request_count;
     struct header_edit *response; /* to the client */

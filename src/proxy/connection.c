@@ -145,6 +145,7 @@ static int take_proxy_header(struct connection *c)
             if (addresses.is_local)
                 return 0;
             memcpy(c->peer.bytes, addresses.source, sizeof c->peer.bytes);
+            memcpy(c->local.bytes, addresses.destination, sizeof c->local.bytes);
             c->peer_port = addresses.source_port;
             c->local_port = addresses.destination_port;
             return 0;
@@ -157,6 +158,20 @@ static int take_proxy_header(struct connection *c)
             return got == 0 ? -EPROTO : (int)got;
         c->input->end += (uint32_t)got;
     }
+}
+
+/* The client that a PROXY header names is let in, or not, as one that connects itself is. */
+static bool admit_proxied(struct connection *c)
+{
+    static const struct failure malformed = {
+        .whose = FAULT_CLIENT,
+        .reason = "proxy-protocol.malformed",
+        .text = "the PROXY header is malformed, or did not come within `timeout header`"
+    };
+    int result = take_proxy_header(c);
+    if (result != 0 && result != -ECANCELED)
+        filters_connection_refused(&malformed, c->peer);
+    return result == 0 && crowd_count_client(c);
 }
 
 /* What came behind the request just served. */
@@ -206,22 +221,13 @@ static void serve(void *argument)
 {
     struct connection *c = argument;
     bool goes_on = true;
-    if (c->awaits_proxy_header) {
-        static const struct failure malformed = {
-            .whose = FAULT_CLIENT,
-            .reason = "proxy-protocol.malformed",
-            .text = "the PROXY header is malformed, or did not come within `timeout header`"
-        };
-        int result = take_proxy_header(c);
-        if (result != 0 && result != -ECANCELED)
-            filters_connection_refused(&malformed, c->peer);
-        goes_on = result == 0 && crowd_count_client(c);
-    }
+    if (c->awaits_proxy_header)
+        goes_on = admit_proxied(c);
     while (goes_on && has_request_bytes(c))
         goes_on = serve_one(c);
     c->fiber = NULL;
-    if (goes_on)
-        park(c, timeouts()->idle_ms);
+    if (goes_on) /* behind a PROXY header the first request is still to come */
+        park(c, c->requests ? timeouts()->idle_ms : timeouts()->header_ms);
     else
         end(c);
 }
@@ -328,6 +334,8 @@ void connection_shed(struct connection *c, const struct failure *why)
 struct ip connection_local_ip(const struct connection *c)
 {
     struct address local;
+    if (!ip_is_none(c->local))
+        return c->local;
     if (socket_local_address(&c->socket, &local) != 0)
         return (struct ip){ 0 };
     return address_ip(&local);

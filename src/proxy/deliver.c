@@ -14,7 +14,7 @@
 static const uint64_t revealing =
     FIELD_BIT(FIELD_SERVER) | FIELD_BIT(FIELD_X_POWERED_BY) | FIELD_BIT(FIELD_X_ASPNET_VERSION) |
     FIELD_BIT(FIELD_X_ASPNETMVC_VERSION) | FIELD_BIT(FIELD_X_RUNTIME) |
-    FIELD_BIT(FIELD_X_GENERATOR) | FIELD_BIT(FIELD_X_BACKEND_SERVER);
+    FIELD_BIT(FIELD_X_GENERATOR) | FIELD_BIT(FIELD_X_BACKEND_SERVER) | FIELD_BIT(FIELD_VIA);
 
 /* What we write ourselves. */
 static const uint64_t ours = FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_TRANSFER_ENCODING) |
@@ -22,9 +22,7 @@ static const uint64_t ours = FIELD_BIT(FIELD_CONTENT_LENGTH) | FIELD_BIT(FIELD_T
 
 void response_hide_origin(struct exchange *x)
 {
-    const struct headers_settings *headers = exchange_block(x, FEATURE_HEADERS);
-    fields_drop_set(&x->response.fields,
-                    revealing | ours | (headers->keep_via ? 0 : FIELD_BIT(FIELD_VIA)));
+    fields_drop_set(&x->response.fields, revealing | ours);
 }
 
 static bool has_no_body(const struct exchange *x, uint16_t status)
@@ -87,11 +85,22 @@ static void write_length(struct writer *w, uint64_t length)
     writer_literal(w, "\r\n");
 }
 
+/* RFC 9110 §7.6.3, only where the configuration asks for it. */
+static void write_via(struct writer *w, const struct exchange *x)
+{
+    const struct headers_settings *headers = exchange_block(x, FEATURE_HEADERS);
+    if (headers->says_via)
+        h1_write_field(w, field_name_of(FIELD_VIA),
+                       x->response.minor_version ? SLICE("1.1 portcullis")
+                                                 : SLICE("1.0 portcullis"));
+}
+
 static int write_head(struct exchange *x, slice *ret_head)
 {
     struct writer w = response_head_begin(x, x->status);
     bool empty = has_no_body(x, x->status);
     write_common(&w, x);
+    write_via(&w, x);
     if (x->response.framing == H1_FRAMING_LENGTH || (empty && x->response.has_length))
         write_length(&w, x->response.content_length);
     else if (is_chunked(x) && x->request.minor_version == 1)
@@ -223,19 +232,16 @@ static void settle_request_body(struct exchange *x)
     }
 }
 
-static int add_answer_fields(struct exchange *x)
+void answer_begin(struct exchange *x, uint16_t status)
 {
-    const struct answer *answer = &x->answer;
-    x->response = (struct h1_response){ 0 };
-    x->response.fields =
-        (struct fields){ .items = x->response_fields, .capacity = gate.field_capacity };
-    if (answer->content_type.len)
-        TRY(fields_add(&x->response.fields, field_name_of(FIELD_CONTENT_TYPE), answer->content_type,
-                       FIELD_CONTENT_TYPE));
-    if (answer->location.len)
-        TRY(fields_add(&x->response.fields, field_name_of(FIELD_LOCATION), answer->location,
-                       FIELD_LOCATION));
-    return 0;
+    x->answer = (struct answer){ .is_set = true, .status = status };
+    x->response = (struct h1_response){ .fields = { .items = x->response_fields,
+                                                    .capacity = gate.field_capacity } };
+}
+
+int answer_add(struct exchange *x, slice name, slice value)
+{
+    return fields_add(&x->response.fields, name, value, FIELD_OTHER);
 }
 
 int answer_deliver(struct exchange *x)
@@ -243,7 +249,6 @@ int answer_deliver(struct exchange *x)
     const struct answer *answer = &x->answer;
     x->status = answer->status;
     settle_request_body(x);
-    TRY(add_answer_fields(x));
     TRY(filters_run(x, ON_DELIVER));
     struct writer w = response_head_begin(x, answer->status);
     bool empty = answer->status == 204 || answer->status == 304;

@@ -12,7 +12,10 @@ void response_hide_origin(struct exchange *x);
 /* The origin's response. 0 · -EREFUSED · -ECANCELED · -errno of the client's connection */
 MAY_WAIT int exchange_deliver(struct exchange *x);
 
-/* x->answer: a response of our own. */
+/* A response of our own, x->answer: begun with a status, then given fields and a body; a filter
+ * that has made one returns ANSWERED. Values outlive the exchange or lie in its arena. */
+void answer_begin(struct exchange *x, uint16_t status);
+MUST_CHECK int answer_add(struct exchange *x, slice name, slice value); /* 0 · -EMSGSIZE */
 MAY_WAIT int answer_deliver(struct exchange *x);
 
 /* A head for the client in scratch memory, beginning with its status line. From here until it is

@@ -35,6 +35,7 @@ struct failure {
     bool may_retry;     /* the request was provably not processed */
     const char *reason; /* a stable word: "h1.bare-lf", "access.deny", "upstream.connect" */
     const char *text;   /* one sentence for the operator; static or in the arena */
+    slice allow;        /* with 405: the methods that are allowed, for Allow */
     slice where;        /* the rule's place in the configuration; empty: the route's will do */
 };
 
@@ -42,13 +43,11 @@ struct failure {
 #define EANSWERED 4001 /* a filter or stage has decided: the response is in x->answer */
 #define EREFUSED  4002 /* x->failure says why */
 
-/* A response of our own: a redirect, a text, an error page. */
+/* A response of our own: a redirect, a text, an error page. Its fields are in x->response. */
 struct answer {
     bool is_set;
     uint16_t status;
-    slice content_type; /* empty: no body */
     slice body;
-    slice location; /* empty: none */
 };
 
 /* Moments in microseconds (loop clock); 0: never came. */

@@ -41,78 +41,123 @@ static slice joined_value(struct exchange *x, enum field_id id)
     return writer_slice(&w);
 }
 
-/* Takes elements from the right while the address at hand is trusted. What stays on the right of
- * the first untrusted one, itself included, is the chain that is believed. */
-static void walk_forwarded_for(struct exchange *x, slice value)
+/* Of a field that every proxy on the way may have added to, the last word: our neighbour's. */
+static slice last_word(struct exchange *x, enum field_id id)
+{
+    slice rest = joined_value(x, id), word = { 0 };
+    while (list_next(&rest, &word))
+        ;
+    return word;
+}
+
+static void take_scheme(struct exchange *x, slice said)
+{
+    if (slice_equal_fold(said, SLICE("https")))
+        x->scheme = SLICE("https");
+    else if (slice_equal_fold(said, SLICE("http")))
+        x->scheme = SLICE("http");
+}
+
+/* Addresses that are believed, the nearest first. */
+struct chain {
+    struct ip hops[HOPS_MAX];
+    uint32_t count;
+};
+
+/* One step away from us: who the last one believed says its client is. False: not to be believed,
+ * or not an address. */
+static bool step(struct exchange *x, struct chain *c, slice said)
+{
+    struct ip ip;
+    if (c->count == HOPS_MAX || !is_trusted(x->configuration, x->client) ||
+        ip_parse(said, &ip) != 0)
+        return false;
+    c->hops[c->count++] = ip;
+    x->client = ip;
+    x->client_port = 0;
+    return true;
+}
+
+static void walk_forwarded_for(struct exchange *x, slice value, struct chain *c)
 {
     slice rest = value, element;
-    for (uint32_t hop = 0; hop < HOPS_MAX && is_trusted(x->configuration, x->client); hop++) {
-        struct ip ip;
-        if (!forwarded_for_last(&rest, &element) || ip_parse(element, &ip) != 0)
-            return;
-        x->client = ip;
-        x->client_port = 0;
-        x->forwarded_for = slice_of(element.ptr, (size_t)(value.ptr + value.len - element.ptr));
+    while (forwarded_for_last(&rest, &element) && step(x, c, element))
+        ;
+}
+
+static void walk_forwarded(struct exchange *x, slice value, struct chain *c)
+{
+    struct forwarded_element elements[HOPS_MAX];
+    uint32_t count = forwarded_elements(value, elements, HOPS_MAX);
+    while (count > 0 && step(x, c, elements[count - 1].node))
+        take_scheme(x, elements[--count].proto);
+}
+
+/* "client, hop": what was understood, written anew. */
+static int keep_chain(struct exchange *x, const struct chain *c)
+{
+    if (c->count == 0)
+        return 0;
+    size_t room = c->count * (IP_TEXT_MAX + 2u);
+    char *memory = arena_take(&x->arena, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    for (uint32_t i = c->count; i-- > 0;) {
+        ip_write(&w, c->hops[i]);
+        if (i > 0)
+            writer_literal(&w, ", ");
     }
+    x->forwarded_for = writer_slice(&w);
+    return 0;
 }
 
-static void walk_forwarded(struct exchange *x, slice value)
+int identify_client(struct exchange *x)
 {
-    slice nodes[HOPS_MAX];
-    uint32_t count = forwarded_nodes(value, nodes, HOPS_MAX);
-    while (count > 0 && is_trusted(x->configuration, x->client)) {
-        struct ip ip;
-        if (ip_parse(nodes[--count], &ip) != 0)
-            return;
-        x->client = ip;
-        x->client_port = 0;
-    }
-}
-
-static void take_trusted_words(struct exchange *x)
-{
-    const struct fields *fs = &x->request.fields;
-    const struct field *proto = fields_find(fs, FIELD_X_FORWARDED_PROTO);
-    const struct field *id = fields_find(fs, FIELD_X_REQUEST_ID);
-    if (proto && slice_equal_fold(proto->value, SLICE("https")))
-        x->scheme = SLICE("https");
-    if (id && request_id_is_acceptable(id->value))
-        x->request_id = id->value;
-}
-
-void identify_client(struct exchange *x)
-{
+    struct chain chain = { .count = 0 };
     x->peer_is_trusted = is_trusted(x->configuration, x->connection->peer);
     if (!x->peer_is_trusted)
-        return;
-    take_trusted_words(x);
+        return 0;
+    slice id = last_word(x, FIELD_X_REQUEST_ID);
+    if (request_id_is_acceptable(id))
+        x->request_id = id;
     slice value = joined_value(x, FIELD_X_FORWARDED_FOR);
     if (value.len)
-        walk_forwarded_for(x, value);
+        walk_forwarded_for(x, value, &chain);
     else
-        walk_forwarded(x, joined_value(x, FIELD_FORWARDED));
+        walk_forwarded(x, joined_value(x, FIELD_FORWARDED), &chain);
+    take_scheme(x, last_word(x, FIELD_X_FORWARDED_PROTO));
+    return keep_chain(x, &chain);
 }
 
-/* "client, hop, peer": the believed chain and who connected to us. */
+/* "client, hop, peer": the believed chain and who connected to us. A peer on a Unix socket has no
+ * address. */
 static void write_forwarded_for(struct writer *w, const struct exchange *x)
 {
-    if (x->forwarded_for.len) {
-        writer_slice_add(w, x->forwarded_for);
+    bool has_peer = !ip_is_none(x->connection->peer);
+    writer_slice_add(w, x->forwarded_for);
+    if (x->forwarded_for.len && has_peer)
         writer_literal(w, ", ");
-    } else if (!ip_equal(x->client, x->connection->peer)) {
-        ip_write(w, x->client);
-        writer_literal(w, ", ");
+    if (has_peer)
+        ip_write(w, x->connection->peer);
+}
+
+static void write_forwarded_node(struct writer *w, struct ip client)
+{
+    if (ip_is_none(client)) {
+        writer_literal(w, "for=unknown");
+        return;
     }
-    ip_write(w, x->connection->peer);
+    bool bracketed = !ip_is_v4(client);
+    writer_text(w, bracketed ? "for=\"[" : "for=");
+    ip_write(w, client);
+    if (bracketed)
+        writer_literal(w, "]\"");
 }
 
 static void write_forwarded(struct writer *w, const struct exchange *x)
 {
-    bool bracketed = !ip_is_v4(x->client);
-    writer_text(w, bracketed ? "for=\"[" : "for=");
-    ip_write(w, x->client);
-    if (bracketed)
-        writer_literal(w, "]\"");
+    write_forwarded_node(w, x->client);
     if (x->host.len) {
         bool quoted = x->authority.has_port || x->authority.is_ipv6;
         writer_text(w, quoted ? ";host=\"" : ";host=");
@@ -125,12 +170,11 @@ static void write_forwarded(struct writer *w, const struct exchange *x)
 }
 
 /* What a trusted peer said about the host, else what the client asked for. */
-static void write_forwarded_host(struct writer *w, const struct exchange *x,
-                                 const struct field *said)
+static void write_forwarded_host(struct writer *w, const struct exchange *x, slice said)
 {
     struct authority ignored;
-    if (x->peer_is_trusted && said && authority_parse(said->value, &ignored) == 0)
-        writer_slice_add(w, said->value);
+    if (x->peer_is_trusted && said.len && authority_parse(said, &ignored) == 0)
+        writer_slice_add(w, said);
     else
         exchange_write_host(x, w);
 }
@@ -139,6 +183,8 @@ static int add(struct exchange *x, enum field_id id, struct writer *w, size_t fr
 {
     if (w->overflowed)
         return -ENOMEM;
+    if (w->len == from)
+        return 0; /* nothing is known */
     return fields_add(&x->request.fields, field_name_of(id), slice_of(w->ptr + from, w->len - from),
                       id);
 }
@@ -151,10 +197,9 @@ int forwarding_apply(struct exchange *x)
         FIELD_BIT(FIELD_FORWARDED) | FIELD_BIT(FIELD_X_REAL_IP) | FIELD_BIT(FIELD_X_REQUEST_ID) |
         FIELD_BIT(FIELD_HOST);
     struct fields *fs = &x->request.fields;
-    const struct field *said_host = fields_find(fs, FIELD_X_FORWARDED_HOST);
+    slice said_host = x->peer_is_trusted ? last_word(x, FIELD_X_FORWARDED_HOST) : SLICE("");
     fields_drop_set(fs, ours);
-    size_t room =
-        x->forwarded_for.len + 3 * HOST_BYTES_MAX + 256 + (said_host ? said_host->value.len : 0);
+    size_t room = x->forwarded_for.len + 3 * HOST_BYTES_MAX + 256 + said_host.len;
     char *memory = arena_take(&x->arena, room);
     if (!memory)
         return -ENOMEM;
@@ -172,7 +217,8 @@ int forwarding_apply(struct exchange *x)
     write_forwarded(&w, x);
     TRY(add(x, FIELD_FORWARDED, &w, from));
     from = w.len;
-    ip_write(&w, x->client);
+    if (!ip_is_none(x->client))
+        ip_write(&w, x->client);
     TRY(add(x, FIELD_X_REAL_IP, &w, from));
     return fields_add(fs, field_name_of(FIELD_X_REQUEST_ID), x->request_id, FIELD_X_REQUEST_ID);
 }

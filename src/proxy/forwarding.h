@@ -9,8 +9,8 @@
 
 #include "proxy/exchange.h"
 
-/* Sets client, client_port, scheme, request_id and forwarded_for of x. */
-void identify_client(struct exchange *x);
+/* Sets client, client_port, scheme, request_id and forwarded_for of x. 0 · -ENOMEM */
+MUST_CHECK int identify_client(struct exchange *x);
 
 /* Replaces the forwarding fields in x->request.fields. 0 · -ENOMEM */
 MUST_CHECK int forwarding_apply(struct exchange *x);

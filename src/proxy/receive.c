@@ -105,11 +105,13 @@ static int read_head(struct exchange *x, const struct h1_limits *limits, slice *
 
 static int refuse_method(struct exchange *x)
 {
-    if (x->request.method == METHOD_CONNECT)
-        return exchange_refuse(x, FAULT_POLICY, 405, "method.connect",
-                               "CONNECT is refused: this is not a forward proxy");
-    return exchange_refuse(x, FAULT_POLICY, 405, "method.trace",
-                           "TRACE is refused: it would show the client the inside");
+    int result = x->request.method == METHOD_CONNECT
+                     ? exchange_refuse(x, FAULT_POLICY, 405, "method.connect",
+                                       "CONNECT is refused: this is not a forward proxy")
+                     : exchange_refuse(x, FAULT_POLICY, 405, "method.trace",
+                                       "TRACE is refused: it would show the client the inside");
+    x->failure.allow = SLICE("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
+    return result;
 }
 
 /* RFC 9112 §3.3, §3.2.2: with an absolute target its authority counts; one that disagrees with Host
@@ -232,7 +234,7 @@ static int limit_length(struct exchange *x)
 int exchange_route(struct exchange *x)
 {
     const struct configuration *configuration = x->configuration;
-    identify_client(x);
+    TRY(identify_client(x));
     x->site = configuration_find_site(configuration, x->host, x->connection->listen);
     if (!x->site) {
         x->request.keep_alive = false;

@@ -125,6 +125,31 @@ static void write_json(struct writer *w, const struct exchange *x)
     writer_literal(w, "\"}\n");
 }
 
+/* What every page of ours says to browsers and caches: it is not to be kept, guessed about or put
+ * into a frame, and nothing in it runs. */
+static int add_page_fields(struct exchange *x, bool json)
+{
+    static const char policy[] =
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+    TRY(answer_add(x, SLICE("Content-Type"),
+                   json ? SLICE("application/json") : SLICE("text/html; charset=utf-8")));
+    TRY(answer_add(x, SLICE("Cache-Control"), SLICE("no-store")));
+    TRY(answer_add(x, SLICE("X-Content-Type-Options"), SLICE("nosniff")));
+    return json ? 0 : answer_add(x, SLICE("Content-Security-Policy"), slice_from(policy));
+}
+
+/* What a status promises besides its number. */
+static int add_status_fields(struct exchange *x)
+{
+    if (x->failure.status == 405) /* RFC 9110 §15.5.6: "MUST generate an Allow header field" */
+        return answer_add(x, SLICE("Allow"), x->failure.allow);
+    if (x->failure.status != 426)
+        return 0;
+    /* RFC 9110 §15.5.22: "MUST send an Upgrade header field"; RFC 6455 §4.4 */
+    TRY(answer_add(x, SLICE("Upgrade"), SLICE("websocket")));
+    return answer_add(x, SLICE("Sec-WebSocket-Version"), SLICE("13"));
+}
+
 int refusal_deliver(struct exchange *x)
 {
     enum { PAGE_BYTES = 2048 };
@@ -136,12 +161,11 @@ int refusal_deliver(struct exchange *x)
         write_json(&w, x);
     else
         write_html(&w, x);
-    x->answer = (struct answer){
-        .is_set = true,
-        .status = x->failure.status,
-        .content_type = json ? SLICE("application/json") : SLICE("text/html; charset=utf-8"),
-        .body = w.overflowed ? slice_of(NULL, 0) : writer_slice(&w),
-    };
+    answer_begin(x, x->failure.status);
+    TRY(add_page_fields(x, json));
+    TRY(add_status_fields(x));
+    if (!w.overflowed)
+        x->answer.body = writer_slice(&w);
     return answer_deliver(x);
 }
 
@@ -149,11 +173,18 @@ void refusal_write_bare(struct socket *s, uint16_t status)
 {
     char memory[256];
     struct writer w = writer_over(memory, sizeof memory);
+    slice phrase = status_phrase(status);
     h1_write_status_line(&w, status);
-    writer_literal(&w, "Content-Length: 0\r\nConnection: close\r\n\r\n");
+    writer_literal(&w, "Content-Type: text/plain\r\nCache-Control: no-store\r\nContent-Length: ");
+    writer_decimal(&w, 5 + phrase.len);
+    writer_literal(&w, "\r\nConnection: close\r\n\r\n");
+    writer_decimal(&w, status);
+    writer_byte(&w, ' ');
+    writer_slice_add(&w, phrase);
+    writer_byte(&w, '\n');
     struct iovec part = { memory, w.len };
     ssize_t ignored = socket_write_now(s, &part, 1, false);
-    (void)ignored; /* a peer that does not take 80 bytes is closed without them */
+    (void)ignored; /* a peer that does not take 200 bytes is closed without them */
     socket_shutdown_write(s);
     socket_discard_now(s);
 }

@@ -108,6 +108,14 @@ static void write_cookie(struct writer *w, const struct exchange *x, slice name)
         writer_slice_add(w, value);
 }
 
+/* Always a path: "*" of OPTIONS must not become part of a host in front of it. */
+static void write_path(struct writer *w, const struct exchange *x)
+{
+    if (x->target.form == TARGET_ASTERISK)
+        writer_byte(w, '/');
+    writer_slice_add(w, x->path);
+}
+
 static void write_part(struct writer *w, const struct template_part *part, const struct exchange *x)
 {
     switch (part->variable) {
@@ -118,10 +126,10 @@ static void write_part(struct writer *w, const struct template_part *part, const
         exchange_write_host(x, w);
         break;
     case TEMPLATE_PATH:
-        writer_slice_add(w, x->path);
+        write_path(w, x);
         break;
     case TEMPLATE_URI:
-        writer_slice_add(w, x->path);
+        write_path(w, x);
         if (x->target.has_query)
             writer_byte(w, '?');
         writer_slice_add(w, x->target.query);

@@ -15,21 +15,35 @@ struct direction {
     struct socket *from, *to;
     int64_t *last_ms;
     uint64_t bytes;
-    int result;
 };
+
+static int64_t idle_deadline(const struct direction *d)
+{
+    return *d->last_ms + upstream_timeouts(d->x, d->x->upstream->origin).tunnel_ms;
+}
+
+/* Why a tunnel ended that neither side has closed; for the log. */
+static void note_timeout(struct direction *d)
+{
+    if (idle_deadline(d) <= loop_now_ms())
+        (void)exchange_refuse(d->x, FAULT_CLIENT, 0, "tunnel.idle",
+                              "no byte came from either side within `timeout idle`");
+    else
+        (void)exchange_refuse(d->x, FAULT_CLIENT, 0, "timeout.send",
+                              "one side took no byte within `timeout send`");
+}
 
 static int move_some(struct direction *d)
 {
-    const struct timeout_settings *timeouts = exchange_timeouts(d->x);
-    ssize_t got =
-        socket_read(d->from, scratch_body, SCRATCH_BODY_BYTES, *d->last_ms + timeouts->tunnel_ms);
-    if (got == -ETIMEDOUT && *d->last_ms + timeouts->tunnel_ms > loop_now_ms())
+    ssize_t got = socket_read(d->from, scratch_body, SCRATCH_BODY_BYTES, idle_deadline(d));
+    if (got == -ETIMEDOUT && idle_deadline(d) > loop_now_ms())
         return 0; /* the other direction was alive meanwhile */
     if (got <= 0)
         return got == 0 ? -EPIPE : (int)got;
     *d->last_ms = loop_now_ms();
     struct iovec part = { scratch_body, (size_t)got };
-    struct send_options options = { .stall_ms = timeouts->send_ms, .deadline_ms = NEVER };
+    struct send_options options = { .stall_ms = exchange_timeouts(d->x)->send_ms,
+                                    .deadline_ms = NEVER };
     return scratch_send(d->to, &part, 1, &options, &d->bytes);
 }
 
@@ -39,11 +53,13 @@ static void move_all(struct direction *d)
     do
         result = move_some(d);
     while (result == 0);
-    d->result = result;
-    if (result == -EPIPE)
+    if (result == -EPIPE) {
         socket_shutdown_write(d->to); /* the end of one side is passed on */
-    else
-        socket_abort(d->to); /* an error ends both */
+        return;
+    }
+    if (result == -ETIMEDOUT)
+        note_timeout(d);
+    socket_abort(d->to); /* an error ends both */
 }
 
 static void run_upward(void *argument)
@@ -89,8 +105,8 @@ static int send_early_frames(struct exchange *x)
 int exchange_tunnel(struct exchange *x)
 {
     int64_t last_ms = loop_now_ms();
-    struct direction up = { x, &x->connection->socket, &x->upstream->socket, &last_ms, 0, 0 };
-    struct direction down = { x, &x->upstream->socket, &x->connection->socket, &last_ms, 0, 0 };
+    struct direction up = { x, &x->connection->socket, &x->upstream->socket, &last_ms, 0 };
+    struct direction down = { x, &x->upstream->socket, &x->connection->socket, &last_ms, 0 };
     x->close_after = true;
     connection_unwatch(x->connection);
     response_hide_origin(x);

@@ -364,7 +364,8 @@ static int send_proxy_header(struct exchange *x, struct upstream *u)
 {
     char memory[PROXY_HEADER_BYTES_MAX];
     struct writer w = writer_over(memory, sizeof memory);
-    struct proxy_addresses addresses = { .is_v4 = ip_is_v4(x->client),
+    struct proxy_addresses addresses = { .is_local = ip_is_none(x->client),
+                                         .is_v4 = ip_is_v4(x->client),
                                          .source_port = x->client_port,
                                          .destination_port = x->connection->local_port };
     memcpy(addresses.source, x->client.bytes, sizeof addresses.source);

@@ -38,31 +38,36 @@ static slice without_quotes(slice text)
     return text;
 }
 
-/* The node of one element: "for=192.0.2.1;proto=https". */
-static slice node_of(slice element)
+/* "for=192.0.2.1;proto=https" */
+static struct forwarded_element read_element(slice text)
 {
-    slice rest = element;
+    struct forwarded_element element = { 0 };
+    slice rest = text;
     while (rest.len) {
         size_t end = slice_find_byte(rest, ';');
         slice pair = slice_trim(slice_first(rest, end));
         rest = slice_after(rest, end + 1);
         size_t equals = slice_find_byte(pair, '=');
-        if (slice_equal_fold(slice_trim(slice_first(pair, equals)), SLICE("for")))
-            return without_port(without_quotes(slice_trim(slice_after(pair, equals + 1))));
+        slice name = slice_trim(slice_first(pair, equals));
+        slice value = without_quotes(slice_trim(slice_after(pair, equals + 1)));
+        if (slice_equal_fold(name, SLICE("for")) && !element.node.len)
+            element.node = without_port(value);
+        else if (slice_equal_fold(name, SLICE("proto")) && !element.proto.len)
+            element.proto = value;
     }
-    return slice_of(element.ptr, 0);
+    return element;
 }
 
-uint32_t forwarded_nodes(slice value, slice *ret_nodes, uint32_t nodes_max)
+uint32_t forwarded_elements(slice value, struct forwarded_element *ret, uint32_t elements_max)
 {
     slice rest = value, element;
     uint32_t count = 0;
     while (list_next(&rest, &element)) {
-        if (count == nodes_max) {
-            memmove(ret_nodes, ret_nodes + 1, (nodes_max - 1) * sizeof *ret_nodes);
+        if (count == elements_max) {
+            memmove(ret, ret + 1, (elements_max - 1) * sizeof *ret);
             count--;
         }
-        ret_nodes[count++] = node_of(element);
+        ret[count++] = read_element(element);
     }
     return count;
 }

@@ -8,8 +8,14 @@
  * left. */
 bool forwarded_for_last(slice *rest, slice *ret_element);
 
-/* The for= nodes of a Forwarded value in order, each without quotes, brackets and port. An element
- * without for=, or with an obfuscated or unknown node, gives an empty slice, so that nobody reads
- * past it. When there are more than nodes_max only the last ones are kept.
+/* What one proxy said in its element of Forwarded: without quotes; empty when it did not say. */
+struct forwarded_element {
+    slice node;  /* for=, without brackets and port */
+    slice proto; /* proto= */
+};
+
+/* The elements of a Forwarded value in order. One without for=, or with an obfuscated or unknown
+ * node, is there all the same, so that nobody reads past it. When there are more than elements_max
+ * only the last ones are kept.
  * returns how many */
-uint32_t forwarded_nodes(slice value, slice *ret_nodes, uint32_t nodes_max);
+uint32_t forwarded_elements(slice value, struct forwarded_element *ret, uint32_t elements_max);

@@ -17,7 +17,8 @@ static void inside(slice whole, slice part)
 
 static void walk(slice input)
 {
-    slice rest = input, element, nodes[4];
+    slice rest = input, element;
+    struct forwarded_element elements[4];
     struct cookie_pair cookie;
     struct query_pair query;
     while (cookie_next(&rest, &cookie))
@@ -28,10 +29,12 @@ static void walk(slice input)
         inside(input, element);
     for (rest = input; forwarded_for_last(&rest, &element);)
         inside(input, element);
-    uint32_t count = forwarded_nodes(input, nodes, ARRAY_LENGTH(nodes));
-    ASSERT(count <= ARRAY_LENGTH(nodes));
-    for (uint32_t i = 0; i < count; i++)
-        inside(input, nodes[i]);
+    uint32_t count = forwarded_elements(input, elements, ARRAY_LENGTH(elements));
+    ASSERT(count <= ARRAY_LENGTH(elements));
+    for (uint32_t i = 0; i < count; i++) {
+        inside(input, elements[i].node);
+        inside(input, elements[i].proto);
+    }
     (void)accept_prefers_json(input);
 }
 

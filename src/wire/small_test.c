@@ -70,16 +70,18 @@ TEST(forwarding_fields_are_read_from_the_right)
     assert_true(forwarded_for_last(&rest, &element));
     assert_slice_equal(element, SLICE("1.1.1.1"));
     assert_false(forwarded_for_last(&rest, &element));
-    slice nodes[3];
-    assert_int_equal(forwarded_nodes(SLICE("for=192.0.2.43;proto=http, For=\"[2001:db8::17]:4711\","
-                                           "proto=https"),
-                                     nodes, 3),
+    struct forwarded_element found[3];
+    assert_int_equal(forwarded_elements(SLICE("for=192.0.2.43;proto=http, proto=\"https\";"
+                                              "For=\"[2001:db8::17]:4711\",host=a"),
+                                        found, 3),
                      3);
-    assert_slice_equal(nodes[0], SLICE("192.0.2.43"));
-    assert_slice_equal(nodes[1], SLICE("2001:db8::17"));
-    assert_slice_equal(nodes[2], SLICE(""));
-    assert_int_equal(forwarded_nodes(SLICE("for=a,for=b,for=c,for=d"), nodes, 3), 3);
-    assert_slice_equal(nodes[2], SLICE("d"));
+    assert_slice_equal(found[0].node, SLICE("192.0.2.43"));
+    assert_slice_equal(found[0].proto, SLICE("http"));
+    assert_slice_equal(found[1].node, SLICE("2001:db8::17"));
+    assert_slice_equal(found[1].proto, SLICE("https"));
+    assert_int_equal(found[2].node.len + found[2].proto.len, 0);
+    assert_int_equal(forwarded_elements(SLICE("for=a,for=b,for=c,for=d"), found, 3), 3);
+    assert_slice_equal(found[2].node, SLICE("d"));
 }
 
 TEST(proxy_headers_go_both_ways)

@@ -16,6 +16,10 @@ struct target {
     struct authority authority; /* absolute and authority form */
 };
 
+/* Writes a reference for Location (RFC 9110 §10.2.2): bytes that may not stand in a URI, also '\\'
+ * which browsers take for '/', are percent-encoded; what is encoded stays so. */
+void uri_reference_write(struct writer *w, slice text);
+
 /* Splits a target that h1_request_parse has accepted. Refuses fragments, userinfo, malformed
  * percent escapes (in path and query), asterisk with a method other than OPTIONS, authority form
  * with a method other than CONNECT. returns 0 · -EINVAL, *ret_reason a stable word such as

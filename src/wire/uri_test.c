@@ -122,6 +122,24 @@ TEST(target_has_four_forms)
     }
 }
 
+TEST(references_hold_only_what_may_stand_in_a_uri)
+{
+    static const struct {
+        slice text, written;
+    } cases[] = {
+        { SLICE("https://[::1]:8/a?b=c&d#e"), SLICE("https://[::1]:8/a?b=c&d#e") },
+        { SLICE("/a b%20\\\"<>"), SLICE("/a%20b%20%5C%22%3C%3E") },
+        { SLICE("/\r\nX: \0\x7f\xc3\xa9"), SLICE("/%0D%0AX:%20%00%7F%C3%A9") },
+        { SLICE(""), SLICE("") },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char memory[128];
+        struct writer w = writer_over(memory, sizeof memory);
+        uri_reference_write(&w, cases[i].text);
+        assert_slice_equal(writer_slice(&w), cases[i].written);
+    }
+}
+
 TEST(authority_is_a_host_with_an_optional_port)
 {
     static const struct {
@@ -192,6 +210,7 @@ int main(void)
         cmocka_unit_test(path_has_one_canonical_form),
         cmocka_unit_test(path_slashes_are_one_documented_option),
         cmocka_unit_test(target_has_four_forms),
+        cmocka_unit_test(references_hold_only_what_may_stand_in_a_uri),
         cmocka_unit_test(authority_is_a_host_with_an_optional_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,16 @@
 """What a user installs: the Debian package built from this checkout, and `make install`."""
 
+import json
 import os
 import pathlib
+import pwd
 import re
 import shutil
 import subprocess
 
 import pytest
 from harness import processes
+from harness.deadline import eventually
 from harness.gate import ROOT
 
 ROOT = pathlib.Path(ROOT)
@@ -211,3 +214,39 @@ def test_logrotate_understands_its_rule(tmp_path):
     rule.write_text((ROOT / "packaging/portcullis.logrotate").read_text())
     rule.chmod(0o644)
     call(logrotate, "-d", "-s", tmp_path / "state", rule)
+
+
+# --- The container ----------------------------------------------------------------------------------
+
+
+def test_program_is_process_one_of_a_container(gate, origin):
+    """What packaging/Containerfile starts: process 1, an unprivileged user, its configuration."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may make a namespace of processes")
+    recipe = (ROOT / "packaging/Containerfile").read_text()
+    assert 'CMD ["run", "--state", "/run/portcullis"]' in recipe
+    assert "\nUSER portcullis\n" in recipe
+    text = (ROOT / "packaging/container.conf").read_text().replace("listen :8080", "listen 127.0.0.1:0")
+    nobody = pwd.getpwnam("nobody")
+    it = gate(
+        text,
+        options={
+            "bare": True,
+            "environment": {"ORIGIN": str(origin)},
+            "prefix": ["unshare", "--pid", "--fork", "--mount-proc", "setpriv", f"--reuid={nobody.pw_uid}",
+                       f"--regid={nobody.pw_gid}", "--clear-groups"],
+        },
+    )
+    assert it.status()["pid"] == 1
+    with it.client() as client:
+        client.send(b"GET /page HTTP/1.1\r\nHost: any.example\r\n\r\n")
+        with origin.accept() as server:
+            server.request()
+            server.respond(b"from the origin")
+            assert client.response().body == b"from the origin"
+    record = eventually(it.stdout, "a line of the request log on the standard output")
+    assert json.loads(record)["uri"] == "/page"
+    it.command("status", check=0)  # the health check
+    it.command("stop", check=0)
+    it.wait_end()
+    it.command("status", check=3)

@@ -151,10 +151,10 @@ def test_a_worker_that_was_replaced_is_shown_as_such(serving):
 
     def replaced():
         worker = serving.status()["workers"][0]
-        return worker["pid"] != victim["pid"] and worker
+        return worker["pid"] != victim["pid"] and worker["restarts"] == 1 and worker
 
     worker = eventually(replaced, "a new worker")
-    assert worker["restarts"] == 1 and worker["index"] == victim["index"]
+    assert worker["index"] == victim["index"] and worker["generation"] == 1
 
 
 def test_it_answers_while_the_program_ends(serving):

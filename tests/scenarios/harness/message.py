@@ -66,7 +66,8 @@ def parse_head(head, start_line):
     for line in lines[1:]:
         match = FIELD_LINE.match(line)
         assert match, f"bad field line {line!r}"
-        assert line == line.rstrip(b" \t"), f"space at the end of {line!r}"
+        value = match.group(2)
+        assert value == value.rstrip(b" \t"), f"space at the end of {line!r}"
         message.fields.append(match.groups())
     return message
 

@@ -1,0 +1,202 @@
+"""What docs/guide/logs-and-metrics.md says is true: its tables name every member and metric there is,
+and its commands do what they should. PORTCULLIS_EXPECT=write writes the table of metrics anew."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from harness import websocket
+from harness.client import Client, request
+from harness.deadline import eventually
+from harness.gate import ROOT
+
+PAGE = pathlib.Path(ROOT) / "docs" / "guide" / "logs-and-metrics.md"
+
+
+def section(heading):
+    text = PAGE.read_text()
+    return text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+
+
+def members_of(heading):
+    return set(re.findall(r"^\| `(\w+)` \|", section(heading), re.MULTILINE))
+
+
+def blocks(kind):
+    return re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def tool(name):
+    found = shutil.which(name)
+    if not found:
+        pytest.skip(f"{name} is not installed here (tools/install-packages test)")
+    return found
+
+
+@pytest.fixture
+def busy(gate, origin):
+    """A gate that has met everything that the logs can tell."""
+
+    def play(got, connection):
+        return websocket.agreement() if got.target == "/ws" else b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+    origin.serve(play)
+    proxy = gate(
+        "limits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
+        "site example.test { to app; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 } }",
+        origin=origin,
+    )
+    fields = ["User-Agent: a", "Referer: http://r.test/"]
+    with proxy.client() as client:
+        for path in ("/a/../b", "/d/x", "/nobody", "/"):
+            client.get(path, fields=fields)
+    with proxy.client(source="127.0.0.2") as client:
+        client.get("/d/y", fields=[*fields, "X-Forwarded-For: 192.0.2.1"])
+    with proxy.client() as client:
+        client.send(b"\x16\x03\x01\r\n\r\n").recv_all()
+    eventually(lambda: proxy.metrics().get("portcullis_connections_open") == 0, "nobody left")
+    held = [proxy.client() for _ in range(3)]
+    for client in held:
+        client.get("/")
+    with proxy.client() as client:
+        assert client.response().status == 429
+    for client in held:
+        client.close()
+    proxy.requests_log.wait_lines(9)
+    proxy.security_log.wait_lines(4)
+    return proxy
+
+
+def test_the_tables_name_every_member_of_the_logs(busy):
+    requests = set().union(*busy.requests_log.records())
+    assert requests == members_of("The request log")
+    security = set().union(*busy.security_log.records())
+    own = members_of("The security log")
+    assert own <= security <= own | members_of("The request log")
+
+
+def describe(metrics):
+    """The rows of the table, as they should read."""
+    rows = []
+    for family, kind in metrics.kinds.items():
+        labels = set()
+        for name, found in metrics.samples:
+            if metrics._family_of(name) == family:
+                labels |= {label for label, _ in found} - {"le"}
+        names = ", ".join(f"`{label}`" for label in sorted(labels))
+        rows.append(f"| `{family}` | {kind} | {names} | {metrics.helps[family]} |")
+    return sorted(rows)
+
+
+def test_the_table_names_every_metric(busy):
+    rows = describe(busy.metrics())
+    text = PAGE.read_text()
+    start = text.index("| metric | type | labels | meaning |\n|---|---|---|---|\n")
+    start = text.index("|---|---|---|---|\n", start) + len("|---|---|---|---|\n")
+    end = text.index("\n\n", start)
+    if os.environ.get("PORTCULLIS_EXPECT") == "write":
+        PAGE.write_text(text[:start] + "\n".join(rows) + text[end:])
+    else:
+        assert text[start:end].splitlines() == rows
+
+
+def test_every_jq_command_works(busy):
+    tool("jq")
+    commands = [line for block in blocks("sh") for line in block.splitlines() if "jq " in line]
+    assert len(commands) >= 8
+    told = {}
+    for command in commands:
+        command = command.replace("/var/log/portcullis/requests.json", busy.requests_log.path)
+        command = command.replace("/var/log/portcullis/security.json", busy.security_log.path)
+        if command.startswith("portcullis status"):
+            command = command.replace("portcullis status --json", "cat status.json")
+            with open(f"{busy.directory}/status.json", "w") as file:
+                json.dump(busy.status(), file)
+        done = subprocess.run(
+            ["sh", "-c", command], capture_output=True, text=True, cwd=busy.directory, timeout=30
+        )
+        assert done.returncode == 0 and done.stderr == "", (command, done.stderr)
+        told[command.split("'")[1] if "'" in command else command] = done.stdout
+    assert any("upstream.connect" in text for text in told.values())
+    assert re.search(r"\b2 access\.deny$", told[".reason"], re.MULTILINE)
+
+
+def fail2ban(log, *filter_words):
+    done = subprocess.run(
+        [tool("fail2ban-regex"), "--print-all-matched", log, *filter_words],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_filter_for_fail2ban_finds_refusals_and_the_right_address(busy, tmp_path):
+    tool("fail2ban-regex")
+    definition, jail = blocks("ini")
+    path = tmp_path / "portcullis.conf"
+    path.write_text(definition)
+    lying = b'GET /d/x?","client":"192.0.2.66" HTTP/1.1\r\nHost: example.test\r\n'
+    lying += b'User-Agent: "client":"192.0.2.66"\r\n\r\n'
+    with busy.client() as client:
+        client.send(lying).recv_all()
+    with busy.client() as client:
+        client.get("/d/x", fields=['User-Agent: ","client":"192.0.2.66"'])
+    busy.security_log.wait_lines(6)
+    told = fail2ban(busy.security_log.path, str(path))
+    assert "Lines: 6 lines, 0 ignored, 6 matched, 0 missed" in told, told
+    verbose = subprocess.run(
+        [tool("fail2ban-regex"), "-o", "<ip>", busy.security_log.path, str(path)],
+        capture_output=True, text=True, timeout=60,
+    )
+    assert sorted(set(verbose.stdout.split())) == ["127.0.0.1", "192.0.2.1"]
+    assert "logpath  = /var/log/portcullis/security.json" in jail
+
+
+@pytest.fixture
+def combined(gate, origin):
+    origin.serve(lambda got, connection: b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
+    proxy = gate("log requests combined to @directory/access.log\nsite example.test { to @origin }",
+                 origin=origin)
+    for head in (
+        request("/phpmyadmin/index.php", fields=['User-Agent: "quoted" \\ \xe9']),
+        request("/?token=secret&a=b", fields=["Referer: http://r.test/?password=x"]),
+        b"\x16\x03\x01\x02\r\n\r\n",
+        request("/x", method="POST", body=b"abc"),
+        request("/y", host="other.test"),
+    ):
+        with proxy.client() as client:
+            client.send(head).response()
+    log = type(proxy.requests_log)(f"{proxy.directory}/access.log")
+    log.wait_lines(5)
+    return log
+
+
+def test_goaccess_reads_every_line(combined, tmp_path):
+    (command,) = (l for b in blocks("sh") for l in b.splitlines() if l.startswith("goaccess"))
+    out = tmp_path / "report.json"
+    words = command.replace("/var/log/portcullis/access.log", combined.path).split()
+    words = [tool("goaccess"), *words[1:-1], str(out), "--no-global-config"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    general = json.loads(out.read_text())["general"]
+    assert (general["valid_requests"], general["failed_requests"]) == (5, 0)
+
+
+def test_the_filters_that_fail2ban_has_for_nginx_read_it(combined):
+    told = fail2ban(combined.path, "nginx-bad-request")
+    assert "Lines: 5 lines, 0 ignored, 1 matched" in told, told
+    told = fail2ban(combined.path, "nginx-botsearch")
+    assert "Lines: 5 lines, 0 ignored, 1 matched" in told and "phpmyadmin" in told, told
+
+
+def test_paths_of_the_last_table_answer(busy):
+    table = section("Is it well?")
+    paths = re.findall(r"^\| `(/\w+)` \|", table, re.MULTILINE)
+    assert paths == ["/healthz", "/readyz", "/metrics", "/status"]
+    for path in paths:
+        with Client(f"unix:{busy.state}/admin.sock") as client:
+            assert client.get(path, host="localhost").status == 200
