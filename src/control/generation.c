@@ -219,15 +219,15 @@ static int claim_sinks(void)
 
 static const struct passwd *find_user(void)
 {
-    char name[64];
-    if (configuration->user.len) {
-        struct writer w = writer_over(name, sizeof name - 1);
-        writer_slice_add(&w, configuration->user);
-        name[w.len] = '\0';
-        return getpwnam(name);
+    if (configuration->user.len == 0) {
+        const struct passwd *user = getpwnam("portcullis");
+        return user ? user : getpwnam("nobody");
     }
-    const struct passwd *user = getpwnam("portcullis");
-    return user ? user : getpwnam("nobody");
+    char name[64];
+    struct writer w = writer_over(name, sizeof name - 1);
+    writer_slice_add(&w, configuration->user);
+    name[w.len] = '\0';
+    return w.overflowed ? NULL : getpwnam(name);
 }
 
 /* The folders that log files go to, made while we still may. They stay root's: the supervisor opens
@@ -257,7 +257,7 @@ static int drop_privileges(void)
         return 0;
     const struct passwd *user = find_user();
     if (!user)
-        return -ENOENT;
+        return -ESRCH;
     report.uid = user->pw_uid;
     report.gid = user->pw_gid;
     make_log_folders();
@@ -430,6 +430,19 @@ static int fail_start(int result, const char *what)
     return say_failed(text);
 }
 
+static int fail_user(int result)
+{
+    slice name = configuration->user.len ? configuration->user : SLICE("nobody");
+    char text[160];
+    if (result == -ESRCH)
+        (void)snprintf(text, sizeof text, "this machine has no user \"%.*s\" (user)",
+                       SLICE_ARGUMENTS(name));
+    else
+        (void)snprintf(text, sizeof text, "cannot become the user \"%.*s\": %s",
+                       SLICE_ARGUMENTS(name), strerror(-result));
+    return say_failed(text);
+}
+
 static int take_listeners(void)
 {
     for (uint32_t i = 0; i < configuration->listen_count; i++)
@@ -488,7 +501,7 @@ static int run(void)
     if ((result = claim_sinks()) != 0)
         return fail_start(result, "too many log files");
     if ((result = drop_privileges()) != 0)
-        return fail_start(result, "cannot become the user of the workers");
+        return fail_user(result);
     if (start_workers() != 0)
         return 1;
     if (say_ready(report_text) != 0) { /* the supervisor has just died */

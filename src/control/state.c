@@ -47,7 +47,7 @@ int state_lock(const char *folder)
     char path[STATE_PATH_MAX + 32];
     if (strlen(folder) >= STATE_PATH_MAX)
         return -ENAMETOOLONG;
-    if (mkdir(folder, 0755) < 0 && errno != EEXIST)
+    if (mkdir(folder, 0750) < 0 && errno != EEXIST)
         return -errno;
     TRY(check_owner(folder));
     TRY(state_path(path, sizeof path, folder, "lock"));

@@ -15,7 +15,7 @@ MUST_CHECK int state_folder_default(char *to, size_t room);
 /* FOLDER/NAME into `to`. 0 · -ENAMETOOLONG */
 MUST_CHECK int state_path(char *to, size_t room, const char *folder, const char *name);
 
-/* Makes the folder (0755) when it is missing, takes its lock. The lock's descriptor, to be kept
+/* Makes the folder (0750) when it is missing, takes its lock. The lock's descriptor, to be kept
  * open · -EBUSY another supervisor holds it · -errno */
 MUST_CHECK int state_lock(const char *folder);
 

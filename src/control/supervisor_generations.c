@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "control/crew.h"
 #include "control/keeper.h"
-#include "control/notify.h"
 #include "control/sink_files.h"
 #include "control/status.h"
 #include "control/supervisor_state.h"
@@ -223,8 +222,6 @@ static void promote(struct boot_generation *g, const struct message *m)
     log_info("generation %llu serves with %u workers", (unsigned long long)g->number,
              g->slot_count);
     helpers_follow();
-    if (!supervisor.announced)
-        notify_send("READY=1\nMAINPID=%d\nSTATUS=serving", (int)getpid());
     supervisor.announced = true;
     if (is_upgrade)
         upgrade_now();

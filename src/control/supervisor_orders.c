@@ -39,7 +39,8 @@ void orders_conclude(bool ok, const char *text)
     for (uint32_t i = 0; i < supervisor.loading.count; i++)
         answer(supervisor.loading.numbers[i], ok ? 200 : 409, text);
     supervisor.loading.count = 0;
-    notify_send(ok ? "READY=1\nSTATUS=serving" : "READY=1\nSTATUS=serving; the last reload failed");
+    notify_send("READY=1\nMAINPID=%d\nSTATUS=serving%s", (int)getpid(),
+                ok ? "" : "; the last reload failed");
 }
 
 /* The same words as on the command line, a line of the log for each of theirs. */

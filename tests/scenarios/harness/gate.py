@@ -124,6 +124,7 @@ class Gate:
 
     def spawn(self):
         """Starts the program without waiting for anything."""
+        self.__dict__.pop("_address", None)
         path = os.path.join(self.directory, "notify")
         if os.path.exists(path):
             os.unlink(path)
