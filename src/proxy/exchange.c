@@ -44,8 +44,7 @@ static void conclude(struct exchange *x, int result)
         x->close_after = true;
         return;
     }
-    if (x->failure.whose == FAULT_CLIENT)
-        x->must_linger = true; /* more of what was refused may be on its way */
+    x->must_linger = true; /* more of what was refused may be on its way */
     if (x->failure.status == 0 || refusal_deliver(x) != 0)
         x->close_after = true;
 }

@@ -105,11 +105,14 @@ static int read_head(struct exchange *x, const struct h1_limits *limits, slice *
 
 static int refuse_method(struct exchange *x)
 {
-    int result = x->request.method == METHOD_CONNECT
+    bool connects = x->request.method == METHOD_CONNECT;
+    int result = connects
                      ? exchange_refuse(x, FAULT_POLICY, 405, "method.connect",
                                        "CONNECT is refused: this is not a forward proxy")
                      : exchange_refuse(x, FAULT_POLICY, 405, "method.trace",
                                        "TRACE is refused: it would show the client the inside");
+    if (connects)
+        x->request.keep_alive = false; /* what follows may be meant for the tunnel: no request */
     x->failure.allow = SLICE("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH");
     return result;
 }

@@ -1,0 +1,177 @@
+"""Plays the cases through one running gate and keeps what happened, for the tests to judge."""
+
+import re
+import select
+from dataclasses import dataclass, field
+
+from harness.deadline import Deadline
+from harness.gate import Gate
+from harness.origin import Origin
+from harness.stream import Ended
+
+ID = re.compile(rb"(?<=\r\nX-Request-ID: )[0-9A-Z]{26}(?=\r\n)")
+DATE = re.compile(rb"(?<=\r\nDate: )[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9:]{8} GMT(?=\r\n)")
+
+CONFIG = """\
+limits { connections-per-client 4096; requests-per-connection 1000 }
+site a.test *.wild.test 192.0.2.7 [2001:db8::7] {
+  to @origin
+  route /secret/* { deny all }
+  route = /public { respond 200 "public" }
+}
+site * { to @origin }
+"""
+
+
+PUBLIC = b"GET /public HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
+NEXT = b"GET /next HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
+FINAL = re.compile(rb"HTTP/1\.1 [2-5][0-9]{2} [^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n")
+
+
+def masked(data):
+    """The bytes without what differs from one exchange to the next."""
+    return DATE.sub(b"DATE", ID.sub(b"ID", data))
+
+
+@dataclass
+class Outcome:
+    """What one case led to."""
+
+    origin: list = field(default_factory=list)  # the bytes of each request that reached the origin
+    cut: list = field(default_factory=list)  # of each that was ended before it was complete
+    client: bytes = b""  # all that the client received
+    ended: str = None  # how the client's connection ended: FIN, RST, None when it goes on
+    reused: bool = None
+    reason: str = None
+    error: str = None
+
+    @property
+    def status(self):
+        match = re.match(rb"HTTP/1\.1 ([0-9]{3}) ", self.client)
+        return int(match.group(1)) if match else None
+
+    @property
+    def id(self):
+        match = ID.search(self.client)
+        return match.group().decode() if match else None
+
+
+class Bench:
+    """A gate in front of a scripted origin."""
+
+    def __init__(self, config=CONFIG):
+        self.origin = Origin()
+        self.gate = Gate(config, {"origin": self.origin})
+        self.gate.start()
+        self.failed = False
+
+    def close(self):
+        self.gate.close(self.failed)
+        self.origin.close()
+
+    # --- Requests -------------------------------------------------------------------------------
+
+    def play_request(self, case):
+        outcome = Outcome()
+        with self.gate.client() as client:
+            try:
+                client.send_as_far_as_taken(case.sent)
+                if case.half_closes:
+                    client.finish()
+                self.answer_until(client, case.answers, outcome)
+                # A kept connection answers this too; one that has ended says so. Of a request that
+                # stood behind a refused one nothing may be answered.
+                if not case.half_closes:
+                    client.send_as_far_as_taken(PUBLIC)
+                client.recv_all()
+            except (Ended, TimeoutError, AssertionError) as error:
+                outcome.error = f"{type(error).__name__}: {error}"
+            outcome.client, outcome.ended = client.received, client.ended
+        while not self.origin.has_no_connection():
+            outcome.origin.append(b"(a connection that nobody expected)")
+        return outcome
+
+    def answer_until(self, client, answers, outcome):
+        """Plays the origin until the client has so many final heads, or has been cut off."""
+        deadline = Deadline()
+        while len(FINAL.findall(client.received)) < answers and not client.ended:
+            watched = [self.origin.listener, client.socket]
+            ready, _, _ = select.select(watched, [], [], deadline.left("an answer"))
+            if self.origin.listener in ready:
+                self.answer(outcome)
+            elif client.socket in ready:
+                client.fill(deadline, "an answer")
+
+    def answer(self, outcome):
+        """Takes the origin's connection and answers one request on it."""
+        connection = self.origin.accept()
+        try:
+            connection.request()
+            connection.respond(b"ok", fields=["Connection: close"])
+            connection.recv_all()
+            outcome.origin.append(masked(connection.received))
+        except Ended:  # the gate ended it before the request was complete
+            if connection.received:
+                outcome.cut.append(masked(connection.received))
+        except AssertionError as error:
+            outcome.error = f"{connection.received!r}: {error}"
+        connection.close()
+
+    # --- Responses ------------------------------------------------------------------------------
+
+    def play_response(self, case, number):
+        outcome = Outcome()
+        head = [f"{case.method} /{number} HTTP/{case.version}", "Host: a.test", *case.fields]
+        if not any(line.startswith("Connection") for line in case.fields):
+            head.append("Connection: close")
+        with self.gate.client() as client:
+            try:
+                client.send("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
+                connection = self.origin.accept()
+                connection.request()
+                connection.send_as_far_as_taken(case.sent)
+                if case.closes:
+                    connection.finish()
+                client.recv_all()
+                outcome.client, outcome.ended = client.received, client.ended
+                self.find_reuse(connection, outcome)
+            except (Ended, TimeoutError, AssertionError) as error:
+                outcome.error = f"{type(error).__name__}: {error}"
+                outcome.client, outcome.ended = client.received, client.ended
+        return outcome
+
+    def find_reuse(self, connection, outcome):
+        """Where the next request goes: to the same connection of the origin, or to another one."""
+        with self.gate.client() as client:
+            client.send(NEXT)
+            deadline, follower = Deadline(), None
+            while follower is None:
+                watched = [self.origin.listener] + ([] if connection.ended else [connection.socket])
+                ready, _, _ = select.select(watched, [], [], deadline.left("the next request"))
+                if self.origin.listener in ready:
+                    follower = self.origin.accept()
+                elif connection.fill(deadline, "the next request"):
+                    follower = connection
+            outcome.reused = follower is connection
+            follower.request()
+            follower.respond(b"next", fields=["Connection: close"])
+            assert client.response().body == b"next", "the next exchange was spoilt"
+            follower.close()
+            if not outcome.reused:
+                connection.recv_all()  # it has been ended
+                connection.close()
+
+    # --- All of them ----------------------------------------------------------------------------
+
+    def find_reasons(self, log, cases, outcomes):
+        """The reason of each outcome, found in the log by the id of its answer. Only for those that
+        are to have one is it waited."""
+        wanted = {o.id for case, o in zip(cases, outcomes) if case.reason and o.id}
+        deadline = Deadline()
+        while True:
+            found = {r["id"]: r.get("reason") for r in log.records() if "id" in r}
+            if wanted <= found.keys() or deadline.has_passed():
+                break
+            select.select([], [], [], 0.05)
+        for outcome in outcomes:
+            outcome.reason = found.get(outcome.id)

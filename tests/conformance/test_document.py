@@ -1,0 +1,23 @@
+"""docs/conformance.md says how many cases there are; this keeps it true."""
+
+import pathlib
+import re
+
+from cases import responses
+from test_requests import FAMILIES
+
+DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
+
+
+def test_the_document_counts_the_cases():
+    counts = {family: len(cases) for family, cases in FAMILIES.items()}
+    counts["responses"] = len(responses.CASES)
+    counts["together"] = sum(counts.values())
+    rows = re.findall(r"^\| (\w+) +\| +([0-9,]+) \|", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    assert {name: int(number.replace(",", "")) for name, number in rows} == counts
+
+
+def test_no_two_cases_have_the_same_name():
+    for cases in [*FAMILIES.values(), responses.CASES]:
+        names = [case.name for case in cases]
+        assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)
