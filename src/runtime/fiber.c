@@ -1,10 +1,6 @@
 #include "runtime/fiber_internal.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "base/panic.h"
 #include "runtime/loop.h"
@@ -20,28 +16,13 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-void fiber_switch(void **save, void *to);
-void fiber_trampoline(void);
-
-#define WARM_MAX     1024u /* pooled stacks */
-#define NAMES_MAX    16u   /* of the census */
-#define COLOURS      16u   /* stack tops that differ, so that they do not share cache sets */
-#define COLOUR_BYTES 192u
-
 static struct list run_queue, all_fibers;
-static struct fiber *current, *warm;
-static uint32_t living, living_max, warm_count, made;
-static size_t stack_bytes;
+static struct fiber *current;
+static uint32_t living, living_max;
 static void *loop_saved; /* the loop's own stack pointer while a fiber runs */
 static const void *loop_stack;
 static size_t loop_stack_bytes;
 static void *loop_fake_stack;
-
-static struct census {
-    const char *name;
-    size_t high_water;
-} census[NAMES_MAX];
-static bool census_is_on;
 
 /* --- The switch ------------------------------------------------------------------------------- */
 
@@ -80,19 +61,6 @@ static void switch_to_loop(struct fiber *f, bool ends)
 
 /* --- Making and ending ------------------------------------------------------------------------ */
 
-static void note_depth(const struct fiber *f)
-{
-    size_t depth = stack_depth(&f->stack);
-    for (uint32_t i = 0; i < NAMES_MAX; i++) {
-        if (census[i].name && strcmp(census[i].name, f->name) != 0)
-            continue;
-        census[i].name = f->name;
-        if (depth > census[i].high_water)
-            census[i].high_water = depth;
-        return;
-    }
-}
-
 static void run_fiber(void *argument)
 {
     struct fiber *f = argument;
@@ -103,74 +71,13 @@ static void run_fiber(void *argument)
     UNREACHABLE();
 }
 
-/* The first frame, as fiber_switch expects to find it. */
-static void prepare(struct fiber *f)
+/* It has ended: its stack is free for the next. */
+static void bury(struct fiber *f)
 {
-    size_t colour = (made % COLOURS) * COLOUR_BYTES;
-    uintptr_t top = ((uintptr_t)f->stack.memory + f->stack.bytes - colour) & ~(uintptr_t)63;
-#if defined(__x86_64__)
-    void **frame = (void **)top - 10;
-    uint32_t control[2];
-    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(control[0]), "=m"(control[1]));
-    memset(frame, 0, 10 * sizeof *frame);
-    memcpy(&frame[0], control, sizeof control);
-    frame[3] = (void *)f;                    /* r13: the argument */
-    frame[4] = (void *)(uintptr_t)run_fiber; /* r12: the function */
-    frame[7] = (void *)(uintptr_t)fiber_trampoline;
-    f->saved = frame;
-#elif defined(__aarch64__)
-    void **frame = (void **)top - 22;
-    uint64_t fpcr;
-    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-    memset(frame, 0, 22 * sizeof *frame);
-    frame[0] = (void *)(uintptr_t)run_fiber;
-    frame[1] = (void *)f;
-    frame[11] = (void *)(uintptr_t)fiber_trampoline;
-    memcpy(&frame[20], &fpcr, sizeof fpcr);
-    f->saved = frame;
-#else
-#error "no fiber switch for this processor: see fiber_switch_x86_64.S"
-#endif
-}
-
-static struct fiber *take_fiber(void)
-{
-    struct fiber *f = warm;
-    if (f) {
-        warm = f->pool_next;
-        warm_count--;
-        return f;
-    }
-    f = calloc(1, sizeof *f);
-    if (!f)
-        return NULL;
-    if (stack_make(stack_bytes, &f->stack) != 0) {
-        free(f);
-        return NULL;
-    }
-    made++;
-    return f;
-}
-
-static void destroy(struct fiber *f)
-{
-    stack_free(&f->stack);
-    free(f);
-}
-
-static void put_fiber(struct fiber *f)
-{
-    if (census_is_on)
-        note_depth(f);
+    fiber_census_end(f);
     list_remove(&f->all);
     living--;
-    if (warm_count >= WARM_MAX) {
-        destroy(f);
-        return;
-    }
-    f->pool_next = warm;
-    warm = f;
-    warm_count++;
+    fiber_pool_put(f);
 }
 
 static void on_deadline(struct timer *t)
@@ -194,15 +101,14 @@ int fiber_start(const char *name, fiber_function *run, void *argument, struct fi
 {
     if (living >= living_max)
         return -EAGAIN;
-    struct fiber *f = take_fiber();
+    struct fiber *f = fiber_pool_take();
     if (!f)
         return -ENOMEM;
     struct stack stack = f->stack;
     *f = (struct fiber){ .stack = stack, .name = name, .function = run, .argument = argument };
     timer_init(&f->timer, on_deadline);
-    if (census_is_on)
-        stack_paint(&f->stack);
-    prepare(f);
+    fiber_census_begin(f);
+    f->saved = fiber_frame(&f->stack, run_fiber, f);
     living++;
     list_push_back(&all_fibers, &f->all);
     enqueue(f);
@@ -296,18 +202,17 @@ int fiber_sleep(int64_t until_ms)
 
 void fibers_open(uint32_t count_max, uint32_t bytes)
 {
-    stack_bytes = bytes ? bytes : STACK_BYTES_DEFAULT;
-    uint32_t bound = stack_count_bound(stack_bytes);
+    uint32_t bound = fiber_pool_open(bytes ? bytes : STACK_BYTES_DEFAULT);
     living_max = count_max && count_max < bound ? count_max : bound;
     list_open(&run_queue);
     list_open(&all_fibers);
-    census_is_on = getenv("PORTCULLIS_STACK_CENSUS") != NULL;
+    fiber_census_open();
 }
 
 void fibers_close(void)
 {
     ASSERT(living == 0);
-    fiber_pool_trim(0);
+    fiber_pool_close();
 }
 
 uint32_t fibers_run(uint32_t budget)
@@ -318,7 +223,7 @@ uint32_t fibers_run(uint32_t budget)
         f->queued = false;
         switch_to_fiber(f);
         if (!f->function)
-            put_fiber(f);
+            bury(f);
         ran++;
     }
     return ran;
@@ -337,28 +242,4 @@ uint32_t fiber_count(void)
 uint32_t fiber_count_max(void)
 {
     return living_max;
-}
-
-void fiber_pool_trim(uint32_t keep)
-{
-    while (warm_count > keep) {
-        struct fiber *f = warm;
-        warm = f->pool_next;
-        warm_count--;
-        destroy(f);
-    }
-}
-
-size_t fiber_stack_high_water(const char *name)
-{
-    for (uint32_t i = 0; i < NAMES_MAX; i++)
-        if (census[i].name && strcmp(census[i].name, name) == 0)
-            return census[i].high_water;
-    return 0;
-}
-
-void fiber_census_report(int fd)
-{
-    for (uint32_t i = 0; i < NAMES_MAX && census[i].name; i++)
-        dprintf(fd, "%s %zu of %zu\n", census[i].name, census[i].high_water, stack_bytes);
 }

@@ -3,8 +3,9 @@
  * error: after fiber_cancel every wait returns -ECANCELED at once, and the function returns in its
  * own time through its own clean-up. A stack is never dropped.
  *
- * Stacks come from a pool, with a guard page below; the census (paint and high-water mark) is on in
- * debug builds. The number of fibers is bounded; see loop_options. */
+ * Stacks come from a pool, with a guard page below; those that were not needed for a while go back
+ * to the system. The census (paint and high-water mark) is on when PORTCULLIS_STACK_CENSUS is set.
+ * The number of fibers is bounded; see loop_options. */
 #pragma once
 
 #include <stdbool.h>
@@ -53,6 +54,3 @@ uint32_t fiber_count_max(void);
 /* The deepest stack use in bytes seen so far per name; 0 when the census is off. */
 size_t fiber_stack_high_water(const char *name);
 void fiber_census_report(int fd); /* text, a line per name */
-
-/* Frees pooled stacks above `keep`. */
-void fiber_pool_trim(uint32_t keep);

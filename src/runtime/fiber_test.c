@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fenv.h>
 #include <stdlib.h>
 
 #include "base/test.h"
@@ -193,6 +194,178 @@ TEST(fibers_are_bounded)
     loop_close();
 }
 
+/* --- Events and bundles under cancellation ---------------------------------------------------- */
+
+struct event_wait_result {
+    int result;
+};
+
+static void wait_for_result(void *argument)
+{
+    struct event_wait_result *w = argument;
+    w->result = event_wait(&event, loop_now_ms() + 60000);
+}
+
+/* One is cancelled, one times out, one is signalled: nobody is left in the list, and a signal goes
+ * to somebody who waits. */
+static void cancel_waiters(UNUSED void *argument)
+{
+    struct event_wait_result first = { 1 }, second = { 1 };
+    struct bundle a, b;
+    event_init(&event);
+    bundle_open(&a);
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&a, "first", wait_for_result, &first), 0);
+    assert_int_equal(bundle_start(&b, "second", wait_for_result, &second), 0);
+    assert_int_equal(fiber_yield(), 0);
+    assert_int_equal(event_wait(&event, loop_now_ms() + 2), -ETIMEDOUT);
+    bundle_end(&a);
+    assert_int_equal(first.result, -ECANCELED);
+    event_signal_one(&event);
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
+    assert_int_equal(second.result, 0);
+    assert_false(event_has_waiters(&event));
+    event_signal_all(&event); /* nobody: nothing happens */
+    loop_stop();
+}
+
+TEST(event_waiter_that_is_cancelled_takes_no_signal)
+{
+    run_loop_with(cancel_waiters, NULL);
+}
+
+/* Signalled and cancelled in one turn: cancellation is what it learns. */
+static void signal_and_cancel(UNUSED void *argument)
+{
+    struct event_wait_result w = { 1 };
+    struct bundle b;
+    event_init(&event);
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&b, "waiter", wait_for_result, &w), 0);
+    assert_int_equal(fiber_yield(), 0);
+    event_signal_one(&event);
+    bundle_end(&b);
+    assert_int_equal(w.result, -ECANCELED);
+    loop_stop();
+}
+
+TEST(event_waiter_that_is_signalled_and_cancelled_is_cancelled)
+{
+    run_loop_with(signal_and_cancel, NULL);
+}
+
+static void do_nothing(UNUSED void *argument)
+{
+}
+
+static void sleep_after_cancel(void *argument)
+{
+    int *steps = argument;
+    while (fiber_wait(loop_now_ms() + 60000) == 0)
+        ;
+    assert_true(fiber_is_cancelled());
+    assert_int_equal(fiber_yield(), -ECANCELED); /* every wait, at once */
+    assert_int_equal(fiber_sleep(loop_now_ms() + 60000), -ECANCELED);
+    assert_int_equal(event_wait(&event, loop_now_ms() + 60000), -ECANCELED);
+    ++*steps;
+}
+
+/* The parent is cancelled itself: its join fails, its end still waits for the child. */
+static void parent(void *argument)
+{
+    OWNS(bundle_end) struct bundle b;
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&b, "child", sleep_after_cancel, argument), 0);
+    assert_int_equal(bundle_start(&b, "short", do_nothing, NULL), 0);
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), -ECANCELED);
+    assert_int_equal(b.running, 1);
+}
+
+static void cancel_family(void *argument)
+{
+    struct bundle b;
+    event_init(&event);
+    bundle_open(&b);
+    bundle_end(&b); /* empty: nothing to wait for */
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&b, "parent", parent, argument), 0);
+    assert_int_equal(fiber_yield(), 0);
+    assert_int_equal(fiber_yield(), 0);
+    bundle_end(&b);
+    assert_int_equal(b.running, 0);
+    assert_int_equal(fiber_count(), 1);
+    loop_stop();
+}
+
+TEST(bundle_ends_in_a_cancelled_parent_too)
+{
+    int steps = 0;
+    run_loop_with(cancel_family, &steps);
+    assert_int_equal(steps, 1);
+}
+
+static void start_over_limit(UNUSED void *argument)
+{
+    struct bundle b;
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&b, "one", do_nothing, NULL), 0);
+    assert_int_equal(bundle_start(&b, "two", do_nothing, NULL), -EAGAIN);
+    assert_int_equal(b.running, 1); /* the one that did not start is not waited for */
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
+    loop_stop();
+}
+
+TEST(bundle_says_when_no_fiber_is_left)
+{
+    struct loop_options options = { .fibers_max = 2 };
+    assert_int_equal(loop_open(&options), 0);
+    assert_int_equal(fiber_start("test", start_over_limit, NULL, NULL), 0);
+    assert_int_equal(loop_run(), 0);
+    loop_close();
+}
+
+/* --- The switch ------------------------------------------------------------------------------- */
+
+static void round_upward(UNUSED void *argument)
+{
+    assert_int_equal(fesetround(FE_UPWARD), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fiber_yield(), 0);
+        assert_int_equal(fegetround(), FE_UPWARD);
+    }
+}
+
+static void round_downward(UNUSED void *argument)
+{
+    assert_int_equal(fegetround(), FE_TONEAREST); /* not what another fiber has set */
+    assert_int_equal(fesetround(FE_DOWNWARD), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fiber_yield(), 0);
+        assert_int_equal(fegetround(), FE_DOWNWARD);
+    }
+}
+
+static void round_both_ways(UNUSED void *argument)
+{
+    struct bundle b;
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&b, "up", round_upward, NULL), 0);
+    assert_int_equal(bundle_start(&b, "down", round_downward, NULL), 0);
+    volatile double one = 1.0, three = 3.0, third = one / three;
+    while (b.running > 0) {
+        assert_int_equal(fiber_yield(), 0);
+        assert_int_equal(fegetround(), FE_TONEAREST);
+        assert_true(one / three == third);
+    }
+    loop_stop();
+}
+
+TEST(fiber_keeps_its_floating_point_control)
+{
+    run_loop_with(round_both_ways, NULL);
+    assert_int_equal(fegetround(), FE_TONEAREST);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -202,6 +375,11 @@ int main(void)
         cmocka_unit_test(timers_fire_at_or_after_their_time),
         cmocka_unit_test(fibers_by_the_thousand),
         cmocka_unit_test(fibers_are_bounded),
+        cmocka_unit_test(event_waiter_that_is_cancelled_takes_no_signal),
+        cmocka_unit_test(event_waiter_that_is_signalled_and_cancelled_is_cancelled),
+        cmocka_unit_test(bundle_ends_in_a_cancelled_parent_too),
+        cmocka_unit_test(bundle_says_when_no_fiber_is_left),
+        cmocka_unit_test(fiber_keeps_its_floating_point_control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,6 +9,13 @@
 #include <unistd.h>
 
 #include "base/number.h"
+
+#ifdef HAVE_VALGRIND
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(lowest, highest) 0
+#define VALGRIND_STACK_DEREGISTER(id)            (void)(id)
+#endif
 
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
@@ -19,7 +25,7 @@
 #define COUNT_MAX   1000000u
 #define MAPS_SPARED 4096u /* mappings for everything that is not a stack */
 
-static bool guard_by_madvise = true;
+static bool guard_by_madvise = true, never_by_madvise;
 
 static size_t page_bytes(void)
 {
@@ -54,23 +60,48 @@ static bool madvise_guards_work(void)
     return works;
 }
 
-uint32_t stack_count_bound(size_t bytes)
+void stack_guard_by_mprotect(bool always)
+{
+    never_by_madvise = always;
+}
+
+bool stack_guards_are_free(void)
+{
+    guard_by_madvise = !never_by_madvise && madvise_guards_work();
+    return guard_by_madvise;
+}
+
+static uint64_t at_most(uint64_t bound, uint64_t limit)
+{
+    return limit < bound ? limit : bound;
+}
+
+uint32_t stack_count_within(const struct stack_limits *l, size_t bytes)
 {
     uint64_t bound = COUNT_MAX;
-    guard_by_madvise = madvise_guards_work();
-    long maps = read_number("/proc/sys/vm/max_map_count");
-    if (!guard_by_madvise && maps > 0) /* each guard splits a mapping in two */
-        bound = (uint64_t)maps > 2 * MAPS_SPARED ? ((uint64_t)maps - MAPS_SPARED) / 2 : MAPS_SPARED;
-    struct rlimit space;
-    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
-        space.rlim_cur / 2 / bytes < bound)
-        bound = space.rlim_cur / 2 / bytes;
-    if (read_number("/proc/sys/vm/overcommit_memory") == 2) { /* reservations count in full */
-        long pages = sysconf(_SC_PHYS_PAGES);
-        uint64_t half = pages > 0 ? (uint64_t)pages * page_bytes() / 2 : bytes;
-        bound = half / bytes < bound ? half / bytes : bound;
-    }
+    if (l->maps_max && l->guard_splits)
+        bound = at_most(bound, l->maps_max > 2 * MAPS_SPARED ? (l->maps_max - MAPS_SPARED) / 2
+                                                             : l->maps_max / 4);
+    if (l->space_bytes_max)
+        bound = at_most(bound, l->space_bytes_max / 2 / bytes);
+    if (l->commit_bytes)
+        bound = at_most(bound, l->commit_bytes / 2 / bytes);
     return bound < 1 ? 1 : (uint32_t)bound;
+}
+
+uint32_t stack_count_bound(size_t bytes)
+{
+    struct stack_limits limits = { .guard_splits = !stack_guards_are_free() };
+    long maps = read_number("/proc/sys/vm/max_map_count");
+    long pages = sysconf(_SC_PHYS_PAGES);
+    struct rlimit space;
+    if (maps > 0)
+        limits.maps_max = (uint64_t)maps;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+        limits.space_bytes_max = space.rlim_cur;
+    if (read_number("/proc/sys/vm/overcommit_memory") == 2) /* reservations count in full */
+        limits.commit_bytes = pages > 0 ? (uint64_t)pages * page_bytes() : bytes;
+    return stack_count_within(&limits, bytes);
 }
 
 int stack_make(size_t bytes, struct stack *ret)
@@ -89,12 +120,14 @@ int stack_make(size_t bytes, struct stack *ret)
         return -ENOMEM;
     }
     *ret = (struct stack){ .memory = memory + page, .bytes = bytes };
+    ret->valgrind_id = VALGRIND_STACK_REGISTER(ret->memory, ret->memory + bytes - 1);
     return 0;
 }
 
 void stack_free(struct stack *s)
 {
     size_t page = page_bytes();
+    VALGRIND_STACK_DEREGISTER(s->valgrind_id);
     munmap(s->memory - page, s->bytes + page);
 }
 

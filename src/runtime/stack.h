@@ -2,6 +2,7 @@
  * stay warm. The memory of a fiber's own struct stands at the top. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,8 +16,22 @@ struct stack {
     unsigned valgrind_id;
 };
 
-/* How many stacks this process can have, from vm.max_map_count, RLIMIT_AS and overcommit. */
+/* What bounds the number of stacks. 0: that does not bound it. */
+struct stack_limits {
+    bool guard_splits;        /* a guard page costs a mapping of its own (mprotect) */
+    uint64_t maps_max;        /* vm.max_map_count */
+    uint64_t space_bytes_max; /* RLIMIT_AS */
+    uint64_t commit_bytes;    /* what may be reserved, when overcommit is off */
+};
+uint32_t stack_count_within(const struct stack_limits *l, size_t bytes); /* at least 1 */
+
+/* How many stacks this process can have. */
 uint32_t stack_count_bound(size_t bytes);
+
+/* Guard pages come from MADV_GUARD_INSTALL where the kernel has it (Linux 6.13), which costs no
+ * mapping, else from mprotect. Tests ask for the latter. */
+void stack_guard_by_mprotect(bool always);
+bool stack_guards_are_free(void); /* MADV_GUARD_INSTALL is used */
 
 /* 0 · -ENOMEM */
 MUST_CHECK int stack_make(size_t bytes, struct stack *ret);
