@@ -7,7 +7,7 @@ import threading
 import pytest
 from harness.client import request
 from harness.origin import response
-from harness.stream import FIN
+from harness.stream import FIN, RESET, Ended
 
 SITE = "limits { connections-per-client 2000 }\nsite * { to @origin }"
 
@@ -431,3 +431,39 @@ def test_every_response_says_when_and_under_which_id(gate, origin):
     assert len(set(ids)) == 3
     assert ids == [r.get("x-request-id") for r in origin.requests]
     assert ids == [r["id"] for r in g.requests_log.wait(3)]
+
+
+# --- Time ------------------------------------------------------------------------------------------
+
+
+def test_an_origins_time_limits_go_before_the_routes_one_by_one(gate, origin):
+    g = gate(
+        """
+        origin quick { server @origin; timeout { head 300ms; idle 300ms } }
+        origin plain { server @origin; timeout connect 1s }
+        site * {
+          timeout { head 1h; idle 1h }
+          route /quick/* { to quick }
+          route /plain/* { to plain; timeout { head 300ms; idle 300ms } }
+        }
+        """,
+        origin=origin,
+    )
+    for path in ("/quick/", "/plain/"):
+        with g.client() as client:  # no head comes
+            client.send(request(path + "head"))
+            connection = origin.accept()
+            connection.request()
+            assert client.response().status == 504
+            connection.assert_ended()
+        with g.client() as client:  # the body stops
+            client.send(request(path + "body"))
+            connection = origin.accept()
+            connection.request()
+            connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+            with pytest.raises(Ended) as cut:
+                client.response()
+            assert (cut.value.how, cut.value.rest) == (RESET, b"half")
+            connection.assert_ended()
+    reasons = [r["reason"] for r in g.requests_log.wait(4)]
+    assert reasons == ["upstream.head-timeout", "upstream.idle"] * 2
