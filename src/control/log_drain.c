@@ -17,9 +17,7 @@ static bool holds_back; /* in the last pass */
 
 static uint64_t count_drops(void)
 {
-    static struct worker_counters sum;
-    counters_sum(memory->counters, &sum);
-    return sum.log_lines_dropped + sum.security_lines_dropped;
+    return counters_log_drops(memory->counters, atomic_load(&memory->clients->slots_in_use));
 }
 
 static void count_what_was_left(void)

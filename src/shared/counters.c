@@ -115,14 +115,43 @@ static void sum_once(const struct counters *c, struct worker_counters *ret)
     }
 }
 
-/* Whoever was moving a block may have died over it: not waited for without end. */
+/* How often a reader that was disturbed begins again: whoever was moving a block may have died over
+ * it, and is not waited for without end. */
+#define TRIES_MAX 20
+
+static bool was_steady(const struct counters *c, uint64_t retirements)
+{
+    if (atomic_load(&c->retiring) == 0 && atomic_load(&c->retirements) == retirements)
+        return true;
+    (void)sched_yield();
+    return false;
+}
+
 void counters_sum(const struct counters *c, struct worker_counters *ret)
 {
-    for (int tries = 0; tries < 100; tries++) {
-        uint64_t before = atomic_load(&c->retirements);
+    uint64_t before;
+    int tries = 0;
+    do {
+        before = atomic_load(&c->retirements);
         sum_once(c, ret);
-        if (atomic_load(&c->retiring) == 0 && atomic_load(&c->retirements) == before)
-            return;
-        (void)sched_yield();
-    }
+    } while (!was_steady(c, before) && ++tries < TRIES_MAX);
+}
+
+static uint64_t drops_of(const struct worker_counters *w)
+{
+    return __atomic_load_n(&w->log_lines_dropped, __ATOMIC_RELAXED) +
+           __atomic_load_n(&w->security_lines_dropped, __ATOMIC_RELAXED);
+}
+
+uint64_t counters_log_drops(const struct counters *c, uint32_t slots)
+{
+    uint64_t before, total;
+    int tries = 0;
+    do {
+        before = atomic_load(&c->retirements);
+        total = drops_of(&c->retired);
+        for (uint32_t slot = 0; slot < slots && slot < WORKER_SLOTS_MAX; slot++)
+            total += drops_of(&c->workers[slot]);
+    } while (!was_steady(c, before) && ++tries < TRIES_MAX);
+    return total;
 }

@@ -95,3 +95,6 @@ void counters_retire(struct counters *c, uint32_t slot);
 /* Totals and gauges over everything. Totals never go back: a sum during which a worker's block was
  * moved is made again. Large: give it static memory. */
 void counters_sum(const struct counters *c, struct worker_counters *ret);
+
+/* Of all these, only the log lines that were dropped; cheap. slots: how many are in use. */
+uint64_t counters_log_drops(const struct counters *c, uint32_t slots);

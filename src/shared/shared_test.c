@@ -216,6 +216,45 @@ TEST(counters_outlive_their_worker)
     assert_int_equal(counters_site_row(m.counters, SLICE("example.com"), 1), row);
 }
 
+TEST(totals_never_go_back_while_dead_workers_are_retired)
+{
+    static struct worker_counters sum;
+    struct worker_counters *w = &m.counters->workers[4];
+    pid_t child = fork();
+    if (child == 0) {
+        for (;;) {
+            __atomic_store_n(&w->connections_accepted, w->connections_accepted + 1,
+                             __ATOMIC_RELAXED);
+            __atomic_store_n(&w->requests, w->requests + 1, __ATOMIC_RELAXED);
+            (void)usleep(100); /* far more often than workers die, not all the time */
+            if (w->requests % 7 == 0)
+                counters_retire(m.counters, 4);
+        }
+    }
+    uint64_t last = 0;
+    for (int i = 0; i < 100 || last < 100; i++) {
+        counters_sum(m.counters, &sum);
+        assert_true(sum.requests >= last);
+        last = sum.requests;
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    counters_sum(m.counters, &sum); /* whatever state it died in: it comes back */
+    assert_true(sum.requests >= last - 7);
+}
+
+TEST(reasons_are_found_by_their_words)
+{
+    uint32_t row = counters_reason_row(m.counters, SLICE("h1.bare-lf"), 3);
+    assert_int_equal(counters_find_reason(m.counters->reason_rows, SLICE("h1.bare-lf")), row);
+    assert_int_equal(m.counters->reason_rows[row].generation, 3);
+    assert_int_equal(counters_reason_row(m.counters, SLICE("h1.bare-lf"), 4), row);
+    assert_int_equal(m.counters->reason_rows[row].generation, 4);
+    assert_int_equal(counters_find_reason(m.counters->reason_rows, SLICE("nothing")),
+                     COUNTER_REASONS_MAX - 1);
+    assert_int_equal(counters_find_reason(NULL, SLICE("h1.bare-lf")), COUNTER_REASONS_MAX - 1);
+}
+
 TEST(histogram_counts_each_value_once)
 {
     struct histogram h = { 0 };
@@ -254,6 +293,9 @@ int main(void)
                                         tear_down),
         cmocka_unit_test_setup_teardown(names_are_wanted_once_and_read_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_outlive_their_worker, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(totals_never_go_back_while_dead_workers_are_retired, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(reasons_are_found_by_their_words, set_up, tear_down),
         cmocka_unit_test(histogram_counts_each_value_once),
         cmocka_unit_test_setup_teardown(sinks_are_shared_by_path, set_up, tear_down),
     };

@@ -353,11 +353,13 @@ def test_what_is_cut_off_by_the_end_of_the_program_is_logged_too(serving):
         idle.get("/")
         client.send(request("/patient/silent"))
         eventually(lambda: in_flight(serving) == 1, "it")
-        serving.stop(signal.SIGINT)
+        serving.send_signal(signal.SIGINT)
+        assert client.response().status == 503
+        serving.wait_end()
     records = serving.requests_log.records()
     assert [(r["status"], r.get("reason"), r.get("fault")) for r in records] == [
         (200, None, None),
-        (0, "worker.ending", "ours"),
+        (503, "worker.ending", "ours"),
     ]
 
 
