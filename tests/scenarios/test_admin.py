@@ -218,8 +218,10 @@ def test_the_sockets_permissions_say_who_may_command(proxy):
     if os.geteuid() != 0:
         pytest.skip("only root can try it as somebody else")
     assert not may_connect(path, 65534, 65534)
-    os.chown(path, 0, 65533)
+    for each in (proxy.state, path):
+        os.chown(each, 0, 65533)
     assert may_connect(path, 65534, 65533)
+    assert not may_connect(path, 65534, 65534)
 
 
 # --- Over time -------------------------------------------------------------------------------------
