@@ -39,7 +39,7 @@ def call(*command, environment=None, check=0):
         capture_output=True,
         text=True,
         cwd=ROOT,
-        timeout=300,
+        timeout=900,
         env={**os.environ, **(environment or {})},
     )
     assert done.returncode == check, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}"
@@ -221,8 +221,9 @@ def test_logrotate_understands_its_rule(tmp_path):
 
 def test_program_is_process_one_of_a_container(gate, origin):
     """What packaging/Containerfile starts: process 1, an unprivileged user, its configuration."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may make a namespace of processes")
+    unshare = ["unshare", "--pid", "--fork", "--mount-proc"]
+    if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("a namespace of processes cannot be made here: not root, or inside a chroot or container")
     recipe = (ROOT / "packaging/Containerfile").read_text()
     assert 'CMD ["run", "--state", "/run/portcullis"]' in recipe
     assert "\nUSER portcullis\n" in recipe
@@ -233,8 +234,8 @@ def test_program_is_process_one_of_a_container(gate, origin):
         options={
             "bare": True,
             "environment": {"ORIGIN": str(origin)},
-            "prefix": ["unshare", "--pid", "--fork", "--mount-proc", "setpriv", f"--reuid={nobody.pw_uid}",
-                       f"--regid={nobody.pw_gid}", "--clear-groups"],
+            "prefix": [*unshare, "setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}",
+                       "--clear-groups"],
         },
     )
     assert it.status()["pid"] == 1
