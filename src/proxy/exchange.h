@@ -55,7 +55,7 @@ struct exchange_times {
     int64_t begin;    /* the first byte of the request (or the connection, for the first) */
     int64_t received; /* the head was complete */
     int64_t chosen;   /* a connection to the origin was there */
-    int64_t sent;     /* the request had gone to the origin, body included */
+    int64_t sent;     /* the request had gone to the origin, body included, or as far as it could */
     int64_t head;     /* the response head had come */
     int64_t end;
     int64_t wall_ms; /* begin, wall clock */
@@ -67,7 +67,7 @@ enum upload_state { UPLOAD_NONE, UPLOAD_RUNNING, UPLOAD_DONE, UPLOAD_FAILED };
 struct upload {
     enum upload_state state;
     struct h1_body body;            /* decoder; its `decoded` counts */
-    bool broken_by_client;          /* x->failure holds the client's fault */
+    bool is_cut;                    /* never finished for the origin: x->failure says why */
     bool told_to_continue;          /* 100 (Continue) has been sent */
     bool streamed;                  /* bytes were taken from the client's connection for it */
     uint32_t first_at, first_bytes; /* where it began in the head buffer, how much stood there */

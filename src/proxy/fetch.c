@@ -176,15 +176,24 @@ static int fail_upstream(struct exchange *x, uint16_t status, const char *reason
     return exchange_refuse(x, FAULT_UPSTREAM, status, reason, text);
 }
 
+/* While the request's body is still to come it is the client who is late. */
+static int refuse_total(struct exchange *x)
+{
+    if (x->upload.state == UPLOAD_RUNNING)
+        return exchange_refuse_total(x, FAULT_CLIENT);
+    upstream_counters(x)->failures++;
+    return exchange_refuse_total(x, FAULT_UPSTREAM);
+}
+
 static int note_read_failure(struct exchange *x, ssize_t got)
 {
-    if (x->upload.broken_by_client)
+    if (x->upload.is_cut)
         return -EREFUSED; /* the upload has said why, and aborted the socket */
     if (got == -ECANCELED)
         return -ECANCELED;
     if (got == -ETIMEDOUT)
         return exchange_is_over(x)
-                   ? exchange_refuse_total(x, FAULT_UPSTREAM)
+                   ? refuse_total(x)
                    : fail_upstream(x, 504, "upstream.head-timeout",
                                    "the origin did not answer within `timeout head`");
     return -ECONNRESET; /* closed or reset: the caller knows whether that may be retried */

@@ -76,16 +76,33 @@ static int keep_next_request(struct exchange *x, slice left_over)
     return 0;
 }
 
-/* Whose fault a failed upload is. The client's and ours end the exchange; the origin's does not:
- * its answer may already be on the way. */
+/* An origin that takes no more bytes may have answered already; one that takes its time, or for
+ * which we have no memory, has not. */
+static bool may_have_answered(const struct exchange *x, const struct relay *r, int result)
+{
+    return r->failed == RELAY_TO && result != -ENOBUFS && (result != -ETIMEDOUT || x->times.head);
+}
+
+static void refuse_stalled(struct exchange *x)
+{
+    upstream_counters(x)->failures++;
+    if (exchange_is_over(x))
+        (void)exchange_refuse_total(x, FAULT_UPSTREAM);
+    (void)exchange_refuse(x, FAULT_UPSTREAM, 504, "upstream.send-timeout",
+                          "the origin took no byte of the request within `timeout send`");
+}
+
+/* Whose fault a failed upload is, unless there may be an answer all the same. */
 static void note_failure(struct exchange *x, const struct relay *r, int result)
 {
-    if ((r->failed == RELAY_TO && result != -ENOBUFS) || result == -ECANCELED)
+    if (result == -ECANCELED || may_have_answered(x, r, result))
         return;
-    x->upload.broken_by_client = true;
+    x->upload.is_cut = true;
     if (r->failed == RELAY_CHECK)
         return; /* check_upload has said why */
-    if (result == -ETIMEDOUT && exchange_is_over(x))
+    if (result == -ETIMEDOUT && r->failed == RELAY_TO)
+        refuse_stalled(x);
+    else if (result == -ETIMEDOUT && exchange_is_over(x))
         (void)exchange_refuse_total(x, FAULT_CLIENT);
     else if (result == -ETIMEDOUT && loop_now_ms() >= rate_deadline(r))
         (void)refuse_slow(x);
@@ -109,15 +126,14 @@ static void settle(struct exchange *x, struct relay *r, int result)
     x->upload.sent += r->bytes_written;
     if (result == 0 && x->upload.body.ended)
         result = keep_next_request(x, r->more);
-    if (result == 0) {
-        x->upload.state = x->upload.body.ended ? UPLOAD_DONE : UPLOAD_RUNNING;
-        if (x->upload.body.ended)
-            x->times.sent = loop_now_us();
+    if (result == 0 && !x->upload.body.ended) {
+        x->upload.state = UPLOAD_RUNNING;
         return;
     }
-    x->upload.state = UPLOAD_FAILED;
     x->times.sent = loop_now_us(); /* no more of it will go: the origin's time to answer runs */
-    note_failure(x, r, result);
+    x->upload.state = result == 0 ? UPLOAD_DONE : UPLOAD_FAILED;
+    if (result != 0)
+        note_failure(x, r, result);
 }
 
 /* RFC 9110 §10.1.1: the client waits for our word before it sends its body. Nobody else writes to
@@ -151,9 +167,9 @@ static void upload_run(void *argument)
     struct exchange *x = argument;
     OWNS(relay_end) struct relay r = upload_relay(x);
     settle(x, &r, relay_finish(&r));
-    if (x->upload.broken_by_client && x->times.head) /* an early answer may still be delivered */
+    if (x->upload.is_cut && x->times.head) /* an early answer may still be delivered */
         socket_shutdown_write(&x->upstream->socket);
-    else if (x->upload.broken_by_client)
+    else if (x->upload.is_cut)
         socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
     else if (x->upload.state == UPLOAD_DONE && !x->response_begun)
         connection_watch(x->connection, x);
@@ -168,7 +184,7 @@ int upload_begin(struct exchange *x, slice head)
     int result = relay_begin(&r);
     x->upload.first_bytes = (uint32_t)r.bytes_read;
     settle(x, &r, result);
-    if (x->upload.broken_by_client)
+    if (x->upload.is_cut)
         return -EREFUSED;
     if (x->upload.state == UPLOAD_RUNNING) {
         x->upload.streamed = true;
@@ -182,7 +198,7 @@ int upload_begin(struct exchange *x, slice head)
 
 bool upload_can_repeat(const struct exchange *x)
 {
-    return !x->upload.streamed && !x->upload.broken_by_client;
+    return !x->upload.streamed && !x->upload.is_cut;
 }
 
 void upload_rewind(struct exchange *x)
