@@ -40,7 +40,7 @@ def test_gdb_lists_fibers_with_where_they_wait(gate, origin):
         fibers = re.findall(r"^fiber 0x[0-9a-f]+ (\w+): waits, in .*\n((?:    #.*\n)+)", shown, re.MULTILINE)
         assert sorted(name for name, _ in fibers) == ["exchange", "exchange", "upload"], shown
         for name, frames in fibers:
-            assert "fiber_wait" in frames and "socket_read" in frames, shown
+            assert "pollable_wait" in frames and "socket_read" in frames, shown
             wanted = "upload_run" if name == "upload" else "exchange_serve"
             assert re.search(wanted + r" \(.*src/proxy/\w+\.c:\d+\)", frames), shown
         first.respond(b"one")
