@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -49,13 +50,16 @@ static long read_number(const char *path)
     return (long)value;
 }
 
+/* Some that run programs for another kernel say yes to every advice and do nothing: the kernel is
+ * asked to write there. */
 static bool madvise_guards_work(void)
 {
     size_t page = page_bytes();
     void *probe = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (probe == MAP_FAILED)
         return false;
-    bool works = madvise(probe, page, MADV_GUARD_INSTALL) == 0;
+    bool works = madvise(probe, page, MADV_GUARD_INSTALL) == 0 &&
+                 getrandom(probe, 1, GRND_NONBLOCK) < 0 && errno == EFAULT;
     munmap(probe, page);
     return works;
 }
