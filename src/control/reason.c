@@ -26,7 +26,7 @@ const struct reason_description reason_descriptions[] = {
     { "h1.chunk", "400", "The chunked framing of the request's body is malformed.",
       "Mend the client." },
     { "h1.connection", "400",
-      "Connection names a field that must not be removed, or is not a list.",
+      "Connection names a field that must not be removed, or more than 32, or is not a list.",
       "Mend the client; this is a known way to make a proxy drop fields that protect." },
     { "h1.content-length", "400",
       "Content-Length is not one decimal number, or is said twice with different values.",

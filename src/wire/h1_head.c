@@ -206,7 +206,10 @@ static bool is_end_to_end(enum field_id id)
     }
 }
 
-static int drop_named(struct fields *fs, slice value, struct h1_error *e)
+/* Each name is looked for in all fields: without a bound the cost would be their product. */
+#define NAMED_MAX 32u
+
+static int drop_named(struct fields *fs, slice value, unsigned *named, struct h1_error *e)
 {
     slice rest = value, name;
     while (list_next(&rest, &name)) {
@@ -215,8 +218,11 @@ static int drop_named(struct fields *fs, slice value, struct h1_error *e)
                            "Connection names a field that is not the connection's own", 0);
         if (!field_name_is_token(name))
             return h1_fail(e, 400, "h1.connection", "Connection is not a list of tokens", 0);
-        if (!slice_equal_fold(name, SLICE("close")) && !slice_equal_fold(name, SLICE("keep-alive")))
-            fields_drop_name(fs, name);
+        if (slice_equal_fold(name, SLICE("close")) || slice_equal_fold(name, SLICE("keep-alive")))
+            continue;
+        if (++*named > NAMED_MAX)
+            return h1_fail(e, 400, "h1.connection", "Connection names more than 32 fields", 0);
+        fields_drop_name(fs, name);
     }
     return 0;
 }
@@ -227,9 +233,10 @@ int h1_drop_hop_by_hop(struct fields *fs, struct h1_error *e)
                                 FIELD_BIT(FIELD_PROXY_CONNECTION) | FIELD_BIT(FIELD_TE) |
                                 FIELD_BIT(FIELD_TRAILER) | FIELD_BIT(FIELD_UPGRADE) |
                                 FIELD_BIT(FIELD_HTTP2_SETTINGS);
+    unsigned named = 0;
     for (uint32_t i = 0; (fs->present & FIELD_BIT(FIELD_CONNECTION)) && i < fs->count; i++)
         if (fs->items[i].id == FIELD_CONNECTION)
-            TRY(drop_named(fs, fs->items[i].value, e));
+            TRY(drop_named(fs, fs->items[i].value, &named, e));
     fields_drop_set(fs, own);
     return 0;
 }

@@ -25,6 +25,6 @@ MUST_CHECK int h1_content_length(const struct fields *fs, uint64_t *ret, struct 
 MUST_CHECK int h1_transfer_coding(const struct fields *fs, struct h1_error *e);
 
 /* Marks what belongs to this connection alone as dropped: the fields that Connection names and the
- * ones that RFC 9110 §7.6.1 lists. A Connection that names an end-to-end security field is refused.
- */
+ * ones that RFC 9110 §7.6.1 lists. A Connection that names an end-to-end security field, or more
+ * than 32 fields, is refused. */
 MUST_CHECK int h1_drop_hop_by_hop(struct fields *fs, struct h1_error *e);

@@ -20,69 +20,106 @@ static int parse_request(slice bytes, struct h1_request *r, struct h1_error *e)
 TEST(h1_refuses_with_a_word)
 {
     static const struct {
+        const char *rfc;
         slice bytes;
         uint16_t status;
         const char *reason;
     } cases[] = {
-        { SLICE("GET / HTTP/1.1\nHost: a\r\n\r\n"), 400, "h1.bare-lf" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a\n\r\n"), 400, "h1.bare-lf" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n"), 400, "h1.bare-cr" },
-        { SLICE("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
-        { SLICE("GET / HTTP/1.1 \r\nHost: a\r\n\r\n"), 400, "h1.version" },
-        { SLICE("GET /\tx HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
-        { SLICE("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
-        { SLICE("GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
-        { SLICE("GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
-        { SLICE("G@T / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.method" },
-        { SLICE(" GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.method" },
-        { SLICE("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505, "h1.version" },
-        { SLICE("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), 505, "h1.version" },
-        { SLICE("GET / HTTP/0.9\r\nHost: a\r\n\r\n"), 505, "h1.version" },
-        { SLICE("GET / http/1.1\r\nHost: a\r\n\r\n"), 400, "h1.version" },
-        { SLICE("GET /\r\nHost: a\r\n\r\n"), 400, "h1.target" },
-        { SLICE("GET / HTTP/1.1\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a:\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n"), 400, "h1.host" },
-        { SLICE("GET / HTTP/1.1\r\n Host: a\r\n\r\n"), 400, "h1.obs-fold" },
-        { HEAD("X: a\r\n b\r\n"), 400, "h1.obs-fold" },
-        { HEAD("X : a\r\n"), 400, "h1.space-before-colon" },
-        { HEAD(": a\r\n"), 400, "h1.field-name" },
-        { HEAD("X(A: a\r\n"), 400, "h1.field-name" },
-        { HEAD("X\r\n"), 400, "h1.field-name" },
-        { HEAD("X: a\0b\r\n"), 400, "h1.nul" },
-        { HEAD("X: a\x01\r\n"), 400, "h1.control" },
-        { HEAD("X: a\x7f\r\n"), 400, "h1.control" },
-        { HEAD("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), 400, "h1.two-lengths" },
-        { HEAD("Content-Length: 1\r\nContent-Length: 2\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length: 5, 5\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length: +5\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length: -5\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length: 0x5\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length:\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length: 5 5\r\n"), 400, "h1.content-length" },
-        { HEAD("Content-Length: 18446744073709551616\r\n"), 400, "h1.content-length" },
-        { HEAD("Transfer-Encoding: gzip\r\n"), 501, "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding: gzip, chunked\r\n"), 400, "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding: chunked, chunked\r\n"), 400, "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400,
+        { "9112 §2.2", SLICE("GET / HTTP/1.1\nHost: a\r\n\r\n"), 400, "h1.bare-lf" },
+        { "9112 §2.2", SLICE("GET / HTTP/1.1\r\nHost: a\n\r\n"), 400, "h1.bare-lf" },
+        { "9112 §2.2", SLICE("GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n"), 400, "h1.bare-cr" },
+        { "9112 §3.2", SLICE("GET  / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §2.3", SLICE("GET / HTTP/1.1 \r\nHost: a\r\n\r\n"), 400, "h1.version" },
+        { "9112 §3.2", SLICE("GET /\tx HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3.2", SLICE("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3.2", SLICE("GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3.2", SLICE("GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3.1", SLICE("G@T / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.method" },
+        { "9112 §3.1", SLICE(" GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.method" },
+        { "9112 §2.3", SLICE("GET / HTTP/2.0\r\nHost: a\r\n\r\n"), 505, "h1.version" },
+        { "9112 §2.3", SLICE("GET / HTTP/1.2\r\nHost: a\r\n\r\n"), 505, "h1.version" },
+        { "9112 §2.3", SLICE("GET / HTTP/0.9\r\nHost: a\r\n\r\n"), 505, "h1.version" },
+        { "9112 §2.3", SLICE("GET / http/1.1\r\nHost: a\r\n\r\n"), 400, "h1.version" },
+        { "9112 §3.2", SLICE("GET /\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost:\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost: u@a\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost: a:\r\n\r\n"), 400, "h1.host" },
+        { "9112 §3.2", SLICE("GET / HTTP/1.1\r\nHost: a:99999\r\n\r\n"), 400, "h1.host" },
+        { "9112 §5.2", SLICE("GET / HTTP/1.1\r\n Host: a\r\n\r\n"), 400, "h1.obs-fold" },
+        { "9112 §5.2", HEAD("X: a\r\n b\r\n"), 400, "h1.obs-fold" },
+        { "9112 §5.1", HEAD("X : a\r\n"), 400, "h1.space-before-colon" },
+        { "9110 §5.1", HEAD(": a\r\n"), 400, "h1.field-name" },
+        { "9110 §5.1", HEAD("X(A: a\r\n"), 400, "h1.field-name" },
+        { "9110 §5.1", HEAD("X\r\n"), 400, "h1.field-name" },
+        { "9110 §5.5", HEAD("X: a\0b\r\n"), 400, "h1.nul" },
+        { "9110 §5.5", HEAD("X: a\x01\r\n"), 400, "h1.control" },
+        { "9110 §5.5", HEAD("X: a\x7f\r\n"), 400, "h1.control" },
+        { "9112 §6.3", HEAD("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), 400,
+          "h1.two-lengths" },
+        { "9110 §8.6", HEAD("Content-Length: 1\r\nContent-Length: 2\r\n"), 400,
+          "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: 5, 5\r\n"), 400, "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: +5\r\n"), 400, "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: -5\r\n"), 400, "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: 0x5\r\n"), 400, "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length:\r\n"), 400, "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: 5 5\r\n"), 400, "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: 18446744073709551616\r\n"), 400, "h1.content-length" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: gzip\r\n"), 501, "h1.transfer-encoding" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: gzip, chunked\r\n"), 400, "h1.transfer-encoding" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: chunked, chunked\r\n"), 400,
           "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding: \"chunked\"\r\n"), 400, "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding: identity\r\n"), 400, "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding:\r\n"), 400, "h1.transfer-encoding" },
-        { HEAD("Transfer-Encoding: xchunked\r\n"), 501, "h1.transfer-encoding" },
-        { SLICE("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+        { "9112 §6.1", HEAD("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400,
           "h1.transfer-encoding" },
-        { HEAD("Expect: 200-ok\r\n"), 417, "h1.expect" },
-        { HEAD("Connection: close, Host\r\n"), 400, "h1.connection" },
-        { HEAD("Connection: Authorization\r\n"), 400, "h1.connection" },
-        { HEAD("Connection: X-Forwarded-For\r\n"), 400, "h1.connection" },
-        { HEAD("Upgrade: websocket\r\nConnection: upgrade\r\n"), 400, "websocket.handshake" },
-        { HEAD("Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 8\r\n"), 426,
+        { "9112 §6.1", HEAD("Transfer-Encoding: \"chunked\"\r\n"), 400, "h1.transfer-encoding" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: identity\r\n"), 400, "h1.transfer-encoding" },
+        { "9112 §6.1", HEAD("Transfer-Encoding:\r\n"), 400, "h1.transfer-encoding" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: xchunked\r\n"), 501, "h1.transfer-encoding" },
+        { "9112 §6.1", SLICE("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+          "h1.transfer-encoding" },
+        { "9110 §10.1.1", HEAD("Expect: 200-ok\r\n"), 417, "h1.expect" },
+        { "9110 §7.6.1", HEAD("Connection: close, Host\r\n"), 400, "h1.connection" },
+        { "9110 §7.6.1", HEAD("Connection: Authorization\r\n"), 400, "h1.connection" },
+        { "9110 §7.6.1", HEAD("Connection: X-Forwarded-For\r\n"), 400, "h1.connection" },
+        { "9110 §7.6.1", HEAD("Connection: a b\r\n"), 400, "h1.connection" },
+        { "9110 §7.6.1", HEAD("Connection: \"a\"\r\n"), 400, "h1.connection" },
+        { "9110 §10.1.1", HEAD("Expect: 100-continue, x\r\n"), 417, "h1.expect" },
+        { "9110 §10.1.1", HEAD("Expect: 100-continue\r\nExpect: 100-continue\r\n"), 417,
+          "h1.expect" },
+        { "9112 §2.3", SLICE("GET / HTTP/11\r\nHost: a\r\n\r\n"), 400, "h1.version" },
+        { "9112 §2.3", SLICE("GET / HTTP/1.10\r\nHost: a\r\n\r\n"), 400, "h1.version" },
+        { "9112 §2.3", SLICE("GET / HTTP/01.1\r\nHost: a\r\n\r\n"), 400, "h1.version" },
+        { "9112 §3", SLICE("GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.method" },
+        { "9112 §3", SLICE("GET /\t HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3", SLICE("GET /\r HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.bare-cr" },
+        { "9112 §3", SLICE("GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §3", SLICE("\r\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.bare-cr" },
+        { "3986 §2", SLICE("GET /<script> HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "3986 §2", SLICE("GET /{a} HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "3986 §2", SLICE("GET /a|b HTTP/1.1\r\nHost: a\r\n\r\n"), 400, "h1.target" },
+        { "9112 §5.1", HEAD("X\t: a\r\n"), 400, "h1.space-before-colon" },
+        { "9112 §5", HEAD("X: a\r\n\tb\r\n"), 400, "h1.obs-fold" },
+        { "9110 §5.1", HEAD("X\0: a\r\n"), 400, "h1.field-name" },
+        { "9110 §5.1", HEAD("X\xc3\xa4: a\r\n"), 400, "h1.field-name" },
+        { "9110 §8.6", HEAD("Content-Length: 1\r\ncontent-length: 1, 1\r\n"), 400,
+          "h1.content-length" },
+        { "9110 §8.6", HEAD("Content-Length: 9223372036854775808\r\n"), 400, "h1.content-length" },
+        { "9112 §6.3", HEAD("Transfer-Encoding: chunked\r\nContent-Length: 0\r\n"), 400,
+          "h1.two-lengths" },
+        { "9112 §6.1",
+          HEAD("Transfer-Encoding: \x0b"
+               "chunked\r\n"),
+          400, "h1.control" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: chunked;q=1\r\n"), 400, "h1.transfer-encoding" },
+        { "9112 §6.1", HEAD("Transfer-Encoding: , chunked\r\n"), 400, "h1.transfer-encoding" },
+        { "6455 §4.2.1", HEAD("Upgrade: websocket\r\nConnection: upgrade\r\n"), 400,
+          "websocket.handshake" },
+        { "6455 §4.4",
+          HEAD("Upgrade: websocket\r\nConnection: upgrade\r\nSec-WebSocket-Version: 8\r\n"), 426,
           "websocket.version" },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -90,7 +127,7 @@ TEST(h1_refuses_with_a_word)
         struct h1_error e = { 0 };
         int result = parse_request(cases[i].bytes, &r, &e);
         if (result == 0)
-            fail_msg("accepted: %.*s", SLICE_ARGUMENTS(cases[i].bytes));
+            fail_msg("RFC %s: accepted: %.*s", cases[i].rfc, SLICE_ARGUMENTS(cases[i].bytes));
         assert_string_equal(e.reason, cases[i].reason);
         assert_int_equal(e.status, cases[i].status);
     }
@@ -116,6 +153,78 @@ TEST(h1_understands_a_request)
     assert_null(fields_find(&r.fields, FIELD_CONNECTION));
     assert_slice_equal(fields_find_name(&r.fields, SLICE("x"))->value, SLICE("a b"));
     assert_slice_equal(fields_find_name(&r.fields, SLICE("empty"))->value, SLICE(""));
+}
+
+/* What is unusual and unambiguous is understood. */
+TEST(h1_accepts_the_unusual)
+{
+    static const struct {
+        const char *rfc;
+        slice bytes;
+        enum h1_framing framing;
+        uint64_t length;
+    } cases[] = {
+        { "9112 §3.2", SLICE("GET / HTTP/1.0\r\n\r\n"), H1_FRAMING_NONE, 0 },
+        { "9110 §8.6", HEAD("Content-Length: 007\r\n"), H1_FRAMING_LENGTH, 7 },
+        { "9110 §8.6", HEAD("Content-Length:7\r\ncontent-LENGTH: \t 7 \r\n"), H1_FRAMING_LENGTH,
+          7 },
+        { "9110 §8.6", HEAD("Content-Length: 9223372036854775807\r\n"), H1_FRAMING_LENGTH,
+          INT64_MAX },
+        { "9112 §7", HEAD("transfer-encoding:CHUNKED\r\n"), H1_FRAMING_CHUNKED, 0 },
+        { "9110 §9.1", SLICE("!#$%&'*+-.^_`|~ / HTTP/1.1\r\nHost: a\r\n\r\n"), H1_FRAMING_NONE, 0 },
+        { "9110 §5.5", HEAD("X: \x80\xff\t \"'()<>@,;:\\/[]?={}\r\n"), H1_FRAMING_NONE, 0 },
+        { "9110 §5.1", HEAD("!#$%&'*+-.^`|~0aZ: b\r\n"), H1_FRAMING_NONE, 0 },
+        { "9112 §3.2.4", SLICE("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), H1_FRAMING_NONE, 0 },
+        { "9112 §3.2.2", SLICE("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n"), H1_FRAMING_NONE, 0 },
+        { "9110 §7.6.1", HEAD("Connection: ,, close ,\r\nConnection: x\r\n"), H1_FRAMING_NONE, 0 },
+        { "9110 §10.1.1", SLICE("GET / HTTP/1.0\r\nExpect: other\r\n\r\n"), H1_FRAMING_NONE, 0 },
+        { "9110 §7.8", HEAD("Upgrade: h2c\r\nConnection: upgrade, http2-settings\r\n"),
+          H1_FRAMING_NONE, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct h1_request r;
+        struct h1_error e = { 0 };
+        if (parse_request(cases[i].bytes, &r, &e) != 0)
+            fail_msg("RFC %s: %s for %.*s", cases[i].rfc, e.reason,
+                     SLICE_ARGUMENTS(cases[i].bytes));
+        assert_int_equal(r.framing, cases[i].framing);
+        assert_true(r.content_length == cases[i].length);
+        assert_false(r.upgrades_to_websocket);
+    }
+}
+
+/* RFC 9112 §2.2: one empty line in front of a request is passed over, not two. */
+TEST(h1_passes_over_one_empty_line)
+{
+    static const struct {
+        slice bytes;
+        size_t skipped;
+    } cases[] = {
+        { SLICE("\r\nGET"), 2 }, { SLICE("\r\n\r\nGET"), 2 }, { SLICE("\r"), 0 },
+        { SLICE(""), 0 },        { SLICE("\nGET"), 0 },       { SLICE("GET\r\n"), 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_int_equal(h1_skip_empty_lines(cases[i].bytes), cases[i].skipped);
+}
+
+/* RFC 9110 §7.6.1: each name is looked for in all fields, so their number has a bound. */
+TEST(h1_connection_names_at_most_32_fields)
+{
+    for (unsigned names = 32; names <= 33; names++) {
+        char text[512];
+        struct writer w = writer_over(text, sizeof text);
+        struct h1_request r;
+        struct h1_error e = { 0 };
+        writer_literal(&w, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close");
+        for (unsigned i = 1; i < names; i++)
+            writer_text(&w, ", x");
+        writer_literal(&w, "\r\nConnection: keep-alive,y\r\nY: z\r\n\r\n");
+        assert_int_equal(parse_request(writer_slice(&w), &r, &e), names == 32 ? 0 : -EPROTO);
+        if (names == 32)
+            assert_null(fields_find_name(&r.fields, SLICE("y")));
+        else
+            assert_string_equal(e.reason, "h1.connection");
+    }
 }
 
 TEST(h1_knows_when_a_connection_goes_on)
@@ -206,42 +315,74 @@ TEST(h1_websocket_handshake_is_checked_on_both_sides)
 TEST(h1_response_framing_follows_rfc_9112)
 {
     static const struct {
+        const char *rfc;
         slice bytes;
         enum method method;
         int result;
         enum h1_framing framing;
         bool keep_alive;
     } cases[] = {
-        { SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_LENGTH,
-          true },
-        { SLICE("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_LENGTH,
-          true },
-        { SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"), METHOD_GET, 0,
+        { "9112 §6.3", SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n"), METHOD_GET, 0,
+          H1_FRAMING_LENGTH, true },
+        { "9112 §4", SLICE("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"), METHOD_GET, 0,
+          H1_FRAMING_LENGTH, true },
+        { "9112 §7", SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"), METHOD_GET, 0,
           H1_FRAMING_CHUNKED, true },
-        { SLICE("HTTP/1.1 200 OK\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_CLOSE, false },
-        { SLICE("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_LENGTH,
-          false },
-        { SLICE("HTTP/1.1 204 No Content\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_NONE, true },
-        { SLICE("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"), METHOD_GET, 0,
-          H1_FRAMING_NONE, true },
-        { SLICE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), METHOD_HEAD, 0, H1_FRAMING_NONE,
+        { "9112 §6.3", SLICE("HTTP/1.1 200 OK\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_CLOSE, false },
+        { "9112 §9.3", SLICE("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n"), METHOD_GET, 0,
+          H1_FRAMING_LENGTH, false },
+        { "9110 §15.3.5", SLICE("HTTP/1.1 204 No Content\r\n\r\n"), METHOD_GET, 0, H1_FRAMING_NONE,
           true },
-        { SLICE("HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n"), METHOD_GET, -EPROTO, 0,
-          false },
-        { SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
+        { "9110 §15.4.5", SLICE("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
+          METHOD_GET, 0, H1_FRAMING_NONE, true },
+        { "9110 §9.3.2", SLICE("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"), METHOD_HEAD, 0,
+          H1_FRAMING_NONE, true },
+        { "9110 §8.6", SLICE("HTTP/1.1 204 No Content\r\nContent-Length: 9\r\n\r\n"), METHOD_GET,
+          -EPROTO, 0, false },
+        { "9112 §6.3",
+          SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n"),
           METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), METHOD_GET, -EPROTO, 0,
+        { "9112 §6.1", SLICE("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"), METHOD_GET,
+          -EPROTO, 0, false },
+        { "9112 §6.1", SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"), METHOD_GET,
+          -EPROTO, 0, false },
+        { "9110 §15", SLICE("HTTP/1.1 99 X\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9110 §15", SLICE("HTTP/1.1 600 X\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("HTTP/1.1 2000 X\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("ICY 200 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §2.3", SLICE("HTTP/2 200 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("HTTP/1.1 200 O\x01K\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §5.2", SLICE("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"), METHOD_GET, -EPROTO, 0,
           false },
-        { SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n"), METHOD_GET, -EPROTO, 0,
-          false },
-        { SLICE("HTTP/1.1 99 X\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/1.1 600 X\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/1.1 2000 X\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("ICY 200 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/2 200 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/1.1 200 O\x01K\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
-        { SLICE("HTTP/1.1 200 OK\nX: a\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"), METHOD_GET, 0,
+          H1_FRAMING_LENGTH, true },
+        { "9112 §4", SLICE("HTTP/1.1 200 f\xc3\xbcr\tdich\r\nContent-Length: 0\r\n\r\n"),
+          METHOD_GET, 0, H1_FRAMING_LENGTH, true },
+        { "9110 §8.6", SLICE("HTTP/1.1 204 No\r\nContent-Length: 0\r\n\r\n"), METHOD_GET, 0,
+          H1_FRAMING_NONE, true },
+        { "9112 §6.1", SLICE("HTTP/1.1 103 Hints\r\nTransfer-Encoding: chunked\r\n\r\n"),
+          METHOD_GET, -EPROTO, 0, false },
+        { "9112 §6.3", SLICE("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n"),
+          METHOD_GET, 0, H1_FRAMING_NONE, true },
+        { "9112 §9.3",
+          SLICE("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 3\r\n\r\n"),
+          METHOD_GET, 0, H1_FRAMING_LENGTH, true },
+        { "9112 §9.6",
+          SLICE("HTTP/1.1 200 OK\r\nConnection: x, CLOSE\r\nContent-Length: 3\r\n\r\n"), METHOD_GET,
+          0, H1_FRAMING_LENGTH, false },
+        { "9112 §6.3", SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\n"),
+          METHOD_GET, 0, H1_FRAMING_LENGTH, true },
+        { "9112 §6.3", SLICE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n"),
+          METHOD_GET, -EPROTO, 0, false },
+        { "9110 §7.6.1", SLICE("HTTP/1.1 200 OK\r\nConnection: Set-Cookie\r\n\r\n"), METHOD_GET,
+          -EPROTO, 0, false },
+        { "9112 §4", SLICE(" HTTP/1.1 200 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("HTTP/1.1  200 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("HTTP/1.1 2x0 OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9112 §4", SLICE("HTTP/1.1 200OK\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
+        { "9110 §7.8", SLICE("HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n"), METHOD_GET, -EPROTO,
+          0, false },
+        { "9112 §2.2", SLICE("HTTP/1.1 200 OK\nX: a\r\n\r\n"), METHOD_GET, -EPROTO, 0, false },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct h1_question q = { .method = cases[i].method };
@@ -249,7 +390,7 @@ TEST(h1_response_framing_follows_rfc_9112)
         struct h1_error e = { 0 };
         int result = h1_response_parse(cases[i].bytes, &limits, storage, &q, &r, &e);
         if (result != cases[i].result)
-            fail_msg("%d for %.*s", result, SLICE_ARGUMENTS(cases[i].bytes));
+            fail_msg("RFC %s: %d for %.*s", cases[i].rfc, result, SLICE_ARGUMENTS(cases[i].bytes));
         if (result != 0) {
             assert_int_equal(e.status, 502);
             continue;
@@ -282,30 +423,43 @@ static int decode(slice in, size_t step, struct writer *out, struct h1_body *b)
 TEST(h1_chunks_decode_the_same_at_every_split)
 {
     static const struct {
+        const char *rfc;
         slice in, out;
         int result;
     } cases[] = {
-        { SLICE("5\r\nhello\r\n0\r\n\r\n"), SLICE("hello"), 0 },
-        { SLICE("5;a=b;c=\"d\"\r\nhello\r\n1\r\n!\r\n0\r\nX-T: v\r\nY: z\r\n\r\n"), SLICE("hello!"),
-          0 },
-        { SLICE("00005\r\nhello\r\n000\r\n\r\n"), SLICE("hello"), 0 },
-        { SLICE("A\r\n0123456789\r\n0\r\n\r\n"), SLICE("0123456789"), 0 },
-        { SLICE("5\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("5\r\nhello\n0\r\n\r\n"), SLICE("hello"), -EPROTO },
-        { SLICE("5\r\nhelloX\r\n0\r\n\r\n"), SLICE("hello"), -EPROTO },
-        { SLICE("5 \r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE(" 5\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("0x5\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("-5\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE(";x\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("5;a\nb\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("5;a\rb\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
-        { SLICE("FFFFFFFFFFFFFFFF\r\n"), SLICE(""), -EPROTO },
-        { SLICE("5\r\nhello\r\n0\r\n"), SLICE("hello"), -EPROTO },
-        { SLICE("5\r\nhel"), SLICE("hel"), -EPROTO },
-        { SLICE("5\r\nhello\r\n0\r\nbad trailer\r\n\r\n"), SLICE("hello"), -EPROTO },
-        { SLICE("5\r\nhello\r\n0\r\n: x\r\n\r\n"), SLICE("hello"), -EPROTO },
+        { "9112 §7.1", SLICE("5\r\nhello\r\n0\r\n\r\n"), SLICE("hello"), 0 },
+        { "9112 §7.1.2", SLICE("5;a=b;c=\"d\"\r\nhello\r\n1\r\n!\r\n0\r\nX-T: v\r\nY: z\r\n\r\n"),
+          SLICE("hello!"), 0 },
+        { "9112 §7.1", SLICE("00005\r\nhello\r\n000\r\n\r\n"), SLICE("hello"), 0 },
+        { "9112 §7.1", SLICE("A\r\n0123456789\r\n0\r\n\r\n"), SLICE("0123456789"), 0 },
+        { "9112 §7.1", SLICE("5\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("5\r\nhello\n0\r\n\r\n"), SLICE("hello"), -EPROTO },
+        { "9112 §7.1", SLICE("5\r\nhelloX\r\n0\r\n\r\n"), SLICE("hello"), -EPROTO },
+        { "9112 §7.1", SLICE("5 \r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE(" 5\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("0x5\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("-5\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.1", SLICE(";x\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.1", SLICE("5;a\nb\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.1", SLICE("5;a\rb\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("0000000000000005\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("5\r\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("5\r\nhello\r\n0\n\r\n"), SLICE("hello"), -EPROTO },
+        { "9112 §7.1", SLICE("5\r\nhello\r\n0\r\n\n"), SLICE("hello"), -EPROTO },
+        { "9112 §7.1", SLICE("G\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.1", SLICE("5;a=\"\\\"\";b\r\nhello\r\n0\r\n\r\n"), SLICE("hello"), 0 },
+        { "9112 §7.1.1", SLICE("5;\0\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.1", SLICE("5 ;a\r\nhello\r\n0\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.2", SLICE("0\r\nX: a\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.2", SLICE("0\r\nX: a\rb\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.2", SLICE("0\r\nX: a\r\n b\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1.2", SLICE("0\r\nX : a\r\n\r\n"), SLICE(""), -EPROTO },
+        { "9112 §7.1", SLICE("FFFFFFFFFFFFFFFF\r\n"), SLICE(""), -EPROTO },
+        { "9112 §8", SLICE("5\r\nhello\r\n0\r\n"), SLICE("hello"), -EPROTO },
+        { "9112 §8", SLICE("5\r\nhel"), SLICE("hel"), -EPROTO },
+        { "9112 §7.1.2", SLICE("5\r\nhello\r\n0\r\nbad trailer\r\n\r\n"), SLICE("hello"), -EPROTO },
+        { "9112 §7.1.2", SLICE("5\r\nhello\r\n0\r\n: x\r\n\r\n"), SLICE("hello"), -EPROTO },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         for (size_t step = 1; step <= cases[i].in.len; step++) {
@@ -314,7 +468,8 @@ TEST(h1_chunks_decode_the_same_at_every_split)
             struct h1_body b;
             int result = decode(cases[i].in, step, &out, &b);
             if (result != cases[i].result)
-                fail_msg("%d by steps of %zu for %.*s", result, step, SLICE_ARGUMENTS(cases[i].in));
+                fail_msg("RFC %s: %d by steps of %zu for %.*s", cases[i].rfc, result, step,
+                         SLICE_ARGUMENTS(cases[i].in));
             assert_slice_equal(writer_slice(&out), cases[i].out);
         }
     }
@@ -350,6 +505,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(h1_refuses_with_a_word),
         cmocka_unit_test(h1_understands_a_request),
+        cmocka_unit_test(h1_accepts_the_unusual),
+        cmocka_unit_test(h1_passes_over_one_empty_line),
+        cmocka_unit_test(h1_connection_names_at_most_32_fields),
         cmocka_unit_test(h1_knows_when_a_connection_goes_on),
         cmocka_unit_test(h1_head_is_found_at_every_split),
         cmocka_unit_test(h1_respects_its_limits),
