@@ -145,6 +145,14 @@ static void canonical_path(slice input)
     assert_false(w.overflowed);
 }
 
+static void canonical_path_with_slashes(slice input)
+{
+    static const struct path_options options = { SLASH_KEEP, true };
+    struct writer w = writer_over(scratch, BYTES_MAX);
+    const char *reason;
+    assert_int_equal(path_canonicalize(input, &options, &w, &reason), 0);
+}
+
 static void target(slice input)
 {
     struct target t;
@@ -267,6 +275,8 @@ static const struct {
     { "escaped percents", canonical_path, "/", "%25", "", "", "" },
     { "escaped percents and digits", canonical_path, "/", "%254", "", "", "" },
     { "encoded slashes", canonical_path, "/", "a%2f", "", "", "" },
+    { "kept slashes", canonical_path_with_slashes, "/", "a%2f", "", "", "" },
+    { "kept backslashes", canonical_path_with_slashes, "/", "a\\", "", "", "" },
     { "escapes in a query", target, "/?", "%41", "", "", "" },
     { "question marks", target, "/", "?", "", "", "" },
     { "colons", target, "a", ":/", "", "", "" },

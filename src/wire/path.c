@@ -34,12 +34,42 @@ static bool is_dots_with_parameters(slice segment)
            (slice_starts_with(behind, SLICE(";")) || slice_starts_with(behind, SLICE("%3B")));
 }
 
+/* Where the next kept slash or backslash ("%2F", "%5C") begins. */
+static size_t find_kept_slash(slice s)
+{
+    for (size_t i = 0; i + 2 < s.len; i++)
+        if (s.ptr[i] == '%' && (slice_starts_with(slice_after(s, i + 1), SLICE("2F")) ||
+                                slice_starts_with(slice_after(s, i + 1), SLICE("5C"))))
+            return i;
+    return s.len;
+}
+
+/* "a%2F..%2Fb": whoever decodes the slashes that SLASH_KEEP lets through goes up by the dots
+ * between them. */
+static bool hides_dots(slice segment)
+{
+    size_t at = find_kept_slash(segment);
+    if (at == segment.len)
+        return false;
+    for (;;) {
+        slice part = slice_first(segment, at);
+        if (is_dots(part) || is_dots_with_parameters(part))
+            return true;
+        if (at == segment.len)
+            return false;
+        segment = slice_after(segment, at + 3);
+        at = find_kept_slash(segment);
+    }
+}
+
 /* Ends the segment that begins at `from` in the output: dot segments are resolved. */
 static int end_segment(struct path_state *p, size_t from, bool last)
 {
     slice segment = slice_of(p->w->ptr + from, p->w->len - from);
     if (is_dots_with_parameters(segment))
         return refuse(p, "uri.dot-parameters");
+    if (p->options->slashes == SLASH_KEEP && hides_dots(segment))
+        return refuse(p, "uri.encoded-slash");
     if (!is_dots(segment)) {
         if (!last && !(segment.len == 0 && p->options->collapse_slashes))
             writer_byte(p->w, '/');

@@ -31,7 +31,8 @@ MUST_CHECK int target_parse(slice raw, enum method method, struct target *ret,
 enum slash_policy {
     SLASH_REFUSE, /* 400, the default */
     SLASH_DECODE, /* they become '/' */
-    SLASH_KEEP,   /* forwarded as they are (encoded: '\' becomes %5C) */
+    SLASH_KEEP, /* forwarded as they are (encoded: '\' becomes %5C); with a dot segment beside one,
+                   400 */
 };
 
 /* The canonical path: escapes of unreserved characters decoded, other escapes upper case, dot
