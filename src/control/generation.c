@@ -526,8 +526,11 @@ int generation_main(struct boot_record *record)
         memcpy(fds, boot->shared, sizeof fds);
         result = shared_memory_map(&memory, fds);
     }
+    if (result == -EPROTO)
+        return say_failed("this binary lays out the shared memory in another way and cannot take "
+                          "over from the one that runs: stop that one, then start this one");
     if (result != 0)
-        return say_failed("the shared memory cannot be mapped");
+        return fail_start(result, "the shared memory cannot be mapped");
     int code = run();
     configuration_free(configuration);
     shared_memory_close(&memory);

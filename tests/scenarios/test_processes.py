@@ -178,7 +178,7 @@ def test_a_helper_that_is_killed_is_started_again(gate, origin, name):
     address = gate.address
     with Load(address) as load:
         for _ in range(2):
-            (helper,) = gate.members(name)
+            (helper,) = eventually(lambda: gate.members(name), name)
             gate.kill(helper)
             load.wait_answers(20)
             eventually(lambda: gate.members(name) not in ([], [helper]), f"another {name}")
