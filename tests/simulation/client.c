@@ -91,6 +91,8 @@ static void plan_exchanges(struct client *c)
         c->count = 1;
     for (uint32_t i = 0; i < c->count; i++) {
         struct planned *p = c->planned[i] = plan_exchange(c, i + 1 == c->count);
+        p->must_be_refused = all_good && p->request == REQUEST_MALFORMED && world.is_good_weather &&
+                             c->kind < CLIENT_GOOD_KINDS;
         all_good = all_good && must_succeed(c, p);
         p->must_succeed = all_good;
     }
@@ -152,6 +154,7 @@ static void add_malformed(const struct planned *p)
     };
     built_length += (size_t)snprintf(built + built_length, sizeof built - built_length,
                                      bad[simulation_below(ARRAY_LENGTH(bad))], p->number);
+    add_body(p, 0, body_bytes()); /* and the client goes on and on */
 }
 
 static void build(const struct client *c, const struct planned *p)

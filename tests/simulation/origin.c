@@ -14,7 +14,7 @@ struct origin_connection {
     enum host_kind host;
     const char *rest; /* of the answer, and how much of it is left for later steps */
     size_t rest_length;
-    bool must_answer, is_answering;
+    bool must_answer, is_answering, has_served;
 };
 
 /* --- The answer as bytes ---------------------------------------------------------------------- */
@@ -133,6 +133,7 @@ static void finish(struct origin_connection *o)
         p->origin_sent_all = true;
     }
     o->is_answering = false;
+    o->has_served = true;
     if (p->reply == REPLY_UNTIL_END)
         peer_close(o->peer);
     else if (p->reply == REPLY_EARLY && simulation_chance(50))
@@ -229,6 +230,10 @@ static void judge_head(struct origin_connection *o)
            "exchange %u went to an origin %u times", p->number, p->origin_heads);
     o->now = p;
     o->rest_length = 0;
+    if (o->host == HOST_RESTLESS && o->has_served && simulation_chance(15)) {
+        peer_close(o->peer); /* it had decided to close before this came */
+        return;
+    }
     message_expect_pattern(m, p->number, PATTERN_REQUEST);
     if (p->request == REQUEST_WEBSOCKET)
         message_until_end(m);
@@ -259,6 +264,8 @@ static void received(struct peer *peer, slice bytes)
                o->now ? o->now->number : 0);
         if (o->in.state == MESSAGE_HEAD_DONE || o->in.state == MESSAGE_BROKEN)
             judge_head(o);
+        if (!peer_is_open(peer))
+            return;
         if (o->in.state == MESSAGE_DONE)
             judge_body(o);
         if (o->in.state == MESSAGE_UNTIL_END && o->in.body == o->now->request_bytes)

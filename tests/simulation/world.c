@@ -212,6 +212,10 @@ static void check_exchange(struct planned *p, struct world_result *result)
     EXPECT(!p->is_complete || !p->from_origin || p->records == 1 ||
                memory.counters->workers[SLOT].log_lines_dropped,
            "exchange %u has no record", p->number);
+    EXPECT(!p->must_be_refused || !world.is_good_weather || world.is_faulty ||
+               (p->is_complete && p->status >= 400),
+           "exchange %u: a malformed request was not refused, or nobody could read it: status %u",
+           p->number, p->status);
     result->exchanges++;
     result->complete += p->is_complete && p->from_origin;
     if (!p->must_succeed || (p->is_complete && p->from_origin))

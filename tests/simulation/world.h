@@ -5,7 +5,8 @@
  *     this request; what is truncated is never completed, in either direction
  *   - one record of the access log per exchange, written or counted as dropped
  *   - every exchange ends within its time limits, and nothing waits for ever
- *   - in good weather well-behaved clients get their responses
+ *   - in good weather well-behaved clients get their responses, and malformed requests a refusal
+ *     that can be read
  *   - at the end no fiber, buffer, descriptor, byte of memory or count is left
  *
  * What fails prints the seed and ends the program. */
@@ -72,7 +73,7 @@ struct planned {
     enum reply_kind reply;
     enum host_kind host;
     uint32_t request_bytes, response_bytes;
-    bool must_succeed, is_harmed;
+    bool must_succeed, must_be_refused, is_harmed;
     /* at the origin */
     uint32_t origin_heads;
     bool origin_read_all, origin_sent_all;
