@@ -15,6 +15,10 @@
 #include "proxy/gate.h"
 #include "runtime/loop.h"
 #include "runtime/pollable.h"
+#include "runtime/watchdog.h"
+
+/* Of the processor in one turn; the longest honest ones use milliseconds. */
+#define TURN_CPU_MS_MAX 5000
 
 static const struct worker_options *worker;
 static struct worker_slot *slot;
@@ -113,6 +117,7 @@ static void on_empty(void)
 static void turn_begins(void)
 {
     atomic_store_explicit(&slot->turn_began_ms, loop_now_ms(), memory_order_relaxed);
+    watchdog_turn();
 }
 
 static void turn_ends(void)
@@ -157,6 +162,7 @@ static int open_worker(struct log_ring *ring)
     TRY(watch_signals());
     TRY(pollable_open_level(&control, worker->control, on_control));
     loop_on_turn(turn_begins, turn_ends);
+    TRY(watchdog_open(TURN_CPU_MS_MAX));
     TRY(open_gate(ring));
     return message_send_plain(worker->control, MESSAGE_READY, 0, 0);
 }
