@@ -504,6 +504,7 @@ static int run(void)
         return fail_user(result);
     if (start_workers() != 0)
         return 1;
+    names_set_servers(memory.names, configuration->resolvers);
     if (say_ready(report_text) != 0) { /* the supervisor has just died */
         crew_stop();
         crew_end();

@@ -32,6 +32,7 @@ static ares_channel channel;
 static struct query queries[NAMES_MAX];
 static uint32_t running;
 static struct event look;
+static bool is_open, must_reopen;
 
 static void add_address(struct resolved_name *r, const struct ares_addrinfo_node *node)
 {
@@ -103,6 +104,37 @@ static void on_result(void *argument, int status, int timeouts, struct ares_addr
         ares_freeaddrinfo(info);
 }
 
+static int open_channel(void)
+{
+    struct ares_options options = { .timeout = QUERY_MS, .tries = 3 };
+    char servers[NAME_SERVERS_BYTES_MAX + 1];
+    if (ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS)
+        return -EIO;
+    is_open = true;
+    names_read_servers(names, servers);
+    if (servers[0] && ares_set_servers_ports_csv(channel, servers) != ARES_SUCCESS)
+        log_error("the name servers %s cannot be used", servers);
+    return 0;
+}
+
+/* What is under way ends without a result, and is due again. */
+static void close_channel(void)
+{
+    if (is_open)
+        ares_destroy(channel);
+    is_open = false;
+}
+
+/* Another configuration: its name servers, or what the system's files say now. */
+static void reopen_channel(void)
+{
+    close_channel();
+    for (uint32_t i = 0; i < NAMES_MAX; i++)
+        queries[i] = (struct query){ .slot = queries[i].slot, .has_failed = queries[i].has_failed };
+    if (open_channel() != 0)
+        log_error("cannot resolve names: c-ares does not start");
+}
+
 static void start(struct query *q)
 {
     struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
@@ -145,7 +177,10 @@ void resolver_run(void *unused)
     int result = 0;
     (void)unused;
     while (result != -ECANCELED) {
-        int64_t next = start_due();
+        if (must_reopen || !is_open)
+            reopen_channel();
+        must_reopen = false;
+        int64_t next = is_open ? start_due() : loop_now_ms() + 1000ll * RETRY_MAX_S;
         if (running) {
             process();
             result = fiber_sleep(loop_now_ms() + PROCESS_MS);
@@ -157,23 +192,21 @@ void resolver_run(void *unused)
 
 void resolver_look(void)
 {
+    must_reopen = true;
     event_signal_all(&look);
 }
 
 int resolver_open(struct names_segment *segment)
 {
-    struct ares_options options = { .timeout = QUERY_MS, .tries = 3 };
     names = segment;
     event_init(&look);
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS)
         return -EIO;
-    if (ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS)
-        return -EIO;
-    return 0;
+    return open_channel();
 }
 
 void resolver_close(void)
 {
-    ares_destroy(channel);
+    close_channel();
     ares_library_cleanup();
 }

@@ -229,6 +229,7 @@ struct configuration {
     struct log_settings logs[2];    /* LOG_REQUESTS, LOG_SECURITY */
     struct address metrics_address; /* length 0: admin socket only */
     struct address admin_address;   /* length 0: the Unix socket of the state directory */
+    slice resolvers;  /* name servers, "192.0.2.53:53,[::1]:53"; empty: the system's */
     slice user;       /* empty: the starting user, or "portcullis"/"nobody" for root */
     uint32_t workers; /* 0: auto */
     int64_t drain_ms; /* 1h */

@@ -45,6 +45,21 @@ int endpoint_parse_listen(slice text, struct address *ret, const char **reterr_e
     return -EINVAL;
 }
 
+int endpoint_parse_resolver(slice text, struct address *ret, const char **reterr_expected)
+{
+    struct ip ip;
+    *reterr_expected = "the address of a name server such as 192.0.2.53 or [2001:db8::53]:5353";
+    if (ip_parse(text, &ip) == 0) {
+        address_from_ip(ip, 53, ret);
+        return 0;
+    }
+    if (address_parse(text, ret) == 0 && ret->any.sa_family != AF_UNIX && address_port(ret) != 0)
+        return 0;
+    if (has_bad_port(text))
+        *reterr_expected = expects_port;
+    return -EINVAL;
+}
+
 bool endpoint_is_address(slice text)
 {
     return slice_find_byte(text, ':') < text.len || slice_find_byte(text, '/') < text.len ||

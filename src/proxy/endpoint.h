@@ -11,6 +11,10 @@ MUST_CHECK int endpoint_parse_listen(slice text, struct address *ret, const char
  * host, port, address and is_name of *ret; slices point into `text`.
  * 0 · -EINVAL *reterr_expected · -EISDIR there is a path behind the address
  * · -EPROTONOSUPPORT another scheme */
+/* A name server: "192.0.2.53", "[2001:db8::53]:5353"; port 53 unless one is written. 0 · -EINVAL */
+MUST_CHECK int endpoint_parse_resolver(slice text, struct address *ret,
+                                       const char **reterr_expected);
+
 MUST_CHECK int endpoint_parse_server(slice text, struct server *ret, const char **reterr_expected);
 
 /* Does the text look like an address rather than like the name of an origin? */

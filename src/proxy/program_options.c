@@ -3,6 +3,7 @@
 #include "proxy/endpoint.h"
 #include "proxy/options.h"
 #include "shared/log_ring.h"
+#include "shared/names.h"
 
 #include <errno.h>
 
@@ -11,6 +12,28 @@ static int user_apply(struct option_apply *a)
     struct configuration *c = a->object;
     c->user = arena_copy(a->arena, option_argument(a, 0)->text);
     return c->user.ptr ? 0 : -ENOMEM;
+}
+
+/* The list as the observer's resolver takes it. */
+static int resolver_apply(struct option_apply *a)
+{
+    struct configuration *c = a->object;
+    const struct argument_value *addresses = option_argument(a, 0);
+    char list[NAME_SERVERS_BYTES_MAX];
+    struct writer w = writer_over(list, sizeof list);
+    for (uint32_t i = 0; i < addresses->count; i++) {
+        struct address address;
+        const char *expected;
+        if (endpoint_parse_resolver(addresses->texts[i], &address, &expected) != 0)
+            return option_refuse(a, &addresses->words[i], expected);
+        if (i > 0)
+            writer_byte(&w, ',');
+        address_write(&w, &address);
+    }
+    if (w.overflowed)
+        return option_refuse(a, addresses->words, "fewer name servers");
+    c->resolvers = arena_copy(a->arena, writer_slice(&w));
+    return c->resolvers.ptr ? 0 : -ENOMEM;
 }
 
 enum log_choice { LOG_CHOICE_JSON, LOG_CHOICE_COMBINED, LOG_CHOICE_OFF };
@@ -173,6 +196,16 @@ static const struct directive rows[] = {
       .example = "log requests json to /var/log/portcullis/requests.json",
       .since = "0.1",
       .apply = log_apply },
+    { .name = "resolver",
+      .scopes = SCOPE_TOP,
+      .arguments = { { .name = "ADDRESS", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
+      .object = OBJECT_CONFIGURATION,
+      .meaning = "The name servers that are asked for the names of origins",
+      .details = "Port 53 unless one is written. Not written: those of /etc/resolv.conf, which is "
+                 "read again at each reload. /etc/hosts counts in any case.",
+      .example = "resolver 192.0.2.53 [2001:db8::53]:5353",
+      .since = "0.1",
+      .apply = resolver_apply },
     { .name = "metrics",
       .scopes = SCOPE_TOP,
       .arguments = OFFER,

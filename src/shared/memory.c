@@ -2,7 +2,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 2u
+#define LAYOUT 3u
 
 static const struct {
     const char *name;

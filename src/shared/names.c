@@ -40,6 +40,29 @@ void names_read(const struct names_segment *n, int slot, struct resolved_name *r
         ret->count = NAME_ADDRESSES_MAX;
 }
 
+void names_set_servers(struct names_segment *n, slice servers)
+{
+    uint32_t version = atomic_load_explicit(&n->servers_version, memory_order_relaxed) + 1;
+    char *to = n->servers[version & 1];
+    size_t length = servers.len < NAME_SERVERS_BYTES_MAX ? servers.len : NAME_SERVERS_BYTES_MAX;
+    if (length)
+        memcpy(to, servers.ptr, length);
+    to[length] = '\0';
+    atomic_store_explicit(&n->servers_version, version, memory_order_release);
+}
+
+void names_read_servers(const struct names_segment *n, char ret[NAME_SERVERS_BYTES_MAX + 1])
+{
+    for (int i = 0; i < READS_MAX; i++) {
+        uint32_t version = atomic_load_explicit(&n->servers_version, memory_order_acquire);
+        memcpy(ret, n->servers[version & 1], NAME_SERVERS_BYTES_MAX + 1);
+        atomic_thread_fence(memory_order_acquire);
+        if (atomic_load_explicit(&n->servers_version, memory_order_relaxed) == version)
+            break;
+    }
+    ret[NAME_SERVERS_BYTES_MAX] = '\0';
+}
+
 void names_write(struct names_segment *n, int slot, const struct resolved_name *result)
 {
     struct name_slot *s = &n->slots[slot];

@@ -28,8 +28,13 @@ struct name_slot {
     struct resolved_name copies[2];
 };
 
+#define NAME_SERVERS_BYTES_MAX 512u
+
 struct names_segment {
     struct segment_header header;
+    _Atomic uint32_t servers_version; /* in force is servers[version & 1] */
+    uint32_t unused;
+    char servers[2][NAME_SERVERS_BYTES_MAX + 1];
     struct name_slot slots[NAMES_MAX];
 };
 
@@ -39,6 +44,12 @@ MUST_CHECK int names_want(struct names_segment *n, slice name);
 
 /* A consistent copy; count is at most NAME_ADDRESSES_MAX whatever stands in memory. */
 void names_read(const struct names_segment *n, int slot, struct resolved_name *ret);
+
+/* Which name servers are asked, "192.0.2.53:53,[::1]:53"; empty: the system's. By the generation
+ * that takes over. */
+void names_set_servers(struct names_segment *n, slice servers);
+/* A copy, ended by NUL. */
+void names_read_servers(const struct names_segment *n, char ret[NAME_SERVERS_BYTES_MAX + 1]);
 
 /* By the observer. */
 void names_write(struct names_segment *n, int slot, const struct resolved_name *result);

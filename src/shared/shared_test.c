@@ -171,6 +171,23 @@ TEST(clients_come_and_go_without_leaving_anything)
     assert_int_equal(counted, living);
 }
 
+TEST(name_servers_are_read_as_they_were_set)
+{
+    char got[NAME_SERVERS_BYTES_MAX + 1], long_list[NAME_SERVERS_BYTES_MAX + 20];
+    names_read_servers(m.names, got);
+    assert_string_equal(got, "");
+    names_set_servers(m.names, SLICE("192.0.2.53:53,[::1]:5353"));
+    names_read_servers(m.names, got);
+    assert_string_equal(got, "192.0.2.53:53,[::1]:5353");
+    memset(long_list, '1', sizeof long_list);
+    names_set_servers(m.names, slice_of(long_list, sizeof long_list));
+    names_read_servers(m.names, got);
+    assert_int_equal(strlen(got), NAME_SERVERS_BYTES_MAX);
+    names_set_servers(m.names, slice_of(NULL, 0));
+    names_read_servers(m.names, got);
+    assert_string_equal(got, "");
+}
+
 TEST(names_are_wanted_once_and_read_whole)
 {
     int a = names_want(m.names, SLICE("app.internal"));
@@ -291,6 +308,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(clients_are_counted_over_all_slots, set_up, tear_down),
         cmocka_unit_test_setup_teardown(clients_come_and_go_without_leaving_anything, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(name_servers_are_read_as_they_were_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(names_are_wanted_once_and_read_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(counters_outlive_their_worker, set_up, tear_down),
         cmocka_unit_test_setup_teardown(totals_never_go_back_while_dead_workers_are_retired, set_up,
