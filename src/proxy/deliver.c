@@ -226,7 +226,8 @@ static void settle_request_body(struct exchange *x)
         b->start += (uint32_t)used;
         x->bytes_in += used;
     }
-    if (!x->upload.body.ended) {
+    /* A failed upload may have lost what was read behind the body. */
+    if (!x->upload.body.ended || x->upload.state == UPLOAD_FAILED) {
         x->close_after = true;
         x->must_linger = true;
     }

@@ -248,7 +248,13 @@ static int relay_interim(struct exchange *x)
     struct iovec part = { w.ptr, w.len };
     struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
                                     .deadline_ms = x->deadline_ms };
-    TRY(scratch_send(&x->connection->socket, &part, 1, &options, &x->bytes_out));
+    uint64_t written = 0;
+    int result = scratch_send(&x->connection->socket, &part, 1, &options, &written);
+    x->bytes_out += written;
+    if (result != 0) {
+        x->response_begun = written > 0; /* nothing can follow half a head */
+        return result;
+    }
     if (x->upload.state != UPLOAD_RUNNING)
         connection_watch(x->connection, x);
     return 0;

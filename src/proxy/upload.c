@@ -62,18 +62,20 @@ static struct relay upload_relay(struct exchange *x)
                            .owner = x };
 }
 
-/* Bytes of the next request that came in the same read wait in a buffer of their own. */
-static int keep_next_request(struct exchange *x, slice left_over)
+/* Bytes of the next request that came in the same read wait in a buffer of their own. Without one
+ * they are lost, and the connection ends with this exchange: what follows them is no request. */
+static void keep_next_request(struct exchange *x, slice left_over)
 {
     if (left_over.len == 0)
-        return 0;
+        return;
     struct buffer *next = buffer_take_large((uint32_t)left_over.len);
-    if (!next)
-        return -ENOBUFS;
+    if (!next) {
+        x->close_after = x->must_linger = true;
+        return;
+    }
     memcpy(next->memory, left_over.ptr, left_over.len);
     next->end = (uint32_t)left_over.len;
     x->connection->input = next;
-    return 0;
 }
 
 /* An origin that takes no more bytes may have answered already; one that takes its time, or for
@@ -125,7 +127,7 @@ static void settle(struct exchange *x, struct relay *r, int result)
     x->bytes_in += r->bytes_read;
     x->upload.sent += r->bytes_written;
     if (result == 0 && x->upload.body.ended)
-        result = keep_next_request(x, r->more);
+        keep_next_request(x, r->more);
     if (result == 0 && !x->upload.body.ended) {
         x->upload.state = UPLOAD_RUNNING;
         return;
