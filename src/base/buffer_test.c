@@ -21,6 +21,25 @@ TEST(buffers_are_bounded_and_warm)
     buffer_pool_trim(0);
 }
 
+TEST(what_waits_is_refused_before_what_begins)
+{
+    struct buffer *taken[8];
+    buffer_limit(8 * BUFFER_BYTES);
+    assert_false(buffers_are_scarce());
+    for (int i = 0; i < 7; i++)
+        assert_non_null(taken[i] = buffer_take_large(1));
+    assert_true(buffers_are_scarce());
+    assert_false(buffers_are_at_limit());
+    assert_null(buffer_take_large(1));
+    assert_non_null(taken[7] = buffer_take());
+    assert_true(buffers_are_at_limit());
+    assert_null(buffer_take());
+    for (int i = 0; i < 8; i++)
+        buffer_release(taken[i]);
+    assert_int_equal(buffer_bytes_in_use(), 0);
+    buffer_pool_trim(0);
+}
+
 TEST(buffer_compacts)
 {
     struct buffer *b = buffer_take();
@@ -37,6 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(buffers_are_bounded_and_warm),
+        cmocka_unit_test(what_waits_is_refused_before_what_begins),
         cmocka_unit_test(buffer_compacts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

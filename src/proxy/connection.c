@@ -125,6 +125,7 @@ static void linger(struct connection *c)
 {
     int64_t deadline_ms = loop_now_ms() + LINGER_MS;
     socket_shutdown_write(&c->socket);
+    c->merely_waits = true;
     while (socket_read(&c->socket, scratch_body, SCRATCH_BODY_BYTES, deadline_ms) > 0)
         ;
 }
@@ -320,7 +321,7 @@ void connection_hasten(struct connection *c)
 
 bool connection_can_be_shed(const struct connection *c)
 {
-    return !c->shed && (!c->fiber || c->in_head);
+    return !c->shed && (!c->fiber || c->merely_waits);
 }
 
 void connection_shed(struct connection *c, const struct failure *why)

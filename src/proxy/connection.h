@@ -29,7 +29,7 @@ struct connection {
     bool is_counted;    /* in the table of clients */
     bool may_probe;     /* a FIN may be asked about with an interim response */
     uint8_t probe_left; /* bytes of that response which the socket did not take */
-    bool in_head;       /* its fiber waits for the rest of a request head */
+    bool merely_waits;  /* its fiber: for the rest of a head, or for the end after a refusal */
     bool client_gone;   /* noticed while an exchange waited for its origin */
     struct client_key client_key;
     const struct failure *shed; /* it gives way to somebody else; NULL */
@@ -44,8 +44,8 @@ void connection_cancel(struct connection *c);
 /* The program ends: an idle one stays open for a second more at most. */
 void connection_hasten(struct connection *c);
 
-/* Whether it merely waits, for a request or the rest of a head; and lets it go, so that somebody
- * else has room. */
+/* Whether nothing is served on it: it waits for a request or the rest of a head, or lingers; and
+ * lets it go, so that somebody else has room. */
 bool connection_can_be_shed(const struct connection *c);
 void connection_shed(struct connection *c, const struct failure *why);
 

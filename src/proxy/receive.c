@@ -53,10 +53,10 @@ static int read_more(struct exchange *x, int64_t deadline_ms)
     struct connection *c = x->connection;
     if (buffer_room(c->input) == 0 && grow_input(c, x->configuration->limits.head_bytes_max) != 0)
         return refuse_unread(x);
-    c->in_head = true;
+    c->merely_waits = true;
     ssize_t got = socket_read(&c->socket, c->input->memory + c->input->end, buffer_room(c->input),
                               deadline_ms);
-    c->in_head = false;
+    c->merely_waits = false;
     if (got == -ECANCELED && c->shed)
         return exchange_refuse(x, c->shed->whose, c->shed->status, c->shed->reason, c->shed->text);
     if (got == -ECANCELED)

@@ -488,6 +488,19 @@ def test_an_upload_that_finds_no_fiber_is_refused(gate, origin):
         client.close()
 
 
+def test_an_idle_connection_holds_neither_fiber_nor_buffer(gate, origin):
+    origin.serve()
+    g = gate("site * { to @origin }", origin=origin)
+    clients = [g.client() for _ in range(100)]
+    for client in clients:
+        assert client.get().status == 200
+    eventually(lambda: g.metrics().get("portcullis_connections_idle") == 100, "all are parked")
+    assert held(g) == 0
+    assert g.metrics().get("portcullis_fibers") == 0
+    for client in clients:
+        client.close()
+
+
 def held(gate):
     return gate.metrics().get("portcullis_buffered_bytes")
 
