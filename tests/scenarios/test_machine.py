@@ -1,9 +1,12 @@
 """The machine fails: descriptors, memory and ports run out. The newest is refused, the rest is
 served, and when there is room again everybody is, without a restart."""
 
+import email.utils
 import os
 import pwd
 import resource
+import struct
+import subprocess
 
 import pytest
 from harness import network, processes
@@ -175,6 +178,73 @@ def test_without_memory_the_newest_is_refused(gate, origin, monkeypatch):
 
 def answered(client):
     return not client.has_nothing_now()
+
+
+# --- The clock -------------------------------------------------------------------------------------
+
+# The time of day as the test wants it: seconds to add, in a file that is mapped.
+CLOCK = r"""
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+static volatile long *offset;
+__attribute__((constructor)) static void open_offset(void)
+{
+    int fd = open(getenv("CLOCK_OFFSET"), O_RDONLY);
+    void *memory = fd < 0 ? MAP_FAILED : mmap(0, sizeof(long), PROT_READ, MAP_SHARED, fd, 0);
+    offset = memory == MAP_FAILED ? 0 : memory;
+    close(fd);
+}
+int clock_gettime(clockid_t clock, struct timespec *to)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, to);
+    if (offset && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        to->tv_sec += *offset;
+    return result;
+}
+"""
+DAY = 86400
+
+
+def test_a_clock_that_jumps_ends_nothing(gate, origin):
+    g = gate("site * { to @origin; timeout { head 60s } }", start=False, origin=origin)
+    source, library, offset = (f"{g.directory}/{name}" for name in ("clock.c", "clock.so", "offset"))
+    with open(source, "w") as file:
+        file.write(CLOCK)
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, source], check=True, timeout=60)
+
+    def jump(seconds):
+        with open(offset, "r+b" if os.path.exists(offset) else "wb") as file:
+            file.write(struct.pack("l", seconds))
+
+    jump(0)
+    g.environment.update(
+        LD_PRELOAD=library, CLOCK_OFFSET=offset, ASAN_OPTIONS="verify_asan_link_order=0"
+    )
+    g.start()
+    with g.client() as waiting, g.client() as kept:
+        waiting.send(request("/waiting"))
+        held = origin.accept()
+        held.request()
+        days = []
+        for seconds in (0, 400 * DAY, -400 * DAY):
+            jump(seconds)
+            kept.send(request(f"/{seconds}"))
+            origin.accept().request()
+            origin.connections[-1].respond(fields=["Connection: close"])
+            answer = kept.response()
+            assert answer.status == 200
+            days.append(email.utils.parsedate_to_datetime(answer.get("date")))
+        assert abs((days[1] - days[0]).days - 400) <= 1  # it has jumped
+        assert abs((days[0] - days[2]).days - 400) <= 1
+        held.respond(b"at last")
+        assert waiting.response().body == b"at last"
+    for record in g.requests_log.wait(4):
+        assert 0 <= record["duration_s"] < 60, record
 
 
 # --- Nothing is left behind ------------------------------------------------------------------------
