@@ -25,15 +25,17 @@ static bool is_ipv4(slice host)
     }
 }
 
-/* Does the last label consist of digits only? Then it must be an IPv4 address: "1.2.3" and
- * "0x7f.1" are read as addresses by some and as names by others. */
+/* Is the last label a number, decimal or hexadecimal? Then the host must be an IPv4 address:
+ * "1.2.3", "0x7f000001" and "127.0.0.0x1" are read as addresses by some and as names by others. */
 static bool ends_in_number(slice host)
 {
     size_t at = host.len;
     while (at > 0 && host.ptr[at - 1] != '.')
         at--;
     slice last = slice_after(host, at);
-    return last.len > 0 && bytes_are(last, BYTE_DIGIT);
+    bool hexadecimal = last.len >= 2 && last.ptr[0] == '0' && ascii_lower(last.ptr[1]) == 'x';
+    return hexadecimal ? bytes_are(slice_after(last, 2), BYTE_HEX)
+                       : last.len > 0 && bytes_are(last, BYTE_DIGIT);
 }
 
 static int check_name(slice host)

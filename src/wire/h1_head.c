@@ -12,7 +12,10 @@ int h1_fail(struct h1_error *e, uint16_t status, const char *reason, const char 
 
 size_t h1_skip_empty_lines(slice bytes)
 {
-    return slice_starts_with(bytes, SLICE("\r\n")) ? 2 : 0;
+    size_t at = 0;
+    while (slice_starts_with(slice_after(bytes, at), SLICE("\r\n")))
+        at += 2;
+    return at;
 }
 
 int h1_head_scan(slice bytes, const struct h1_limits *limits, size_t *scanned, size_t *ret_bytes)
@@ -69,12 +72,6 @@ static int refuse_value(slice value, size_t at, struct h1_error *e)
     return 0;
 }
 
-/* Names that alias others in CGI-style back ends, where '-' becomes '_'. */
-static bool is_aliasing(slice name)
-{
-    return memchr(name.ptr, '_', name.len) != NULL;
-}
-
 static int parse_field(slice line, size_t at, struct fields *fs, struct h1_error *e)
 {
     /* RFC 9112 §5.2: obs-fold is refused; §2.2: so is white space before the first field. */
@@ -98,7 +95,6 @@ static int parse_field(slice line, size_t at, struct fields *fs, struct h1_error
         (void)h1_fail(e, 431, "h1.field-count", "more fields than `limits fields` allows", at);
         return -EMSGSIZE;
     }
-    fs->items[fs->count - 1].dropped = is_aliasing(name);
     return 0;
 }
 
@@ -141,7 +137,7 @@ int h1_version_parse(slice text, size_t at, struct h1_error *e)
 
 int h1_content_length(const struct fields *fs, uint64_t *ret, struct h1_error *e)
 {
-    bool found = false;
+    const struct field *first = NULL;
     if (!(fs->present & FIELD_BIT(FIELD_CONTENT_LENGTH)))
         return 0;
     for (uint32_t i = 0; i < fs->count; i++) {
@@ -151,11 +147,11 @@ int h1_content_length(const struct fields *fs, uint64_t *ret, struct h1_error *e
         if (number_parse(fs->items[i].value, INT64_MAX, &value) != 0)
             return h1_fail(e, 400, "h1.content-length", "Content-Length is not one decimal number",
                            0);
-        if (found && value != *ret)
+        if (first && !slice_equal(first->value, fs->items[i].value))
             return h1_fail(e, 400, "h1.content-length", "Content-Length is said twice, differently",
                            0);
         *ret = value;
-        found = true;
+        first = &fs->items[i];
     }
     return 1;
 }
@@ -192,6 +188,12 @@ static bool is_end_to_end(enum field_id id)
     case FIELD_TRANSFER_ENCODING:
     case FIELD_AUTHORIZATION:
     case FIELD_COOKIE:
+    case FIELD_LOCATION:
+    case FIELD_SEC_WEBSOCKET_ACCEPT:
+    case FIELD_SEC_WEBSOCKET_EXTENSIONS:
+    case FIELD_SEC_WEBSOCKET_KEY:
+    case FIELD_SEC_WEBSOCKET_PROTOCOL:
+    case FIELD_SEC_WEBSOCKET_VERSION:
     case FIELD_SET_COOKIE:
     case FIELD_FORWARDED:
     case FIELD_X_FORWARDED_FOR:

@@ -150,6 +150,14 @@ static bool keeps_alive(const struct h1_request *r)
            fields_have_token(&r->fields, FIELD_CONNECTION, SLICE("keep-alive"));
 }
 
+/* Names that alias others in CGI-style back ends, where '-' becomes '_'. */
+static void drop_aliasing(struct fields *fs)
+{
+    for (uint32_t i = 0; i < fs->count; i++)
+        if (memchr(fs->items[i].name.ptr, '_', fs->items[i].name.len))
+            fs->items[i].dropped = true;
+}
+
 int h1_request_parse(slice head, const struct h1_limits *limits, struct field *fields,
                      struct h1_request *ret, struct h1_error *reterr)
 {
@@ -160,6 +168,7 @@ int h1_request_parse(slice head, const struct h1_limits *limits, struct field *f
     TRY(h1_first_line(head, &line, &used, reterr));
     TRY(parse_request_line(line, limits, ret, reterr));
     TRY(h1_fields_parse(head, used, limits, &ret->fields, reterr));
+    drop_aliasing(&ret->fields);
     TRY(parse_host(ret, reterr));
     TRY(parse_framing(ret, reterr));
     TRY(parse_expect(ret, reterr));
