@@ -169,6 +169,36 @@ static void write_forwarded(struct writer *w, const struct exchange *x)
     writer_slice_add(w, x->scheme);
 }
 
+/* Fields in which applications believe to read who asked, how, or for what path, when no proxy of
+ * theirs has written them. */
+static bool is_claim(slice name)
+{
+    static const slice names[] = {
+        SLICE("cf-connecting-ip"), SLICE("client-ip"),           SLICE("true-client-ip"),
+        SLICE("x-client-ip"),      SLICE("x-cluster-client-ip"), SLICE("x-rewrite-url"),
+    };
+    static const slice families[] = { SLICE("x-forwarded-"), SLICE("x-original-") };
+    for (size_t i = 0; i < ARRAY_LENGTH(families); i++)
+        if (slice_equal_fold(slice_first(name, families[i].len), families[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (slice_equal_fold(name, names[i]))
+            return true;
+    return false;
+}
+
+/* A client that is nobody's proxy says nothing of itself. */
+static void drop_claims(struct fields *fs)
+{
+    for (uint32_t i = 0; i < fs->count; i++) {
+        struct field *f = &fs->items[i];
+        char first = ascii_lower(f->name.ptr[0]);
+        if (f->id == FIELD_OTHER && (first == 'x' || first == 'c' || first == 't') &&
+            is_claim(f->name))
+            f->dropped = true;
+    }
+}
+
 /* What a trusted peer said about the host, else what the client asked for. */
 static void write_forwarded_host(struct writer *w, const struct exchange *x, slice said)
 {
@@ -199,6 +229,8 @@ int forwarding_apply(struct exchange *x)
     struct fields *fs = &x->request.fields;
     slice said_host = x->peer_is_trusted ? last_word(x, FIELD_X_FORWARDED_HOST) : SLICE("");
     fields_drop_set(fs, ours);
+    if (!x->peer_is_trusted)
+        drop_claims(fs);
     size_t room = x->forwarded_for.len + 3 * HOST_BYTES_MAX + 256 + said_host.len;
     char *memory = arena_take(&x->arena, room);
     if (!memory)
