@@ -29,6 +29,7 @@ struct explanation {
     struct target target;
     slice host, path;
     char host_text[HOST_BYTES_MAX + 64], path_text[3 * URL_MAX];
+    char other_path_text[3 * URL_MAX];
     const char *path_problem;
     struct ip client;
     struct field fields[HEADERS_MAX];
@@ -183,7 +184,8 @@ static bool explain_path(struct explanation *e)
     return true;
 }
 
-static void explain_route(struct explanation *e)
+/* False: refused, since another reading of the path belongs to another route. */
+static bool explain_route(struct explanation *e)
 {
     struct fields fields = { .items = e->fields, .count = e->question->header_count };
     slice method = slice_from(e->question->method);
@@ -199,6 +201,11 @@ static void explain_route(struct explanation *e)
     writer_slice_add(&w, e->route->label.len ? e->route->label : SLICE("* (the site itself)"));
     show_write_conditions(&w, e->route);
     step(e, "route", writer_slice(&w), e->route->where);
+    if (!path_has_other_reading(e->path) ||
+        router_is_certain(e->site, e->route, &question, e->other_path_text))
+        return true;
+    step(e, "route", SLICE("another reading of the path belongs to another route"), SLICE(""));
+    return false;
 }
 
 /* NULL: let in. Otherwise the reason. */
@@ -283,7 +290,8 @@ static int explain(struct explanation *e)
         return decide(e, 421, "site.unknown");
     if (!explain_path(e))
         return decide(e, 400, e->path_problem);
-    explain_route(e);
+    if (!explain_route(e))
+        return decide(e, 400, "uri.two-routes");
     const char *refusal = explain_access(e, &status);
     return refusal ? decide(e, status, refusal) : explain_answer(e);
 }

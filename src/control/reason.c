@@ -54,6 +54,9 @@ const struct reason_description reason_descriptions[] = {
     { "h1.nul", "400", "A field value holds a NUL.", "The sender is broken or an attacker." },
     { "h1.obs-fold", "400", "A field is continued on the next line.",
       "Mend the sender; this form is obsolete and read differently by different servers." },
+    { "h1.scheme-differs", "421",
+      "The scheme of the absolute request target is not the one that the client came with.",
+      "Behind a proxy that ends TLS, see `trust proxies`." },
     { "h1.space-before-colon", "400", "White space stands between a field's name and its colon.",
       "Mend the sender; this is a known way to hide a field." },
     { "h1.status", "502",
@@ -198,6 +201,11 @@ const struct reason_description reason_descriptions[] = {
       "Nothing: somebody looks for open proxies." },
     { "uri.target", "400", "The request target is neither a path nor an address.",
       "Mend the client." },
+    { "uri.two-routes", "400",
+      "A server that cuts off parameters (`;x`) or decodes slashes would see a path of another "
+      "route.",
+      "Usually nothing: it is a way around rules. If the application needs such addresses, write "
+      "the route so that both forms belong to it, such as ~ `^/login(;|$)`." },
     { "uri.userinfo", "400", "The request target holds a user name before the host.",
       "Mend the client." },
     { "websocket.accept", "502", "The origin's side of the WebSocket handshake is wrong.",

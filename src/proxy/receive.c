@@ -88,8 +88,9 @@ static int read_head(struct exchange *x, const struct h1_limits *limits, slice *
     int64_t deadline_ms = loop_now_ms() + timeouts->header_ms;
     size_t scanned = 0;
     for (;;) {
-        if (scanned == 0)
-            c->input->start += (uint32_t)h1_skip_empty_lines(input_bytes(c->input));
+        size_t skipped = h1_skip_empty_lines(input_bytes(c->input));
+        c->input->start += (uint32_t)skipped;
+        scanned = skipped ? 0 : scanned; /* the CR may have come alone */
         slice bytes = input_bytes(c->input);
         size_t head_bytes;
         int result = h1_head_scan(bytes, limits, &scanned, &head_bytes);
@@ -234,10 +235,45 @@ static int limit_length(struct exchange *x)
     return 0;
 }
 
+/* RFC 9110 §7.4: "an 'https' resource MUST be rejected unless it has been received over a
+ * connection that has been secured". */
+static int judge_scheme(struct exchange *x)
+{
+    if (x->target.form != TARGET_ABSOLUTE || slice_equal_fold(x->target.scheme, x->scheme))
+        return 0;
+    x->request.keep_alive = false;
+    return exchange_refuse(x, FAULT_CLIENT, 421, "h1.scheme-differs",
+                           "the scheme of the absolute target is not the connection's");
+}
+
+static int find_route(struct exchange *x)
+{
+    struct routing_question question = {
+        .method = x->request.method,
+        .method_text = x->request.method_text,
+        .path = x->path,
+        .query = x->target.query,
+        .fields = &x->request.fields,
+        .client = x->client,
+    };
+    x->route = router_find(x->site, &question);
+    if (!path_has_other_reading(x->path))
+        return 0;
+    char *memory = arena_take(&x->arena, x->path.len);
+    if (!memory)
+        return -ENOMEM;
+    if (router_is_certain(x->site, x->route, &question, memory))
+        return 0;
+    x->request.keep_alive = false;
+    return exchange_refuse(x, FAULT_CLIENT, 400, "uri.two-routes",
+                           "another reading of the path belongs to another route");
+}
+
 int exchange_route(struct exchange *x)
 {
     const struct configuration *configuration = x->configuration;
     TRY(identify_client(x));
+    TRY(judge_scheme(x));
     x->site = configuration_find_site(configuration, x->host, x->connection->listen);
     if (!x->site) {
         x->request.keep_alive = false;
@@ -251,16 +287,9 @@ int exchange_route(struct exchange *x)
     if (result == -EREFUSED)
         x->request.keep_alive = false;
     TRY(result);
-    struct routing_question question = {
-        .method = x->request.method,
-        .method_text = x->request.method_text,
-        .path = x->path,
-        .query = x->target.query,
-        .fields = &x->request.fields,
-        .client = x->client,
-    };
-    x->route = router_find(x->site, &question);
+    result = find_route(x);
     x->deadline_ms = loop_now_ms() + exchange_timeouts(x)->total_ms;
+    TRY(result);
     TRY(limit_length(x));
     return forwarding_apply(x);
 }

@@ -6,6 +6,7 @@
 
 #include "wire/cookie.h"
 #include "wire/query.h"
+#include "wire/uri.h"
 
 /* A pattern that needs more steps than this does not match: a route's regular expression must not
  * be a way to stop a worker. */
@@ -150,4 +151,15 @@ const struct route *router_find(const struct site *site, const struct routing_qu
         if (route_matches(&site->routes[i], q))
             return &site->routes[i];
     return &site->routes[site->route_count - 1];
+}
+
+bool router_is_certain(const struct site *site, const struct route *route,
+                       const struct routing_question *q, char *memory)
+{
+    struct routing_question other = *q;
+    struct writer w = writer_over(memory, q->path.len);
+    if (path_read_otherwise(q->path, &w) != 0)
+        return false;
+    other.path = writer_slice(&w);
+    return slice_equal(other.path, q->path) || router_find(site, &other) == route;
 }

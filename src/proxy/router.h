@@ -16,6 +16,13 @@ struct routing_question {
 };
 
 const struct route *router_find(const struct site *site, const struct routing_question *q);
+
+/* Does every server that may stand behind see a path of this route? False when another reading of
+ * it (path_read_otherwise) belongs to another route: a rule must not be got around by what the
+ * origin drops. `memory` is room for path.len bytes. */
+bool router_is_certain(const struct site *site, const struct route *route,
+                       const struct routing_question *q, char *memory);
+
 bool route_pattern_matches(const struct route_pattern *p, slice path);
 bool condition_holds(const struct condition *c, const struct routing_question *q);
 

@@ -146,8 +146,8 @@ static int take_escape(struct path_state *p, slice at, bool *ret_ends_segment)
     return 0;
 }
 
-/* Is the sequence of escapes at the front overlong in three or four bytes? (%e0%80%af,
- * %f0%80%80%af) */
+/* Is the sequence of escapes at the front overlong in three to six bytes? (%e0%80%af, %f0%80%80%af,
+ * %f8%80%80%80%af, %fc%80%80%80%80%af) */
 static bool is_overlong_start(slice at)
 {
     if (at.len < 6 || at.ptr[3] != '%')
@@ -155,7 +155,9 @@ static bool is_overlong_start(slice at)
     int first = hex_value(at.ptr[1]) << 4 | hex_value(at.ptr[2]);
     int second = hex_value(at.ptr[4]) << 4 | hex_value(at.ptr[5]);
     return (first == 0xe0 && second >= 0x80 && second < 0xa0) ||
-           (first == 0xf0 && second >= 0x80 && second < 0x90);
+           (first == 0xf0 && second >= 0x80 && second < 0x90) ||
+           (first == 0xf8 && second >= 0x80 && second < 0x88) ||
+           (first == 0xfc && second >= 0x80 && second < 0x84);
 }
 
 /* Looked for in what was written, since the hidden digits can themselves have come as escapes
@@ -206,5 +208,42 @@ int path_canonicalize(slice raw, const struct path_options *options, struct writ
     TRY(end_segment(&p, segment, true));
     if (is_double_encoded(slice_of(w->ptr + p.start, w->len - p.start)))
         return refuse(&p, "uri.double-encoding");
+    return w->overflowed ? -EMSGSIZE : 0;
+}
+
+bool path_has_other_reading(slice path)
+{
+    return memchr(path.ptr, ';', path.len) || memchr(path.ptr, '%', path.len);
+}
+
+static bool is_escaped_slash(slice at)
+{
+    return slice_starts_with(at, SLICE("%2F")) || slice_starts_with(at, SLICE("%5C"));
+}
+
+int path_read_otherwise(slice path, struct writer *w)
+{
+    static const struct path_options options = { .slashes = SLASH_DECODE,
+                                                 .collapse_slashes = true };
+    const char *reason;
+    struct path_state p = { .options = &options, .w = w, .start = w->len, .reason = &reason };
+    writer_byte(w, '/');
+    size_t segment = w->len;
+    bool cut = false; /* what follows in this segment is a parameter */
+    for (size_t i = 1; i < path.len; i++) {
+        slice at = slice_after(path, i);
+        bool escaped = is_escaped_slash(at);
+        if (path.ptr[i] == '/' || escaped) {
+            TRY(end_segment(&p, segment, false));
+            segment = w->len;
+            cut = false;
+            i += escaped ? 2 : 0;
+            continue;
+        }
+        cut = cut || path.ptr[i] == ';' || slice_starts_with(at, SLICE("%3B"));
+        if (!cut)
+            writer_byte(w, path.ptr[i]);
+    }
+    TRY(end_segment(&p, segment, true));
     return w->overflowed ? -EMSGSIZE : 0;
 }

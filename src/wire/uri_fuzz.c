@@ -22,6 +22,13 @@ static void check_path(slice raw, enum slash_policy slashes)
         ASSERT(byte_is(path.ptr[i], BYTE_PATH) || path.ptr[i] == '%');
     int again = path_canonicalize(path, &options, &b, &reason);
     ASSERT(again == 0 && slice_equal(path, writer_slice(&b)));
+    struct writer other = writer_over(second, path.len); /* never longer */
+    if (path_read_otherwise(path, &other) != 0)
+        return;
+    slice reading = writer_slice(&other);
+    ASSERT(path_has_other_reading(path) || slice_equal(path, reading));
+    ASSERT(memchr(reading.ptr, ';', reading.len) == NULL);
+    ASSERT(slice_find(reading, SLICE("//")) == reading.len);
 }
 
 static void check_authority(slice text)

@@ -72,6 +72,8 @@ TEST(path_has_one_canonical_form)
         { "3629 §3", SLICE("/%e0%9f%bf"), SLICE(""), "uri.overlong" },
         { "3629 §3", SLICE("/%f0%8f%bf%bf"), SLICE(""), "uri.overlong" },
         { "3629 §3", SLICE("/%e2%82%ac%f0%9f%98%80"), SLICE("/%E2%82%AC%F0%9F%98%80"), NULL },
+        { "3629 §3", SLICE("/a%f8%80%80%80%af"), SLICE(""), "uri.overlong" },
+        { "3629 §3", SLICE("/a%fc%80%80%80%80%af"), SLICE(""), "uri.overlong" },
         { "9112 §3.2", SLICE("a"), SLICE(""), "uri.path" },
         { "9112 §3.2", SLICE(""), SLICE(""), "uri.path" },
     };
