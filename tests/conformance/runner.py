@@ -19,6 +19,7 @@ site a.test *.wild.test 192.0.2.7 [2001:db8::7] {
   route /secret/* { deny all }
   route = /public { respond 200 "public" }
 }
+site small.test { to @origin; limits { body 10B } }
 site * { to @origin }
 """
 
@@ -41,19 +42,18 @@ class Outcome:
     cut: list = field(default_factory=list)  # of each that was ended before it was complete
     client: bytes = b""  # all that the client received
     ended: str = None  # how the client's connection ended: FIN, RST, None when it goes on
-    reused: bool = None
-    reason: str = None
+    reused: bool = None  # whether the next request came on the same connection of the origin
+    reasons: list = field(default_factory=list)  # one for each record that tells one
     error: str = None
 
     @property
-    def status(self):
-        match = re.match(rb"HTTP/1\.1 ([0-9]{3}) ", self.client)
-        return int(match.group(1)) if match else None
+    def statuses(self):
+        """Of all final responses."""
+        return [int(head[9:12]) for head in FINAL.findall(self.client)]
 
     @property
-    def id(self):
-        match = ID.search(self.client)
-        return match.group().decode() if match else None
+    def ids(self):
+        return [found.decode() for found in ID.findall(self.client)]
 
 
 class Bench:
@@ -65,23 +65,28 @@ class Bench:
         self.gate.start()
         self.failed = False
 
+    def masked(self, data):
+        return masked(data).replace(self.origin.address.encode(), b"ORIGIN")
+
     def close(self):
         self.gate.close(self.failed)
         self.origin.close()
 
     # --- Requests -------------------------------------------------------------------------------
 
-    def play_request(self, case):
-        outcome = Outcome()
+    def play_request(self, case, piece=None):
+        """Sends the case's bytes at once, or in pieces of so many bytes."""
+        outcome, piece = Outcome(), piece or len(case.sent) or 1
         with self.gate.client() as client:
             try:
-                client.send_as_far_as_taken(case.sent)
+                for at in range(0, len(case.sent), piece):
+                    client.send_as_far_as_taken(case.sent[at : at + piece])
                 if case.half_closes:
                     client.finish()
-                self.answer_until(client, case.answers, outcome)
+                self.answer_until(client, len(case.statuses), outcome)
                 # A kept connection answers this too; one that has ended says so. Of a request that
                 # stood behind a refused one nothing may be answered.
-                if not case.half_closes:
+                if not case.half_closes and not client.ended:
                     client.send_as_far_as_taken(PUBLIC)
                 client.recv_all()
             except (Ended, TimeoutError, AssertionError) as error:
@@ -109,10 +114,9 @@ class Bench:
             connection.request()
             connection.respond(b"ok", fields=["Connection: close"])
             connection.recv_all()
-            outcome.origin.append(masked(connection.received))
+            outcome.origin.append(self.masked(connection.received))
         except Ended:  # the gate ended it before the request was complete
-            if connection.received:
-                outcome.cut.append(masked(connection.received))
+            outcome.cut.append(self.masked(connection.received))
         except AssertionError as error:
             outcome.error = f"{connection.received!r}: {error}"
         connection.close()
@@ -134,6 +138,8 @@ class Bench:
                     connection.finish()
                 client.recv_all()
                 outcome.client, outcome.ended = client.received, client.ended
+                if case.late:  # the exchange is over; the connection waits for another one
+                    connection.send_as_far_as_taken(case.late)
                 self.find_reuse(connection, outcome)
             except (Ended, TimeoutError, AssertionError) as error:
                 outcome.error = f"{type(error).__name__}: {error}"
@@ -164,14 +170,18 @@ class Bench:
     # --- All of them ----------------------------------------------------------------------------
 
     def find_reasons(self, log, cases, outcomes):
-        """The reason of each outcome, found in the log by the id of its answer. Only for those that
-        are to have one is it waited."""
-        wanted = {o.id for case, o in zip(cases, outcomes) if case.reason and o.id}
+        """The reasons of each outcome, found in the log by the ids of its answers. As many as there
+        are to be are waited for."""
+        owners = {id: outcome for outcome in outcomes for id in outcome.ids}
+        missing = [(case, outcome) for case, outcome in zip(cases, outcomes) if case.reasons]
         deadline = Deadline()
         while True:
-            found = {r["id"]: r.get("reason") for r in log.records() if "id" in r}
-            if wanted <= found.keys() or deadline.has_passed():
-                break
+            for outcome in outcomes:
+                outcome.reasons = []
+            for record in log.records():
+                if record.get("id") in owners and record.get("reason"):
+                    owners[record["id"]].reasons.append(record["reason"])
+            missing = [(c, o) for c, o in missing if o.ids and len(o.reasons) < len(c.reasons)]
+            if not missing or deadline.has_passed():
+                return
             select.select([], [], [], 0.05)
-        for outcome in outcomes:
-            outcome.reason = found.get(outcome.id)

@@ -3,7 +3,7 @@
 import pathlib
 import re
 
-from cases import responses
+from cases import responses, waits
 from test_requests import FAMILIES
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
@@ -11,6 +11,7 @@ DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "conformance.m
 
 def test_the_document_counts_the_cases():
     counts = {family: len(cases) for family, cases in FAMILIES.items()}
+    counts["waits"] = len(waits.CASES)
     counts["responses"] = len(responses.CASES)
     counts["together"] = sum(counts.values())
     rows = re.findall(r"^\| (\w+) +\| +([0-9,]+) \|", DOCUMENT.read_text(encoding="utf-8"), re.M)
@@ -18,6 +19,6 @@ def test_the_document_counts_the_cases():
 
 
 def test_no_two_cases_have_the_same_name():
-    for cases in [*FAMILIES.values(), responses.CASES]:
+    for cases in [*FAMILIES.values(), waits.CASES, responses.CASES]:
         names = [case.name for case in cases]
         assert len(names) == len(set(names)), sorted(n for n in names if names.count(n) > 1)

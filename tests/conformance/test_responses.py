@@ -33,9 +33,9 @@ def test_response(outcomes, case):
     elif case.arrives is not None:
         assert got == case.arrives, told
     else:
-        assert outcome.status == case.status, told
+        assert outcome.statuses == [case.status], told
         assert b"If you ask about it" in got, told  # our page, and nothing of the origin's
         assert b"HTTP/1.1" not in got[8:], told
-    assert outcome.reason == case.reason, told
+    assert outcome.reasons == case.reasons, told
     assert outcome.ended == case.ends, told
     assert outcome.reused == case.reused, told

@@ -61,8 +61,8 @@ class Request:
     name: str
     rfc: str
     sent: bytes
-    reaches: bytes = None  # what the origin sees; None: nothing, the request is refused
-    status: int = 200  # of the answer
+    reaches: bytes = None  # what the origin sees; a tuple for several; None: nothing
+    status: int = 200  # of the answer; a tuple for several; None: there is none
     reason: str = None  # of a refusal, in the security log
     keeps: bool = None  # whether the client's connection goes on; None: kept if and only if answered
     half_closes: bool = False  # the client ends its side behind what it sent
@@ -76,8 +76,23 @@ class Request:
         return list(self.reaches) if isinstance(self.reaches, tuple) else [self.reaches]
 
     @property
-    def answers(self):
-        return max(1, len(self.reaching))
+    def statuses(self):
+        if self.status is None:
+            return []
+        if isinstance(self.status, tuple):
+            return list(self.status)
+        return [200] * (len(self.reaching) - 1) + [self.status]
+
+    @property
+    def reasons(self):
+        if isinstance(self.reason, tuple):
+            return list(self.reason)
+        return [self.reason] if self.reason and self.statuses else []
+
+    @property
+    def goes_on(self):
+        """Whether another request is served on the client's connection."""
+        return self.keeps if self.keeps is not None else self.reason is None
 
 
 @dataclass(frozen=True)
@@ -94,9 +109,19 @@ class Response:
     fields: tuple = ()  # further fields of the client's request
     version: str = "1.1"
     closes: bool = False  # the origin ends its connection behind what it sent
+    late: bytes = None  # what the origin sends when the exchange is over
+
+    @property
+    def reasons(self):
+        return [self.reason] if self.reason else []
 
 
 def refused(name, rfc, sent, status, reason, **more):
+    return Request(name, rfc, encode(sent), None, status, reason, **more)
+
+
+def answered(name, rfc, sent, status, reason=None, **more):
+    """Answered by the gate itself: nothing reaches the origin, whatever the status."""
     return Request(name, rfc, encode(sent), None, status, reason, **more)
 
 

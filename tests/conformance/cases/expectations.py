@@ -37,6 +37,16 @@ SWITCH = [
     refused("a handshake of another version", "6455 §4.4", get(*UPGRADE, KEY, "Sec-WebSocket-Version: 8"), 426, "websocket.version"),
     refused("a handshake with POST", "6455 §4.2.1", post(*UPGRADE, KEY, VERSION), 400, HANDSHAKE),
     refused("a handshake with a body", "6455 §4.2.1", get(*UPGRADE, KEY, VERSION, "Content-Length: 3") + b"abc", 400, HANDSHAKE),
+    refused("a handshake whose key Connection names", "9110 §7.6.1",
+            get("Connection: Upgrade, Sec-WebSocket-Key", "Upgrade: websocket", KEY, VERSION), 400, "h1.connection"),
+    passes("websocket of a version is not switched to", "9110 §7.8", get("Connection: Upgrade", "Upgrade: websocket/13", KEY, VERSION),
+           reached(fields=[KEY, VERSION])),
+    passes("websocket in other letters", "9110 §7.8", get("Connection: upgrade", "Upgrade: WebSocket", KEY, VERSION),
+           reached(fields=[KEY, VERSION], last=UPGRADE)),
+    refused("a handshake with two versions", "6455 §4.2.1", get(*UPGRADE, KEY, VERSION, VERSION), 400, HANDSHAKE),
+    refused("a handshake with chunks", "6455 §4.2.1", get(*UPGRADE, KEY, VERSION, "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400, HANDSHAKE),
+    refused("what stands behind a refused handshake is no request", "6455 §4.2.1", get(*UPGRADE, VERSION) + get(target="/smuggled"), 400,
+            HANDSHAKE),
     passes("a handshake in HTTP/1.0 means nothing", "9110 §7.8", get(*UPGRADE, KEY, VERSION, version="1.0"), reached(fields=[KEY, VERSION]), keeps=False),
 ]
 

@@ -60,7 +60,12 @@ OWN = [
     *[refused(f"Connection names {name}", "9110 §7.6.1", get(f"Connection: close, {name}", f"{name}: 1"
                                                              if name not in ("Host", "Content-Length", "Transfer-Encoding") else "A: b"), 400, "h1.connection")
       for name in ["Host", "Cookie", "Authorization", "Content-Length", "Transfer-Encoding", "Content-Type", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host",
-                   "Forwarded", "X-Real-IP", "X-Request-ID"]],
+                   "Forwarded", "X-Real-IP", "X-Request-ID", "Set-Cookie", "Sec-WebSocket-Key", "Sec-WebSocket-Version"]],
+    passes("Connection: close in a list", "9112 §9.6", get("Connection: keep-alive, Close"), reached(), keeps=False),
+    passes("keep-alive of HTTP/1.0", "9112 §9.3", get("Connection: Keep-Alive", version="1.0"), reached(), keeps=True),
+    passes("close and keep-alive of HTTP/1.0", "9112 §9.3", get("Connection: close, keep-alive", version="1.0"), reached(),
+           keeps=False),
+    passes("Connection names itself", "9110 §7.6.1", get("Connection: Connection", "A: b"), reached(fields=["A: b"])),
     refused("Connection is no list of tokens", "9110 §7.6.1", get("Connection: a b"), 400, "h1.connection"),
     refused("Connection with a quoted string", "9110 §7.6.1", get('Connection: "close"'), 400, "h1.connection"),
 ]
@@ -70,8 +75,19 @@ IDENTITY = [
     for name, value in [
         ("X-Forwarded-For", "203.0.113.9"), ("x-forwarded-for", "127.0.0.1"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.test"),
         ("X-Forwarded-Port", "443"), ("Forwarded", "for=203.0.113.9"), ("X-Real-IP", "203.0.113.9"), ("X-Request-ID", "mine"),
+        ("X-Forwarded-Prefix", "/x"), ("X-Forwarded-Scheme", "https"), ("X-Forwarded-Ssl", "on"), ("x-forwarded-server", "x"),
+        ("X-Original-URL", "/secret/x"), ("X-Original-Host", "evil.test"), ("X-Rewrite-URL", "/secret/x"),
+        ("X-Client-IP", "203.0.113.9"), ("X-Cluster-Client-IP", "203.0.113.9"), ("Client-IP", "203.0.113.9"),
+        ("True-Client-IP", "203.0.113.9"), ("CF-Connecting-IP", "203.0.113.9"),
         ("X_Forwarded_For", "203.0.113.9"), ("X_Real_IP", "203.0.113.9"), ("X-Forwarded_For", "203.0.113.9"),
     ]
+]
+
+IDENTITY += [
+    passes(f"{name} is nobody's claim", "9110 §5.1", get(f"{name}: v"), reached(fields=[f"{name}: v"]))
+    for name in ["X-Forwarded", "X-Forwards-For", "X-Original", "X-Client-IPv6", "Client-IP2", "X-Real-IPs", "Forwarded-For", "XX-Forwarded-For"]
+] + [
+    passes("a claim on two lines", "7239 §8", get("X-Forwarded-For: 1.2.3.4", "X-Forwarded-For: 5.6.7.8", "A: b"), reached(fields=["A: b"])),
 ]
 
 CASES = NAMES + VALUES + SIZES + OWN + IDENTITY

@@ -1,6 +1,6 @@
 """How long a request is: Content-Length, Transfer-Encoding, chunks (RFC 9112 §6 and §7)."""
 
-from . import CHUNKED, chunked, get, passes, post, reached, refused
+from . import CHUNKED, answered, chunked, get, lines, passes, post, reached, refused
 
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: a.test\r\n\r\n"
 BOTH = "h1.two-lengths"
@@ -37,6 +37,10 @@ LENGTHS = [
            reached("POST /", framing=[f"Content-Length: {len(SMUGGLED)}"], body=SMUGGLED)),
     refused("two different lengths", "9112 §6.3",
             post("Content-Length: 3", "Content-Length: 4", body="abcd"), 400, CL),
+    refused("the same length with another spelling", "9110 §8.6",
+            post("Content-Length: 3", "Content-Length: 03", body="abc"), 400, CL),
+    refused("three lengths, the last one different", "9112 §6.3",
+            post("Content-Length: 3", "Content-Length: 3", "Content-Length: 0", body="abc"), 400, CL),
     refused("a list of equal lengths", "9110 §8.6", cl("3, 3"), 400, CL),
     refused("a list of different lengths", "9110 §8.6", cl("3, 4"), 400, CL),
     *[refused(f"length {name}", "9110 §8.6", cl(value, body=SMUGGLED), 400, CL)
@@ -49,6 +53,8 @@ LENGTHS = [
           ("of 2^64 + 3", "18446744073709551619"), ("of forty digits", "1" * 40),
           ("in other digits", "\xb2"), ("a hundred zeros and 3", "0" * 100 + "3x"),
       ]],
+    passes("a hundred zeros and 3", "9110 §8.6", cl("0" * 100 + "3"),
+           reached("POST /", framing=["Content-Length: 3"], body="abc")),
     refused("a length with a vertical tab", "9110 §5.5", cl("\x0b3"), 400, "h1.control"),
     refused("a length with a NUL", "9110 §5.5", cl("3\0"), 400, "h1.nul"),
     refused("a length with a CR", "9112 §2.2", cl("3\r"), 400, "h1.bare-cr"),
@@ -63,6 +69,16 @@ LENGTHS = [
            reached("POST /", framing=["Content-Length: 3"], body="abc")),
     refused("HTTP/1.0 POST without a length", "9110 §15.5.12", post(version="1.0"), 411,
             "h1.length-required"),
+    refused("HTTP/1.0 PUT without a length", "9110 §15.5.12", post(version="1.0", method="PUT"), 411,
+            "h1.length-required"),
+    refused("HTTP/1.0 PATCH without a length", "9110 §15.5.12", post(version="1.0", method="PATCH"), 411,
+            "h1.length-required"),
+    passes("HTTP/1.0 DELETE without a length has no body", "9112 §6.3", post(version="1.0", method="DELETE"),
+           reached("DELETE /"), keeps=False),
+    passes("HEAD with a body", "9110 §9.3.2", get("Content-Length: 3", method="HEAD") + b"abc",
+           reached("HEAD /", framing=["Content-Length: 3"], body="abc")),
+    passes("DELETE with chunks", "9110 §9.3.5", get("Transfer-Encoding: chunked", method="DELETE") +
+           b"3\r\nabc\r\n0\r\n\r\n", reached("DELETE /", framing=CHUNKED, body=chunked("abc"))),
     passes("HTTP/1.0 POST with a length", "9112 §6.3",
            post("Content-Length: 3", body="abc", version="1.0"),
            reached("POST /", framing=["Content-Length: 3"], body="abc"), keeps=False),
@@ -195,4 +211,56 @@ CHUNKS = [
            (reached("POST /", framing=["Content-Length: 3"], body="abc"), reached("GET /two"))),
 ]
 
-CASES = LENGTHS + TOGETHER + CODINGS + CHUNKS
+SMALL = [
+    passes("a body as long as the limit", "9110 §15.5.14",
+           lines("POST / HTTP/1.1", "Host: small.test", "Content-Length: 10") + b"0123456789",
+           reached("POST /", framing=["Content-Length: 10"], body="0123456789", host="small.test")),
+    refused("a body one byte longer", "9110 §15.5.14",
+            lines("POST / HTTP/1.1", "Host: small.test", "Content-Length: 11") + b"0123456789a", 413,
+            "limits.body", keeps=True),
+    refused("a body that is only announced", "9110 §15.5.14",
+            lines("POST / HTTP/1.1", "Host: small.test", "Content-Length: 9223372036854775807"), 413,
+            "limits.body"),
+    refused("a body announced to one who waits for 100 gets 413 instead", "9110 §10.1.1",
+            lines("POST / HTTP/1.1", "Host: small.test", "Content-Length: 11", "Expect: 100-continue"),
+            413, "limits.body"),
+    passes("chunks as long as the limit", "9110 §15.5.14",
+           lines("POST / HTTP/1.1", "Host: small.test", "Transfer-Encoding: chunked") +
+           b"5\r\n01234\r\n5\r\n56789\r\n0\r\n\r\n",
+           reached("POST /", framing=CHUNKED, body=chunked("01234", "56789"), host="small.test")),
+    refused("chunks one byte longer", "9110 §15.5.14",
+            lines("POST / HTTP/1.1", "Host: small.test", "Transfer-Encoding: chunked") +
+            b"5\r\n01234\r\n6\r\n56789a\r\n0\r\n\r\n", 413, "limits.body", keeps=True),
+    refused("a chunk of 2^60 - 1 bytes", "9110 §15.5.14",
+            lines("POST / HTTP/1.1", "Host: small.test", "Transfer-Encoding: chunked") +
+            b"fffffffffffffff\r\n0123456789abcdef", 413, "limits.body"),
+]
+
+# What the gate answers itself: the body of such a request is skipped, never read as another one.
+DENY = "access.deny"
+SKIPPED = [
+    answered("the body of a denied request is no request", "9112 §9.3",
+             post(f"Content-Length: {len(SMUGGLED)}", body=SMUGGLED, target="/secret/x"), 403, DENY, keeps=True),
+    answered("the chunks of a denied request are no request", "9112 §9.3",
+             post("Transfer-Encoding: chunked", target="/secret/x",
+                  body=b"%x\r\n%s\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED)), 403, DENY, keeps=True),
+    answered("the trailers of a denied request are no request", "9112 §9.3",
+             post("Transfer-Encoding: chunked", target="/secret/x", body=b"0\r\nA: b\r\n\r\n"), 403, DENY, keeps=True),
+    answered("malformed chunks of a denied request end the connection", "9112 §9.3",
+             post("Transfer-Encoding: chunked", target="/secret/x", body=b"x\r\n\r\n" + SMUGGLED), 403, DENY),
+    answered("a denied request whose body has not all come ends the connection", "9112 §9.3",
+             post("Content-Length: 1000000", target="/secret/x", body=SMUGGLED), 403, DENY),
+    answered("a denied request whose body waits for 100 ends the connection", "9110 §10.1.1",
+             post("Content-Length: 3", "Expect: 100-continue", target="/secret/x"), 403, DENY),
+    answered("the body of a request with a ready answer is no request", "9112 §9.3",
+             post(f"Content-Length: {len(SMUGGLED)}", body=SMUGGLED, target="/public"), 200),
+    answered("the chunks of a request with a ready answer are no request", "9112 §9.3",
+             post("Transfer-Encoding: chunked", target="/public",
+                  body=b"%x\r\n%s\r\n0\r\n\r\n" % (len(SMUGGLED), SMUGGLED)), 200),
+    answered("malformed chunks of a request with a ready answer end the connection", "9112 §9.3",
+             post("Transfer-Encoding: chunked", target="/public", body=b"0\n\r\n" + SMUGGLED), 200, keeps=False),
+    answered("TRACE with a body", "9110 §9.3.8",
+             post(f"Content-Length: {len(SMUGGLED)}", body=SMUGGLED, method="TRACE"), 405, "method.trace", keeps=True),
+]
+
+CASES = LENGTHS + TOGETHER + CODINGS + CHUNKS + SMALL + SKIPPED

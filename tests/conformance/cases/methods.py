@@ -45,6 +45,10 @@ LINES = [
     refused("a TLS greeting", "9112 §2.2", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, METHOD),
     passes("one empty line in front", "9112 §2.2", b"\r\n" + get(), reached()),
     passes("two empty lines in front", "9112 §2.2", b"\r\n\r\n" + get(), reached()),
+    passes("many empty lines in front", "9112 §2.2", b"\r\n" * 50 + get(), reached()),
+    refused("a CR in front", "9112 §2.2", b"\r" + get(), 400, "h1.bare-cr"),
+    refused("a CR CR LF in front", "9112 §2.2", b"\r\r\n" + get(), 400, "h1.bare-cr"),
+    refused("a space and an empty line in front", "9112 §2.2", b" \r\n" + get(), 400, METHOD),
     refused("a bare LF in front", "9112 §2.2", b"\n" + get(), 400, "h1.bare-lf"),
     refused("the request line ends with LF", "9112 §2.2", b"GET / HTTP/1.1\nHost: a.test\r\n\r\n", 400, "h1.bare-lf"),
     refused("a field line ends with LF", "9112 §2.2", b"GET / HTTP/1.1\r\nHost: a.test\n\r\n", 400, "h1.bare-lf"),
@@ -66,6 +70,19 @@ PIPELINES = [
             400, "h1.content-length"),
     refused("behind a refused target nothing is served", "9112 §9.3.2", get(target="/%00") + get(target="/2"), 400, "uri.nul"),
     refused("behind a body too large nothing is served", "9110 §15.5.14", post("Content-Length: 99999999999") + get(target="/2"), 413, "limits.body"),
+]
+
+PIPELINES += [
+    passes("a request served, then one refused", "9112 §9.3.2", get(target="/1") + get(" x") + get(target="/3"), reached("GET /1"),
+           status=(200, 400), reason="h1.obs-fold"),
+    passes("a body served, then rubbish behind it", "9112 §9.3.2", post("Content-Length: 3", body=b"abcXYZ\r\n\r\n") + get(target="/3"),
+           reached("POST /", framing=["Content-Length: 3"], body="abc"), status=(200, 400), reason=METHOD),
+    passes("behind a denied request the next is served", "9112 §9.3.2", get(target="/secret") + get(target="/2"), reached("GET /2"),
+           status=(403, 200), reason="access.deny", keeps=True),
+    passes("denied, served and refused", "9112 §9.3.2", get(target="/1") + get(target="/secret") + get(target="/%2f") + get(target="/4"),
+           reached("GET /1"), status=(200, 403, 400), reason=("access.deny", "uri.encoded-slash")),
+    passes("ten requests", "9112 §9.3.2", b"".join(get(target=f"/{i}") for i in range(10)),
+           tuple(reached(f"GET /{i}") for i in range(10))),
 ]
 
 CASES = METHODS + LINES + PIPELINES

@@ -34,6 +34,21 @@ FORMS = [
             "h1.host-differs"),
     refused("absolute form that names another port", "9112 §3.2.2", get(target="http://a.test:81/"), 400,
             "h1.host-differs"),
+    refused("absolute form of https on a plain connection", "9110 §7.4", get(target="https://a.test/x"), 421,
+            "h1.scheme-differs"),
+    refused("absolute form that names the default port", "9112 §3.2.2", get(target="http://a.test:80/"), 400,
+            "h1.host-differs"),
+    refused("absolute form with a word for a port", "9110 §4.2.1", get(target="http://a.test:x/"), 400,
+            "uri.authority"),
+    refused("absolute form with port 0", "9110 §4.2.1", get(target="http://a.test:0/"), 400, "uri.authority"),
+    refused("absolute form with an escaped host", "9110 §4.2.1", get(target="http://%61.test/"), 400,
+            "uri.authority"),
+    refused("absolute form with one slash", "9112 §3.2.2", get(target="http:/a.test/"), 400, "uri.target"),
+    refused("a scheme alone", "9112 §3.2.2", get(target="http:"), 400, "uri.target"),
+    passes("a path that looks like absolute form", "9112 §3.2.1", get(target="/http://b.test/"),
+           reached("GET /http:/b.test/")),
+    passes("absolute form with OPTIONS and no path", "9112 §3.2.4",
+           get(target="http://a.test", method="OPTIONS"), reached("OPTIONS /")),
     refused("absolute form with user information", "9110 §4.2.4", get(target="http://u@a.test/"), 400,
             "uri.userinfo"),
     refused("absolute form without a host", "9112 §3.2.2", get(target="http:///x"), 400, "uri.authority"),
@@ -46,7 +61,9 @@ FORMS = [
     bad("a path without its slash", "secret/x", "uri.target"),
     bad("a query alone", "?x", "uri.target"),
     bad("a fragment", "/a#b", "h1.target", "9112 §3.2"),
-    bad("an encoded fragment stays encoded", "/a#", "h1.target", "9112 §3.2"),
+    bad("an empty fragment", "/a#", "h1.target", "9112 §3.2"),
+    path("/a%23b", "/a%23b", "an encoded fragment stays encoded"),
+    path("/a%3fb", "/a%3Fb", "an encoded question mark stays encoded"),
 ]
 
 BYTES = [
@@ -94,6 +111,11 @@ DOTS = [
     path("/a%2541", "/a%2541", "double encoding of a letter is harmless"),
     bad("an overlong slash", "/a%c0%afb", "uri.overlong"), bad("an overlong dot", "/a/%c0%ae%c0%ae/b", "uri.overlong"),
     bad("an overlong slash of three bytes", "/a%e0%80%afb", "uri.overlong"),
+    bad("an overlong slash of five bytes", "/a%f8%80%80%80%afb", "uri.overlong"),
+    bad("an overlong slash of six bytes", "/a%fc%80%80%80%80%afb", "uri.overlong"),
+    bad("an overlong slash, half of it raw", b"/a%c0\xafb", "h1.target"),
+    bad("a backslash in a query", "/a?b\\c", "h1.target"),
+    bad("double encoding with an encoded digit", "/a/%252%65/b", "uri.double-encoding"),
     bad("an overlong backslash", "/a%c1%9cb", "uri.overlong"),
 ]
 
@@ -114,6 +136,9 @@ REFUSED_SPELLINGS = {
     "uri.nul": ["/secret%00/x", "/secret/x%00.png"],
     "uri.control": ["/secret%09/x", "/secret%0a/x", "/secret%7f/x"],
     "uri.above-root": ["/../secret/x"],
+    # some servers cut parameters off, and see /secret/x
+    "uri.two-routes": ["/secret;a/x", "/secret;/x", "/secret;a=b", "/;/secret/x", "/;a=b/secret/x", 
+                       "/secret%3ba/x", "/secret%3B/x", "/a/../secret;v=1.2/x", "/secret;/", "/public;a"],
     "h1.target": ["/secret\\x", "/\\secret/x", "/a\\..\\secret/x"],
 }
 SECRETS = [
@@ -124,7 +149,9 @@ SECRETS = [
     path("/secrets", "/secrets", "/secrets is another path"),
     path("/Secret/x", "/Secret/x", "paths are case-sensitive"),
     path("/secret%20/x", "/secret%20/x", "a space makes another path"),
-    path("/secret;a/x", "/secret;a/x", "a parameter makes another path"),
+    path("/secret%5fx", "/secret_x", "an escaped underscore makes another path"),
+    path("/a;b/secret", "/a;b/secret", "parameters that lead to no other route"),
+    path("/secrets;a/x", "/secrets;a/x", "parameters of another path"),
     path("/a/secret/x", "/a/secret/x", "deeper is another path"),
 ]
 
