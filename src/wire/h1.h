@@ -97,8 +97,8 @@ MUST_CHECK int h1_head_scan(slice bytes, const struct h1_limits *limits, size_t 
                             size_t *ret_bytes);
 
 /* RFC 9112 §2.2: a server SHOULD ignore at least one empty line (CRLF) received before the request
- * line. How many bytes of CRLFs stand at the front; all of them, so that it does not matter in which
- * pieces they came. */
+ * line. How many bytes of CRLFs stand at the front; all of them, so that it does not matter in
+ * which pieces they came. */
 size_t h1_skip_empty_lines(slice bytes);
 
 /* Parses one complete request head.

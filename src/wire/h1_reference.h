@@ -135,13 +135,6 @@ static inline bool reference_length_less(slice a, const char *limit)
     return a.len < strlen(limit) || (a.len == strlen(limit) && memcmp(a.ptr, limit, a.len) <= 0);
 }
 
-static inline slice reference_without_zeros(slice a)
-{
-    while (a.len > 1 && a.ptr[0] == '0')
-        a = slice_after(a, 1);
-    return a;
-}
-
 static inline bool reference_framing(struct reference *r)
 {
     slice value = { 0 }, host = { 0 };
@@ -157,8 +150,7 @@ static inline bool reference_framing(struct reference *r)
             continue;
         slice a = r->values[i], b = r->length;
         if (a.len == 0 || !reference_all(a, reference_is_digit) ||
-            !reference_length_less(a, "9223372036854775807") ||
-            !slice_equal(reference_without_zeros(a), reference_without_zeros(b)))
+            !reference_length_less(a, "9223372036854775807") || !slice_equal(a, b))
             return false;
     }
     if (hosts > 1 || (hosts == 0 && r->is_1_1))
@@ -179,6 +171,12 @@ static inline bool reference_connection(struct reference *r)
                                         "transfer-encoding",
                                         "authorization",
                                         "cookie",
+                                        "location",
+                                        "sec-websocket-accept",
+                                        "sec-websocket-extensions",
+                                        "sec-websocket-key",
+                                        "sec-websocket-protocol",
+                                        "sec-websocket-version",
                                         "set-cookie",
                                         "forwarded",
                                         "x-forwarded-for",

@@ -138,6 +138,34 @@ TEST(path_keeps_no_slash_beside_a_dot_segment)
     }
 }
 
+TEST(path_has_another_reading_for_servers_that_cut_parameters)
+{
+    static const struct {
+        slice path, other;
+    } cases[] = {
+        { SLICE("/a/b"), SLICE("/a/b") },
+        { SLICE("/a;x=1/b;y"), SLICE("/a/b") },
+        { SLICE("/;x/a"), SLICE("/a") },
+        { SLICE("/a/;/b"), SLICE("/a/b") },
+        { SLICE("/a;"), SLICE("/a") },
+        { SLICE("/a%3Bx/b"), SLICE("/a/b") },
+        { SLICE("/a%2Fb%5Cc"), SLICE("/a/b/c") },
+        { SLICE("/a;x%2Fb"), SLICE("/a/b") },
+        { SLICE("/a%20b/c,d"), SLICE("/a%20b/c,d") },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char memory[64];
+        struct writer w = writer_over(memory, cases[i].path.len);
+        assert_int_equal(path_read_otherwise(cases[i].path, &w), 0);
+        assert_slice_equal(writer_slice(&w), cases[i].other);
+        if (!slice_equal(cases[i].path, cases[i].other))
+            assert_true(path_has_other_reading(cases[i].path));
+    }
+    char memory[64];
+    struct writer w = writer_over(memory, sizeof memory);
+    assert_int_equal(path_read_otherwise(SLICE("/a%2F..%2F..%2Fb"), &w), -EINVAL);
+}
+
 TEST(target_has_four_forms)
 {
     struct target t;
@@ -262,6 +290,7 @@ int main(void)
         cmocka_unit_test(path_has_one_canonical_form),
         cmocka_unit_test(path_slashes_are_one_documented_option),
         cmocka_unit_test(path_keeps_no_slash_beside_a_dot_segment),
+        cmocka_unit_test(path_has_another_reading_for_servers_that_cut_parameters),
         cmocka_unit_test(target_has_four_forms),
         cmocka_unit_test(references_hold_only_what_may_stand_in_a_uri),
         cmocka_unit_test(authority_is_a_host_with_an_optional_port),

@@ -230,7 +230,7 @@ SMALL = [
            reached("POST /", framing=CHUNKED, body=chunked("01234", "56789"), host="small.test")),
     refused("chunks one byte longer", "9110 §15.5.14",
             lines("POST / HTTP/1.1", "Host: small.test", "Transfer-Encoding: chunked") +
-            b"5\r\n01234\r\n6\r\n56789a\r\n0\r\n\r\n", 413, "limits.body", keeps=True),
+            b"5\r\n01234\r\n6\r\n56789a\r\n0\r\n\r\n", 413, "limits.body"),
     refused("a chunk of 2^60 - 1 bytes", "9110 §15.5.14",
             lines("POST / HTTP/1.1", "Host: small.test", "Transfer-Encoding: chunked") +
             b"fffffffffffffff\r\n0123456789abcdef", 413, "limits.body"),
