@@ -127,14 +127,10 @@ static slice arrived(const struct exchange *x)
     return b ? slice_of(b->memory + b->start, buffer_length(b)) : x->response_more;
 }
 
-/* Before a wait: what lies in scratch memory moves to a buffer; one that is full, to a larger one.
- */
-static int keep_arrived(struct exchange *x)
+/* What has arrived moves to a buffer of twice its size. */
+static int move_arrived(struct exchange *x)
 {
     slice bytes = arrived(x);
-    struct buffer *old = x->response_buffer;
-    if (old ? buffer_room(old) > 0 : bytes.len == 0)
-        return 0;
     struct buffer *larger = buffer_take_large(2 * (uint32_t)bytes.len);
     if (!larger)
         return exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
@@ -142,9 +138,25 @@ static int keep_arrived(struct exchange *x)
     memcpy(larger->memory, bytes.ptr, bytes.len);
     larger->end = (uint32_t)bytes.len;
     x->response_more = slice_of(NULL, 0);
-    buffer_release(old);
+    buffer_release(x->response_buffer);
     x->response_buffer = larger;
     return 0;
+}
+
+/* Before a wait: scratch memory is others' meanwhile. Heads that lie in a buffer stay where they
+ * are. */
+static int keep_arrived(struct exchange *x)
+{
+    return x->response_more.len ? move_arrived(x) : 0;
+}
+
+/* Before more of a head is read: the heads before it in the buffer have been dealt with. */
+static int make_room(struct exchange *x)
+{
+    if (!x->response_buffer)
+        return keep_arrived(x);
+    buffer_compact(x->response_buffer);
+    return buffer_room(x->response_buffer) ? 0 : move_arrived(x);
 }
 
 /* One read: into the worker's scratch memory, which is large and warm; behind the beginning of a
@@ -172,7 +184,7 @@ static ssize_t read_response(struct exchange *x)
 
 static int fail_upstream(struct exchange *x, uint16_t status, const char *reason, const char *text)
 {
-    gate.counters->servers[x->server->counter_row].failures++;
+    upstream_counters(x)->failures++;
     return exchange_refuse(x, FAULT_UPSTREAM, status, reason, text);
 }
 
@@ -229,7 +241,7 @@ static int read_head(struct exchange *x, slice *ret_head)
         if (result == -EMSGSIZE)
             return fail_upstream(x, 502, "upstream.head-length",
                                  "the origin's response head is longer than `limits head` allows");
-        TRY(keep_arrived(x));
+        TRY(make_room(x));
         ssize_t got = read_response(x);
         if (got <= 0)
             return note_read_failure(x, got);

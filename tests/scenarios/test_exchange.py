@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from harness.client import request
+from harness.deadline import eventually
 from harness.origin import response
 from harness.stream import FIN, RESET, Ended
 
@@ -232,6 +233,36 @@ def test_a_response_may_be_split_at_every_byte(gate, origin, kind):
         go.set()
         for client in [*clients, control]:
             client.close()
+
+
+def test_an_interim_head_that_is_kept_in_a_full_buffer_is_relayed_whole(gate, origin):
+    """Its first half waits in a buffer twice as large; the second half and a part of the final head
+    fill it to the last byte."""
+    hint = "</style.css>; rel=preload; title=" + "a" * 9900
+    interim = f"HTTP/1.1 103 Early Hints\r\nLink: {hint}\r\nLink: {hint}\r\n\r\n".encode()
+    whole = interim + response(b"hello", fields=["X-Padding: " + "p" * 9000])
+    half = 12000
+    assert len(interim) > half and len(interim) < 2 * half < len(whole) - 100
+    go = threading.Event()
+
+    def answer(got, connection):
+        if got.target == "/control":
+            return response()
+        connection.send(whole[:half])
+        assert go.wait(60)
+        return whole[half:]
+
+    origin.serve(answer)
+    g = gate(SITE, origin=origin)
+    with g.client() as client, g.client() as control:
+        client.send(request("/"))
+        eventually(lambda: origin.requests, "the request")
+        for _ in range(3):  # what the first half was is read by now
+            assert control.get("/control").status == 200
+        go.set()
+        got = client.response()
+        assert (got.status, got.body) == (200, b"hello")
+        assert [m.all("link") for m in got.interim] == [[hint.encode()] * 2]
 
 
 # --- Expect ----------------------------------------------------------------------------------------
