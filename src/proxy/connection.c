@@ -251,7 +251,7 @@ static void give_up(struct connection *c)
  * one. */
 static void ask_whether_gone(struct connection *c)
 {
-    if (!c->may_probe)
+    if (!c->may_probe || c->socket.poll.writer) /* what is being written comes first */
         return;
     c->may_probe = false;
     size_t left = c->probe_left ? c->probe_left : PROBE_BYTES;
@@ -282,7 +282,8 @@ static void on_edge(struct pollable *p)
 
 void connection_watch(struct connection *c, struct exchange *x)
 {
-    c->may_probe = x->request.minor_version == 1 && !x->response_begun;
+    bool answers = x->times.head || x->response_begun; /* from now on, or already */
+    c->may_probe = x->request.minor_version == 1 && !answers;
     if (!c->socket.poll.watched)
         pollable_watch(&c->socket.poll, on_edge);
     if (c->socket.poll.hangup) /* it came with the request */

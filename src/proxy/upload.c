@@ -173,7 +173,7 @@ static void upload_run(void *argument)
         socket_shutdown_write(&x->upstream->socket);
     else if (x->upload.is_cut)
         socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
-    else if (x->upload.state == UPLOAD_DONE && !x->response_begun)
+    else if (x->upload.state == UPLOAD_DONE)
         connection_watch(x->connection, x);
 }
 

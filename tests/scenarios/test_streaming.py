@@ -1,11 +1,15 @@
 """Bytes that flow: both ways at once, early answers, half-closed and lost clients, events, slow
 readers, and bodies of any size within constant memory."""
 
+import fcntl
+import os
+import signal
 import socket
+import termios
 import threading
 
 import pytest
-from harness.client import request
+from harness.client import Client, request
 from harness.deadline import Deadline, eventually
 from harness.processes import resident_bytes
 from harness.stream import FIN, Ended
@@ -235,6 +239,52 @@ def test_a_half_close_in_the_middle_of_a_response_changes_nothing(gate, origin):
         client.finish()
         # one that waits for its head and half-closed later has been asked: this one never will be
         other.send(request()).finish()
+        assert other.response_head().status == 100
+        connection.send(b"later")
+        assert client.recv_exactly(5) == b"later"
+        client.assert_ended(FIN)
+
+
+def waiting_bytes(sock):
+    count = bytearray(4)
+    fcntl.ioctl(sock, termios.FIONREAD, count)
+    return int.from_bytes(count, "little")
+
+
+def test_a_client_is_not_asked_whether_it_is_there_inside_its_response(gate, origins):
+    """An early answer waits for its reader; meanwhile the request's body ends, then the client
+    half-closes. Unix sockets hold little: the first response fills what the second would need."""
+    config = "listen unix:@directory/front\nsite * { to unix:@directory/origin }"
+    g = gate(config, start=False)
+    origin = origins(path=f"{g.directory}/origin")
+    os.chmod(f"{g.directory}/origin", 0o777)
+    g.start()
+    first, second = b"f" * 150_000, b"s" * 150_000
+    front = f"unix:{g.directory}/front"
+    with Client(front) as client, Client(front) as other:
+        client.send(request("/first"))
+        connection, _ = origin.exchange(body=first)
+        g.requests_log.wait(1)
+        unread = waiting_bytes(client.socket)
+        assert unread > len(first)
+        client.send(request("/up", method="POST", fields=(CHUNKED,)), chunk(b"one"))
+        connection.request_head()
+        assert read_chunk(connection) == b"one"
+        workers = g.workers()
+        for pid in workers:
+            g.kill(pid, signal.SIGSTOP)  # so that all of this is found at once
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (len(second) + 5)
+        connection.send(head, second)
+        for pid in workers:
+            g.kill(pid, signal.SIGCONT)
+        eventually(lambda: waiting_bytes(client.socket) > unread, "the second response to begin")
+        client.send(b"0\r\n\r\n")
+        assert connection.recv_exactly(5) == b"0\r\n\r\n"
+        assert client.response().body == first
+        assert client.response_head().status == 200
+        assert client.recv_exactly(len(second)) == second
+        client.finish()
+        other.send(request()).finish()  # would be asked later than the first
         assert other.response_head().status == 100
         connection.send(b"later")
         assert client.recv_exactly(5) == b"later"
