@@ -57,7 +57,8 @@ int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms)
     while (!(p->ready & direction) && result == 0)
         result = fiber_wait(deadline_ms);
     *waiter = NULL;
-    return result;
+    bool came_in_time = result == -ETIMEDOUT && (p->ready & direction); /* in the same turn */
+    return came_in_time ? 0 : result;
 }
 
 void pollable_park(struct pollable *p, void (*on_ready)(struct pollable *))

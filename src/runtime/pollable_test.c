@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/test.h"
@@ -57,6 +58,36 @@ static void in_loop(fiber_function *run)
     assert_int_equal(fiber_start("test", run, NULL, NULL), 0);
     assert_int_equal(loop_run(), 0);
     loop_close();
+}
+
+/* The loop is held up until the time of the one that waits is over; meanwhile bytes come. */
+static void hold_up(void *argument)
+{
+    const struct timespec span = { .tv_nsec = 20 * 1000 * 1000 };
+    struct end *e = argument;
+    say(e->peer);
+    assert_int_equal(nanosleep(&span, NULL), 0);
+}
+
+static void waits_through_a_hold_up(UNUSED void *argument)
+{
+    struct end e;
+    struct bundle b;
+    open_end(&e);
+    bundle_open(&b);
+    let_run();
+    assert_int_equal(bundle_start(&b, "hold up", hold_up, &e), 0);
+    assert_int_equal(pollable_wait(&e.poll, POLL_READ, loop_now_ms() + 5), 0);
+    drain(&e.poll);
+    assert_int_equal(pollable_wait(&e.poll, POLL_READ, loop_now_ms()), -ETIMEDOUT);
+    bundle_end(&b);
+    close_end(&e);
+    loop_stop();
+}
+
+TEST(pollable_wait_takes_what_came_in_the_turn_of_its_deadline)
+{
+    in_loop(waits_through_a_hold_up);
 }
 
 static void count_call(struct pollable *p)
@@ -256,6 +287,7 @@ TEST(pollable_level_calls_as_long_as_it_is_readable)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pollable_wait_takes_what_came_in_the_turn_of_its_deadline),
         cmocka_unit_test(pollable_park_calls_once_and_at_once_when_ready),
         cmocka_unit_test(pollable_watch_calls_at_every_new_edge),
         cmocka_unit_test(pollable_serves_a_reader_and_a_writer_at_once),
