@@ -60,6 +60,18 @@ static inline void list_remove(struct list *node)
     node->next = node->previous = node;
 }
 
+/* Everything in `from` goes behind what is in `to`; `from` is empty then. */
+static inline void list_append(struct list *to, struct list *from)
+{
+    if (list_is_empty(from))
+        return;
+    from->next->previous = to->previous;
+    to->previous->next = from->next;
+    from->previous->next = to;
+    to->previous = from->previous;
+    list_open(from);
+}
+
 /* The first node taken out, or NULL. */
 static inline struct list *list_pop_front(struct list *head)
 {

@@ -17,6 +17,7 @@
 #endif
 
 static struct list run_queue, all_fibers;
+static struct list yielded; /* runnable again, in the next turn */
 static struct fiber *current;
 static uint32_t living, living_max;
 static void *loop_saved; /* the loop's own stack pointer while a fiber runs */
@@ -173,7 +174,8 @@ int fiber_yield(void)
     ASSERT(f != NULL);
     if (f->cancelled)
         return -ECANCELED;
-    enqueue(f);
+    f->queued = true;
+    list_push_back(&yielded, &f->run);
     switch_to_loop(f, false);
     return f->cancelled ? -ECANCELED : 0;
 }
@@ -205,6 +207,7 @@ void fibers_open(uint32_t count_max, uint32_t bytes)
     uint32_t bound = fiber_pool_open(bytes ? bytes : STACK_BYTES_DEFAULT);
     living_max = count_max && count_max < bound ? count_max : bound;
     list_open(&run_queue);
+    list_open(&yielded);
     list_open(&all_fibers);
     fiber_census_open();
 }
@@ -218,6 +221,7 @@ void fibers_close(void)
 uint32_t fibers_run(uint32_t budget)
 {
     uint32_t ran = 0;
+    list_append(&run_queue, &yielded);
     while (ran < budget && !list_is_empty(&run_queue)) {
         struct fiber *f = LIST_ENTRY(list_pop_front(&run_queue), struct fiber, run);
         f->queued = false;
@@ -231,7 +235,7 @@ uint32_t fibers_run(uint32_t budget)
 
 bool fibers_are_runnable(void)
 {
-    return !list_is_empty(&run_queue);
+    return !list_is_empty(&run_queue) || !list_is_empty(&yielded);
 }
 
 uint32_t fiber_count(void)

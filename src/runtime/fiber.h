@@ -37,7 +37,8 @@ void fiber_wake(struct fiber *f);
 void fiber_cancel(struct fiber *f);
 bool fiber_is_cancelled(void); /* the current one */
 
-/* Lets others run; comes back in the same or the next turn. 0 · -ECANCELED */
+/* Lets others run, also those that become ready meanwhile: comes back in the next turn. 0 ·
+ * -ECANCELED */
 MAY_WAIT int fiber_yield(void);
 MAY_WAIT int fiber_sleep(int64_t until_ms); /* 0 at the time · -ECANCELED */
 

@@ -63,6 +63,31 @@ TEST(bundle_cancels_and_joins_its_children)
     assert_int_equal(c.second, -ECANCELED);
 }
 
+static int turns;
+
+static void count_turn(void)
+{
+    turns++;
+}
+
+/* However much one fiber has to do, the loop looks for what else is ready in between. */
+static void yield_often(UNUSED void *argument)
+{
+    loop_on_turn(count_turn, NULL);
+    for (int i = 0; i < 5; i++) {
+        int before = turns;
+        assert_int_equal(fiber_yield(), 0);
+        assert_int_equal(turns, before + 1);
+    }
+    loop_on_turn(NULL, NULL);
+    loop_stop();
+}
+
+TEST(fiber_yield_comes_back_in_the_next_turn)
+{
+    run_loop_with(yield_often, NULL);
+}
+
 static struct event event;
 static int order[3], ordered;
 
@@ -374,6 +399,7 @@ int main(void)
         cmocka_unit_test(event_wakes_the_longest_waiter_first),
         cmocka_unit_test(timers_fire_at_or_after_their_time),
         cmocka_unit_test(fibers_by_the_thousand),
+        cmocka_unit_test(fiber_yield_comes_back_in_the_next_turn),
         cmocka_unit_test(fibers_are_bounded),
         cmocka_unit_test(event_waiter_that_is_cancelled_takes_no_signal),
         cmocka_unit_test(event_waiter_that_is_signalled_and_cancelled_is_cancelled),

@@ -1,8 +1,9 @@
 /* The event loop of a worker: one per process, one thread, epoll, edge-triggered for connections.
  *
- * A turn: wait for readiness (until the next timer), read the clock once, mark what is ready, run
- * what became runnable, fire timers, run again until nothing is runnable. When nothing is to do it
- * sleeps without a tick. In tests the simulated twin stands behind the same header (runtime/sim).
+ * A turn: wait for readiness (until the next timer), read the clock once, mark what is ready, fire
+ * timers, run fibers until none is runnable (those that yield go on in the next turn). When nothing
+ * is to do it sleeps without a tick. In tests the simulated twin stands behind the same header
+ * (runtime/sim).
  */
 #pragma once
 
