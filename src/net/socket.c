@@ -178,11 +178,6 @@ void socket_reset(struct socket *s)
     end(s, kernel_reset);
 }
 
-int socket_wait_readable(struct socket *s, int64_t deadline_ms)
-{
-    return pollable_wait(&s->poll, POLL_READ, deadline_ms);
-}
-
 bool socket_is_stale(struct socket *s)
 {
     if (s->poll.hangup)

@@ -74,9 +74,6 @@ void socket_discard_now(const struct socket *s);
 void socket_close(struct socket *s);
 void socket_reset(struct socket *s);
 
-/* Waits until the socket is readable or has hung up. */
-MAY_WAIT int socket_wait_readable(struct socket *s, int64_t deadline_ms);
-
 /* True when an idle pooled connection must not be used: the peer closed, or sent something. No
  * system call in the ordinary case. */
 bool socket_is_stale(struct socket *s);

@@ -50,7 +50,7 @@ static int take_pieces(struct relay *r, slice *in, struct batch *b)
         size_t used;
         if (h1_body_next(r->body, *in, &data, &used) != 0)
             return fail(r, RELAY_FROM, -EPROTO);
-        if (data.len && !r->drops_body)
+        if (data.len)
             batch_add_data(b, data, r->chunked);
         r->bytes_read += used;
         *in = slice_after(*in, used);
@@ -76,7 +76,7 @@ static int fill_batch(struct relay *r, struct batch *b)
         TRY(take_pieces(r, &r->more, b));
     if (r->check && r->check(r) != 0)
         return fail(r, RELAY_CHECK, -EREMOTEIO);
-    if (r->body->ended && r->chunked && !r->drops_body)
+    if (r->body->ended && r->chunked)
         batch_add(b, H1_LAST_CHUNK, sizeof(H1_LAST_CHUNK) - 1);
     return 0;
 }

@@ -18,7 +18,6 @@ struct relay {
     struct socket *from, *to;
     struct h1_body *body;    /* decoder of what comes */
     bool chunked;            /* framing of what goes */
-    bool drops_body;         /* nothing of the body goes (HEAD) */
     slice prefix;            /* a head in scratch memory that goes first; sent by relay_begin */
     struct buffer *buffered; /* what came behind the head; its start moves. May be NULL */
     slice more;              /* the same read, in scratch_body. What is left of both when the
