@@ -29,8 +29,13 @@ def test_request(outcomes, family, case):
 
 def test_requests_are_judged_alike_in_pieces_of_one_byte():
     """However the bytes are cut into packets: the same judgement, the same requests for the origin."""
-    cases = [case for _, case in CASES if len(case.sent) < 1000]
+    cases = [case for _, case in CASES if len(case.sent) < 1000 and not skips_a_body(case)]
     outcomes = play(cases, piece=1)
     for case in cases:
         assert_reached_alike(case, outcomes[id(case)])
         assert_answered(case, outcomes[id(case)])
+
+
+def skips_a_body(case):
+    """Answered by the gate before the body has all come, such a request ends the connection."""
+    return case.reaches is None and case.goes_on and bool(case.sent.partition(b"\r\n\r\n")[2])
