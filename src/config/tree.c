@@ -413,7 +413,7 @@ int tree_parse(struct tree *t, const struct source *source, struct arena *a, str
             return 0;
         }
     }
-    if (p.block->parent)
+    if (p.block->parent && p.block->name.text.len) /* else the stray '{' was the error */
         report_unclosed(&p);
     t->root.before_close = p.pending;
     if (t->errors)

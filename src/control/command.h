@@ -20,6 +20,7 @@ struct command {
     const char *synopsis; /* what stands behind the name */
     const char *meaning;  /* one line */
     const char *details;  /* further sentences for the manual */
+    const char *options;  /* all that it takes, with spaces between, for the completion */
     int (*run)(int argc, char **argv);
 };
 extern const struct command commands[];

@@ -1,4 +1,6 @@
-/* `explain URL`: what would happen to a request, stage by stage, without sending anything. */
+/* `explain URL`: what would happen to a request, stage by stage, without sending anything. The
+ * request is written as a client would write it and read by the parser that reads clients, so that
+ * what is refused there is refused here. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +14,8 @@
 #include "proxy/router.h"
 
 #define HEADERS_MAX 64u
-#define URL_MAX     8192u
+#define URL_MAX     (64u << 10)
+#define HEAD_MAX    (256u << 10)
 
 /* The request that is asked about. */
 struct question {
@@ -26,13 +29,16 @@ struct explanation {
     const struct question *question;
     bool json;
     bool has_steps;
+    slice authority_text, target_text; /* of the URL */
+    struct authority authority;
+    slice head;
+    struct h1_request request;
     struct target target;
     slice host, path;
-    char host_text[HOST_BYTES_MAX + 64], path_text[3 * URL_MAX];
+    char head_text[HEAD_MAX], host_text[HOST_BYTES_MAX + 64], path_text[3 * URL_MAX];
     char other_path_text[3 * URL_MAX];
     const char *path_problem;
     struct ip client;
-    struct field fields[HEADERS_MAX];
     uint32_t listener;
     bool is_other_port;
     const struct site *site;
@@ -42,22 +48,20 @@ struct explanation {
 /* One stage and what it says. */
 static void step(struct explanation *e, const char *stage, slice verdict, slice where)
 {
-    char text[16384];
-    struct writer w = writer_over(text, sizeof text);
     if (e->json) {
-        writer_format(&w, "%s{\"stage\":\"%s\",\"verdict\":\"", e->has_steps ? "," : "", stage);
-        writer_json(&w, verdict);
-        writer_literal(&w, "\",\"where\":\"");
-        writer_json(&w, where);
-        writer_literal(&w, "\"}");
+        output_format(STDOUT_FILENO, "%s{\"stage\":\"%s\",", e->has_steps ? "," : "", stage);
+        output_json_member(STDOUT_FILENO, "verdict", verdict);
+        output_write(STDOUT_FILENO, SLICE(","));
+        output_json_member(STDOUT_FILENO, "where", where);
+        output_write(STDOUT_FILENO, SLICE("}"));
     } else {
-        writer_format(&w, "  %-12s %.*s", stage, SLICE_ARGUMENTS(verdict));
+        output_format(STDOUT_FILENO, "  %-12s ", stage);
+        output_write(STDOUT_FILENO, verdict);
         if (where.len)
-            writer_format(&w, "  (%.*s)", SLICE_ARGUMENTS(where));
-        writer_byte(&w, '\n');
+            output_format(STDOUT_FILENO, "  (%.*s)", SLICE_ARGUMENTS(where));
+        output_write(STDOUT_FILENO, SLICE("\n"));
     }
     e->has_steps = true;
-    output_write(STDOUT_FILENO, writer_slice(&w));
 }
 
 /* The end of the story. */
@@ -74,52 +78,85 @@ static int decide(struct explanation *e, unsigned status, const char *reason)
 
 /* --- the stages --- */
 
-/* The bytes that a request line may hold (RFC 3986 §2); the rest has to be escaped. */
+/* What no client sends in a request line; the parser judges the rest. */
 static bool has_url_bytes(slice url)
 {
     for (size_t i = 0; i < url.len; i++)
-        if (url.ptr[i] <= ' ' || url.ptr[i] >= 0x7f || strchr("\"<>\\^`{|}", url.ptr[i]))
+        if (url.ptr[i] <= ' ' || url.ptr[i] >= 0x7f)
             return false;
     return true;
 }
 
+/* Splits "http://host:port/path?query". */
 static const char *read_url(struct explanation *e)
 {
+    static const char form[] = "a URL is written http://host/path, without a fragment";
     slice url = slice_from(e->question->url);
-    const char *reason = "";
+    size_t scheme = slice_find(url, SLICE("://")), end = 0;
     if (url.len > URL_MAX)
         return "the URL is too long";
     if (!has_url_bytes(url))
         return "the URL has characters that must be escaped";
-    if (target_parse(url, method_of(slice_from(e->question->method)), &e->target, &reason) != 0 ||
-        e->target.form != TARGET_ABSOLUTE)
-        return "a URL is written http://host/path, without a fragment and with escapes";
-    struct writer w = writer_over(e->host_text, sizeof e->host_text);
-    authority_write_host(&w, &e->target.authority);
-    e->host = writer_slice(&w);
+    if (!slice_equal_fold(slice_first(url, scheme), SLICE("http")) &&
+        !slice_equal_fold(slice_first(url, scheme), SLICE("https")))
+        return form;
+    slice rest = slice_after(url, scheme + 3);
+    while (end < rest.len && rest.ptr[end] != '/' && rest.ptr[end] != '?')
+        end++;
+    e->authority_text = slice_first(rest, end);
+    e->target_text = slice_after(rest, end);
+    if (authority_parse(e->authority_text, &e->authority) != 0 ||
+        slice_find_byte(rest, '#') < rest.len)
+        return form;
     return NULL;
 }
 
-static const char *read_headers(struct explanation *e)
+static bool has_header(const struct question *q, slice name)
 {
-    for (uint32_t i = 0; i < e->question->header_count; i++) {
-        slice line = slice_from(e->question->headers[i]);
+    for (uint32_t i = 0; i < q->header_count; i++) {
+        slice line = slice_from(q->headers[i]);
+        if (slice_equal_fold(slice_first(line, slice_find_byte(line, ':')), name))
+            return true;
+    }
+    return false;
+}
+
+static const char *check_headers(const struct question *q)
+{
+    for (uint32_t i = 0; i < q->header_count; i++) {
+        slice line = slice_from(q->headers[i]);
         size_t colon = slice_find_byte(line, ':');
-        struct field *f = &e->fields[i];
-        f->name = slice_first(line, colon);
-        f->value = slice_trim(slice_after(line, colon + 1));
-        f->id = field_id_of(f->name);
-        if (colon == line.len || !field_name_is_token(f->name) || !field_value_is_valid(f->value))
+        if (colon == line.len || !field_name_is_token(slice_first(line, colon)) ||
+            !field_value_is_valid(slice_trim(slice_after(line, colon + 1))))
             return "--header is 'Name: value'";
     }
     return NULL;
 }
 
+/* The head that a client would send. */
+static const char *write_head(struct explanation *e)
+{
+    const struct question *q = e->question;
+    struct writer w = writer_over(e->head_text, sizeof e->head_text);
+    bool has_path = slice_starts_with(e->target_text, SLICE("/"));
+    writer_format(&w, "%s %s", q->method, has_path ? "" : "/");
+    writer_slice_add(&w, e->target_text);
+    writer_literal(&w, " HTTP/1.1\r\n");
+    if (!has_header(q, SLICE("Host")))
+        h1_write_field(&w, SLICE("Host"), e->authority_text);
+    for (uint32_t i = 0; i < q->header_count; i++) {
+        writer_text(&w, q->headers[i]);
+        writer_literal(&w, "\r\n");
+    }
+    writer_literal(&w, "\r\n");
+    e->head = writer_slice(&w);
+    return w.overflowed ? "the request is too long to be explained" : NULL;
+}
+
 /* The listener that a client of this URL would meet: by --on, by port, else the first. */
 static const char *choose_listener(struct explanation *e)
 {
-    const struct authority *authority = &e->target.authority;
-    uint16_t port = authority->has_port ? authority->port : 80;
+    uint16_t port = e->authority.has_port ? e->authority.port : 80;
     struct address address;
     const char *expected;
     bool is_named = e->question->on != NULL;
@@ -140,14 +177,56 @@ static const char *read_question(struct explanation *e)
 {
     const char *problem = read_url(e);
     if (!problem)
-        problem = read_headers(e);
+        problem = check_headers(e->question);
     if (!problem)
         problem = choose_listener(e);
     if (!problem && ip_parse(slice_from(e->question->from), &e->client) != 0)
         problem = "--from is an IP address";
     if (!problem && !field_name_is_token(slice_from(e->question->method)))
         problem = "--method is a word such as GET";
-    return problem;
+    return problem ? problem : write_head(e);
+}
+
+/* A head that is understood may still be one that is never served. */
+static void judge_target(struct explanation *e, struct h1_error *error)
+{
+    enum method method = e->request.method;
+    if (method == METHOD_CONNECT || method == METHOD_TRACE)
+        *error =
+            (struct h1_error){ .status = 405,
+                               .reason = method == METHOD_TRACE ? "method.trace" : "method.connect",
+                               .text = "this method is never served" };
+    else if (target_parse(e->request.target, method, &e->target, &error->reason) != 0)
+        *error = (struct h1_error){ .status = 400,
+                                    .reason = error->reason,
+                                    .text = "the request target is malformed" };
+}
+
+/* What is said about the head alone; NULL: it is understood. */
+static const char *explain_head(struct explanation *e, struct field *fields, unsigned *ret_status)
+{
+    const struct limits_global *limits = &e->c->limits;
+    struct h1_limits h1 = { .head_bytes_max = limits->head_bytes_max,
+                            .line_bytes_max = limits->line_bytes_max,
+                            .target_bytes_max = limits->target_bytes_max,
+                            .fields_max = limits->fields_max };
+    struct h1_error error = { 0 };
+    size_t scanned = 0, length;
+    if (h1_head_scan(e->head, &h1, &scanned, &length) != 0)
+        error = (struct h1_error){ .status = 431,
+                                   .reason = "h1.head-length",
+                                   .text = "the head is longer than `limits head` allows" };
+    else if (h1_request_parse(e->head, &h1, fields, &e->request, &error) == 0)
+        judge_target(e, &error);
+    if (!error.reason) {
+        struct writer w = writer_over(e->host_text, sizeof e->host_text);
+        authority_write_host(&w, &e->request.authority);
+        e->host = writer_slice(&w);
+        return NULL;
+    }
+    step(e, "request", slice_from(error.text), SLICE(""));
+    *ret_status = error.status;
+    return error.reason;
 }
 
 static bool explain_site(struct explanation *e)
@@ -187,13 +266,12 @@ static bool explain_path(struct explanation *e)
 /* False: refused, since another reading of the path belongs to another route. */
 static bool explain_route(struct explanation *e)
 {
-    struct fields fields = { .items = e->fields, .count = e->question->header_count };
     slice method = slice_from(e->question->method);
     struct routing_question question = { .method = method_of(method),
                                          .method_text = method,
                                          .path = e->path,
                                          .query = e->target.query,
-                                         .fields = &fields,
+                                         .fields = &e->request.fields,
                                          .client = e->client };
     e->route = router_find(e->site, &question);
     char text[2048];
@@ -204,7 +282,7 @@ static bool explain_route(struct explanation *e)
     if (!path_has_other_reading(e->path) ||
         router_is_certain(e->site, e->route, &question, e->other_path_text))
         return true;
-    step(e, "route", SLICE("another reading of the path belongs to another route"), SLICE(""));
+    step(e, "reading", SLICE("another reading of the path belongs to another route"), SLICE(""));
     return false;
 }
 
@@ -283,15 +361,22 @@ static int explain_answer(struct explanation *e)
     return decide(e, 0, "forwarded to the origin");
 }
 
-static int explain(struct explanation *e)
+static int explain(struct explanation *e, struct field *fields)
 {
     unsigned status = 0;
+    const char *malformed = explain_head(e, fields, &status);
+    if (malformed)
+        return decide(e, status, malformed);
     if (!explain_site(e))
         return decide(e, 421, "site.unknown");
     if (!explain_path(e))
         return decide(e, 400, e->path_problem);
     if (!explain_route(e))
         return decide(e, 400, "uri.two-routes");
+    const struct limits_settings *limits = e->route->blocks[FEATURE_LIMITS];
+    if (e->request.framing == H1_FRAMING_LENGTH &&
+        e->request.content_length > limits->body_bytes_max)
+        return decide(e, 413, "limits.body");
     const char *refusal = explain_access(e, &status);
     return refusal ? decide(e, status, refusal) : explain_answer(e);
 }
@@ -301,6 +386,11 @@ static int explain(struct explanation *e)
 static void free_configuration(struct configuration **c)
 {
     configuration_free(*c);
+}
+
+static void free_fields(struct field **fields)
+{
+    free(*fields);
 }
 
 static int explain_file(const char *path, const struct question *question, bool json)
@@ -317,19 +407,58 @@ static int explain_file(const char *path, const struct question *question, bool 
     const char *problem = read_question(&e);
     if (problem)
         return command_refuse(problem);
+    struct field *fields __attribute__((cleanup(free_fields))) =
+        calloc(c->limits.fields_max, sizeof *fields);
+    if (!fields) {
+        output_format(STDERR_FILENO, "portcullis: there is not enough memory\n");
+        return EXIT_PROBLEM;
+    }
     output_format(STDOUT_FILENO, json ? "{\"method\":\"%s\",\"steps\":[" : "%s %s from %s\n",
                   question->method, question->url, question->from);
-    return explain(&e);
+    return explain(&e, fields);
+}
+
+/* --- the fixed order --- */
+
+/* Text order in the configuration decides nothing: this does, for every request. */
+static const struct {
+    const char *name, *meaning;
+} phases[] = {
+    { "receive", "the head is read, parsed strictly and judged; the client is identified" },
+    { "site", "by host: exact, then the longest wildcard, then *; no site is 421" },
+    { "path", "made canonical; what can be read in two ways is 400" },
+    { "route", "the most specific one; its settings are in force from here" },
+    { "access", "allow and deny: the longest network decides, of equals the nearer, then deny" },
+    { "answer", "redirect and respond, before an origin is asked" },
+    { "origin", "a server is chosen and connected to, the request written anew and sent" },
+    { "response", "parsed as strictly; hop-by-hop and revealing fields are dropped" },
+    { "headers", "edits, of what is really sent" },
+    { "deliver", "head and body to the client" },
+    { "log", "metrics, the log of requests, the log of refusals" },
+};
+
+static int explain_phases(bool json)
+{
+    if (json)
+        output_write(STDOUT_FILENO, SLICE("{\"phases\":["));
+    for (size_t i = 0; i < ARRAY_LENGTH(phases); i++)
+        output_format(STDOUT_FILENO,
+                      json ? "%s{\"phase\":\"%s\",\"meaning\":\"%s\"}" : "%s%-12s %s\n",
+                      json && i ? "," : "", phases[i].name, phases[i].meaning);
+    if (json)
+        output_write(STDOUT_FILENO, SLICE("]}\n"));
+    return EXIT_OK;
 }
 
 int command_explain(int argc, char **argv)
 {
     const char *path = CONFIG_PATH_DEFAULT;
-    bool json = false;
+    bool json = false, asks_phases = false;
     struct question question = { .from = "203.0.113.9", .method = "GET" };
     const struct command_option options[] = {
         { .name = "--config", .short_name = "-c", .value = &path },
         { .name = "--json", .flag = &json },
+        { .name = "--phases", .flag = &asks_phases },
         { .name = "--from", .value = &question.from },
         { .name = "--method", .value = &question.method },
         { .name = "--on", .value = &question.on },
@@ -341,6 +470,8 @@ int command_explain(int argc, char **argv)
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
         return EXIT_USAGE;
+    if (asks_phases)
+        return count ? command_refuse("--phases is the same for every URL") : explain_phases(json);
     if (count != 1)
         return command_refuse("explain needs one URL");
     question.url = argv[0];

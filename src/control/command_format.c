@@ -22,6 +22,11 @@ static void close_file(int *fd)
         close(*fd);
 }
 
+static void free_text(char **text)
+{
+    free(*text);
+}
+
 static int write_all(int fd, slice text)
 {
     while (text.len) {
@@ -117,7 +122,8 @@ static int format_file(struct arena *a, struct diagnostics *d, const char *path,
     }
     if (slice_equal(result, source.text))
         return EXIT_OK;
-    error = replace_file(path, result);
+    char *real __attribute__((cleanup(free_text))) = realpath(path, NULL); /* a link stays one */
+    error = real ? replace_file(real, result) : -errno;
     return error ? fail(path, "write", error) : EXIT_OK;
 }
 

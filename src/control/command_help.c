@@ -82,8 +82,10 @@ static bool print_command(slice name)
     for (size_t i = 0; i < command_count; i++) {
         if (!slice_equal(slice_from(commands[i].name), name))
             continue;
-        output_format(STDOUT_FILENO, "portcullis %s %s\n  %s.\n  %s\n", commands[i].name,
-                      commands[i].synopsis, commands[i].meaning, commands[i].details);
+        char text[2048];
+        struct writer w = writer_over(text, sizeof text);
+        reference_write_command(&w, &commands[i]);
+        output_write(STDOUT_FILENO, writer_slice(&w));
         return true;
     }
     return false;
@@ -124,6 +126,8 @@ static int refuse_topic(slice name)
         suggestion_offer(&near, slice_from(commands[i].name));
     for (size_t i = 0; i < reason_description_count; i++)
         suggestion_offer(&near, slice_from(reason_descriptions[i].name));
+    for (size_t i = 0; i < code_description_count; i++)
+        suggestion_offer(&near, slice_from(code_descriptions[i].name));
     output_format(STDERR_FILENO,
                   "portcullis: there is no directive, code, reason or command '%.*s'",
                   SLICE_ARGUMENTS(name));
@@ -133,9 +137,21 @@ static int refuse_topic(slice name)
     return EXIT_USAGE;
 }
 
+/* "e0407" too. */
+static const struct code_description *find_code(slice name)
+{
+    char upper[8];
+    if (name.len >= sizeof upper)
+        return NULL;
+    for (size_t i = 0; i < name.len; i++)
+        upper[i] =
+            name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? (char)(name.ptr[i] - 0x20) : name.ptr[i];
+    return code_find(slice_of(upper, name.len));
+}
+
 static int print_topic(slice name)
 {
-    const struct code_description *code = code_find(name);
+    const struct code_description *code = find_code(name);
     if (code) {
         char text[4096];
         struct writer w = writer_over(text, sizeof text);
@@ -165,57 +181,25 @@ int command_help(int argc, char **argv)
         return print_named_document("man", manual);
     if (count == 0)
         print_usage(STDOUT_FILENO);
-    return count == 0 ? EXIT_OK : print_topic(slice_from(argv[0]));
-}
-
-int command_version(UNUSED int argc, UNUSED char **argv)
-{
-    output_format(STDOUT_FILENO, "portcullis %s\n", PORTCULLIS_VERSION);
+    for (int i = 0; i < count; i++) {
+        if (i > 0)
+            output_write(STDOUT_FILENO, SLICE("\n"));
+        if (print_topic(slice_from(argv[i])) != EXIT_OK)
+            return EXIT_USAGE;
+    }
     return EXIT_OK;
 }
 
-/* Every word that `help` explains. */
-static void print_topics(void)
+int command_version(int argc, char **argv)
 {
-    for (size_t i = 0; vocabulary_tables[i]; i++)
-        for (size_t j = 0; j < vocabulary_tables[i]->count; j++)
-            output_format(STDOUT_FILENO, " %s", vocabulary_tables[i]->rows[j].name);
-    for (size_t i = 0; i < code_description_count; i++)
-        output_format(STDOUT_FILENO, " %s", code_descriptions[i].name);
-    for (size_t i = 0; i < reason_description_count; i++)
-        output_format(STDOUT_FILENO, " %s", reason_descriptions[i].name);
-}
-
-int command_completion(int argc, char **argv)
-{
-    if (argc != 1 || strcmp(argv[0], "bash") != 0)
-        return command_refuse("completion knows one shell: portcullis completion bash");
-    output_write(
-        STDOUT_FILENO,
-        SLICE("# bash completion for portcullis: source it, or put it into\n"
-              "# /usr/share/bash-completion/completions/portcullis\n"
-              "_portcullis() {\n"
-              "  local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
-              "  case $previous in\n"
-              "    -c|--config|fmt) COMPREPLY=($(compgen -f -- \"$word\")); return;;\n"
-              "    --state) COMPREPLY=($(compgen -d -- \"$word\")); return;;\n"
-              "    -s) COMPREPLY=($(compgen -W 'reload quit stop' -- \"$word\")); return;;\n"
-              "    show) COMPREPLY=($(compgen -W 'routes effective' -- \"$word\")); return;;\n"
-              "    completion) COMPREPLY=($(compgen -W bash -- \"$word\")); return;;\n"
-              "    help) COMPREPLY=($(compgen -W '"));
-    print_topics();
-    output_write(STDOUT_FILENO, SLICE("' -- \"$word\")); return;;\n"
-                                      "  esac\n"
-                                      "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-                                      "    COMPREPLY=($(compgen -W '"));
-    for (size_t i = 0; i < command_count; i++)
-        output_format(STDOUT_FILENO, "%s ", commands[i].name);
-    output_write(STDOUT_FILENO,
-                 SLICE("--to --listen --host --print-config' -- \"$word\"))\n"
-                       "  else\n"
-                       "    COMPREPLY=($(compgen -W '--config --json --state' -- \"$word\"))\n"
-                       "  fi\n"
-                       "}\n"
-                       "complete -F _portcullis portcullis\n"));
+    bool json = false;
+    const struct command_option options[] = { { .name = "--json", .flag = &json } };
+    int count;
+    if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
+        return EXIT_USAGE;
+    if (count > 0)
+        return command_refuse("version takes no further words");
+    output_format(STDOUT_FILENO, json ? "{\"version\":\"%s\"}\n" : "portcullis %s\n",
+                  PORTCULLIS_VERSION);
     return EXIT_OK;
 }

@@ -83,13 +83,13 @@ int command_quick_start(const struct quick_start *q)
     if (w.overflowed)
         return command_refuse("too many addresses; write a file instead");
     text[w.len] = '\0';
+    struct load_options load = { .text = writer_slice(&w) };
+    if (check_first(&load, "command line", !q->prints) != EXIT_OK)
+        return EXIT_PROBLEM;
     if (q->prints) {
         output_write(STDOUT_FILENO, writer_slice(&w));
         return EXIT_OK;
     }
-    struct load_options load = { .text = writer_slice(&w) };
-    if (check_first(&load, "command line", true) != EXIT_OK)
-        return EXIT_PROBLEM;
     return supervisor_run(&(struct run_options){ .config_text = text,
                                                  .state_folder = q->state_folder,
                                                  .to_terminal = true,

@@ -10,33 +10,31 @@
 
 /* --- show routes --- */
 
-static void print_route(const struct route *route, bool json, bool is_first)
+static void print_route_json(const struct route *route)
 {
     char text[8192];
     struct writer w = writer_over(text, sizeof text);
-    if (json) {
-        if (!is_first)
-            writer_byte(&w, ',');
-        writer_literal(&w, "{\"route\":\"");
-        writer_json(&w, route->label.len ? route->label : SLICE("*"));
-        writer_format(&w, "\",\"priority\":%d,\"conditions\":%u,\"answer\":\"", route->priority,
-                      route->condition_count);
-        char answer[4096];
-        struct writer a = writer_over(answer, sizeof answer);
-        show_write_answer(&a, route);
-        writer_json(&w, writer_slice(&a));
-        writer_literal(&w, "\",\"where\":\"");
-        writer_json(&w, route->where);
-        writer_literal(&w, "\"}");
-    } else {
-        writer_format(&w, "  %-28.*s ",
-                      SLICE_ARGUMENTS(route->label.len ? route->label : SLICE("*")));
-        show_write_answer(&w, route);
-        show_write_conditions(&w, route);
-        if (route->priority)
-            writer_format(&w, "  priority %d", route->priority);
-        writer_format(&w, "  (%.*s)\n", SLICE_ARGUMENTS(route->where));
-    }
+    output_write(STDOUT_FILENO, SLICE("{"));
+    output_json_member(STDOUT_FILENO, "route", route->label.len ? route->label : SLICE("*"));
+    output_format(STDOUT_FILENO, ",\"priority\":%d,\"conditions\":%u,", route->priority,
+                  route->condition_count);
+    show_write_answer(&w, route);
+    output_json_member(STDOUT_FILENO, "answer", writer_slice(&w));
+    output_write(STDOUT_FILENO, SLICE(","));
+    output_json_member(STDOUT_FILENO, "where", route->where);
+    output_write(STDOUT_FILENO, SLICE("}"));
+}
+
+static void print_route(const struct route *route)
+{
+    char text[8192];
+    struct writer w = writer_over(text, sizeof text);
+    writer_format(&w, "  %-28.*s ", SLICE_ARGUMENTS(route->label.len ? route->label : SLICE("*")));
+    show_write_answer(&w, route);
+    show_write_conditions(&w, route);
+    if (route->priority)
+        writer_format(&w, "  priority %d", route->priority);
+    writer_format(&w, "  (%.*s)\n", SLICE_ARGUMENTS(route->where));
     output_write(STDOUT_FILENO, writer_slice(&w));
 }
 
@@ -58,8 +56,11 @@ static void print_site(const struct site *site, bool json, bool is_first)
         /* patterns of one statement that differ in length are neighbours: shown once */
         bool is_same = i > 0 && site->routes[i].label.len &&
                        slice_equal(site->routes[i].where, site->routes[i - 1].where);
-        if (!is_same)
-            print_route(&site->routes[i], json, i == 0);
+        if (is_same)
+            continue;
+        if (json && i > 0)
+            output_write(STDOUT_FILENO, SLICE(","));
+        (json ? print_route_json : print_route)(&site->routes[i]);
     }
     if (json)
         output_write(STDOUT_FILENO, SLICE("]}"));
@@ -78,21 +79,44 @@ static int show_routes(const struct loader *l, bool json)
 
 /* --- show effective --- */
 
-static void print_setting(const struct effective_setting *s, bool json, bool is_first)
+static void print_setting_json(const struct effective_setting *s)
 {
-    char text[8192];
-    struct writer w = writer_over(text, sizeof text);
-    if (json) {
-        writer_format(&w, "%s{\"setting\":\"%s\",\"value\":\"", is_first ? "" : ",", s->name);
-        writer_json(&w, s->value);
-        writer_literal(&w, "\",\"where\":\"");
-        writer_json(&w, s->where);
-        writer_literal(&w, "\"}");
-    } else {
+    output_write(STDOUT_FILENO, SLICE("{"));
+    output_json_member(STDOUT_FILENO, "setting", slice_from(s->name));
+    output_write(STDOUT_FILENO, SLICE(","));
+    output_json_member(STDOUT_FILENO, "value", s->value);
+    output_write(STDOUT_FILENO, SLICE(","));
+    output_json_member(STDOUT_FILENO, "where", s->where);
+    output_write(STDOUT_FILENO, SLICE("}"));
+}
+
+static void print_effective_json(const struct effective *e, slice label)
+{
+    output_write(STDOUT_FILENO, SLICE("{"));
+    output_json_member(STDOUT_FILENO, "site", e->site->name);
+    output_write(STDOUT_FILENO, SLICE(","));
+    output_json_member(STDOUT_FILENO, "route", label);
+    output_write(STDOUT_FILENO, SLICE(",\"settings\":["));
+    for (uint32_t i = 0; i < e->count; i++) {
+        if (i > 0)
+            output_write(STDOUT_FILENO, SLICE(","));
+        print_setting_json(&e->settings[i]);
+    }
+    output_write(STDOUT_FILENO, SLICE("]}\n"));
+}
+
+static void print_effective(const struct effective *e, slice label)
+{
+    output_format(STDOUT_FILENO, "site %.*s, route %.*s\n", SLICE_ARGUMENTS(e->site->name),
+                  SLICE_ARGUMENTS(label));
+    for (uint32_t i = 0; i < e->count; i++) {
+        const struct effective_setting *s = &e->settings[i];
+        char text[8192];
+        struct writer w = writer_over(text, sizeof text);
         writer_format(&w, "  %-24s %-32.*s %.*s\n", s->name, SLICE_ARGUMENTS(s->value),
                       SLICE_ARGUMENTS(s->where));
+        output_write(STDOUT_FILENO, writer_slice(&w));
     }
-    output_write(STDOUT_FILENO, writer_slice(&w));
 }
 
 static int show_effective(struct loader *l, const char *host, const char *path, bool json)
@@ -104,14 +128,7 @@ static int show_effective(struct loader *l, const char *host, const char *path, 
         return EXIT_PROBLEM;
     }
     slice label = e.route->label.len ? e.route->label : SLICE("*");
-    output_format(STDOUT_FILENO,
-                  json ? "{\"site\":\"%.*s\",\"route\":\"%.*s\",\"settings\":["
-                       : "site %.*s, route %.*s\n",
-                  SLICE_ARGUMENTS(e.site->name), SLICE_ARGUMENTS(label));
-    for (uint32_t i = 0; i < e.count; i++)
-        print_setting(&e.settings[i], json, i == 0);
-    if (json)
-        output_write(STDOUT_FILENO, SLICE("]}\n"));
+    (json ? print_effective_json : print_effective)(&e, label);
     return EXIT_OK;
 }
 

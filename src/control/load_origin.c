@@ -1,6 +1,7 @@
 /* Origins: those that the files define, and those that a `to ADDRESS` makes. */
 #include <errno.h>
 
+#include "base/number.h"
 #include "control/loader.h"
 #include "proxy/endpoint.h"
 
@@ -142,8 +143,12 @@ static int report_unknown(struct loader *l, const struct word *word, slice text)
     struct diagnostic *item =
         diagnostics_add(d, E0401, &word->span, "no origin named '%.*s'", SLICE_ARGUMENTS(text));
     diagnostic_label(d, item, "not defined");
+    uint64_t port;
     if (near.len)
         diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(near));
+    else if (number_parse(text, 65535, &port) == 0)
+        diagnostic_help(d, item, "an address has a host too: 127.0.0.1:%.*s for this machine",
+                        SLICE_ARGUMENTS(text));
     else
         diagnostic_help(d, item,
                         "define it: origin %.*s { server 10.0.0.1:3000 }, or write an "

@@ -56,17 +56,32 @@ static int build_patterns(struct loader *l, struct statement *s, struct route *r
     return 0;
 }
 
+#define LABEL_BYTES_MAX 256u
+
+/* Appends as much as there is room for; false: "..." ends the label. */
+static bool add_to_label(struct writer *w, slice text)
+{
+    size_t room = w->capacity - w->len - SLICE("...").len;
+    if (text.len <= room) {
+        writer_slice_add(w, text);
+        return true;
+    }
+    while (room > 0 && ((unsigned char)text.ptr[room] & 0xc0) == 0x80)
+        room--; /* not in the middle of a character */
+    writer_slice_add(w, slice_first(text, room));
+    writer_literal(w, "...");
+    return false;
+}
+
 /* The patterns as they are written: the name of the route in logs. */
 static int build_label(struct loader *l, const struct statement *s, struct route *route)
 {
-    char text[256];
+    char text[LABEL_BYTES_MAX];
     struct writer w = writer_over(text, sizeof text);
-    for (uint32_t i = 0; i < s->argument_count && !w.overflowed; i++) {
-        if (slice_equal(s->arguments[i].text, SLICE("priority")))
+    for (uint32_t i = 0; i < s->argument_count; i++) {
+        if (slice_equal(s->arguments[i].text, SLICE("priority")) ||
+            (i > 0 && !add_to_label(&w, SLICE(" "))) || !add_to_label(&w, s->arguments[i].text))
             break;
-        if (i)
-            writer_byte(&w, ' ');
-        writer_slice_add(&w, s->arguments[i].text);
     }
     route->label = arena_copy(&l->c->arena, writer_slice(&w));
     return route->label.ptr ? 0 : -ENOMEM;
@@ -101,10 +116,32 @@ static bool answers(const struct blocks *b)
     return target->origin || answer->kind != ANSWER_NONE;
 }
 
+/* Has something above it errors of its own? An answer may have been meant there. */
+static bool inherits_broken(struct loader *l, const struct statement *site)
+{
+    if (l->diagnostics->count >= DIAGNOSTICS_MAX) /* nobody will read more */
+        return false;
+    for (const struct file *f = l->files.first; f; f = f->next)
+        for (const struct statement *s = f->tree.root.first; s; s = s->next)
+            if (statement_is(s, "defaults") && s->has_broken)
+                return true;
+    for (const struct statement *s = site->first; s; s = s->next) {
+        if (!statement_is(s, "use") || s->is_broken)
+            continue;
+        const struct argument_value *names = statement_argument(s, 0);
+        for (uint32_t i = 0; i < names->count; i++) {
+            const struct policy *p = name_map_find(&l->policies, names->texts[i]);
+            if (p && p->statement->has_broken)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void check_route_answers(struct loader *l, const struct statement *s,
                                 const struct blocks *blocks)
 {
-    if (answers(blocks) || s->has_broken || s->parent->has_broken)
+    if (answers(blocks) || s->has_broken || s->parent->has_broken || inherits_broken(l, s->parent))
         return;
     struct diagnostic *item = diagnostics_add(l->diagnostics, E0404, &s->name.span,
                                               "this route has nothing to answer with");
@@ -457,7 +494,8 @@ static int finish_site(struct loader *l, struct site_draft *draft, const struct 
     memcpy(last->blocks, own->all, sizeof last->blocks);
     site->route_count = e->count + 1;
     check_site_allow(l, draft);
-    if (e->count || answers(own) || draft->statement->has_broken)
+    if (e->count || answers(own) || draft->statement->has_broken ||
+        inherits_broken(l, draft->statement))
         return 0;
     struct diagnostic *item = diagnostics_add(l->diagnostics, E0404, &draft->statement->name.span,
                                               "this site has nothing to answer with");

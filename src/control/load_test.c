@@ -604,6 +604,27 @@ TEST(a_missing_file_is_an_error)
     assert_int_equal(diagnostics.items[0].code, E0501);
 }
 
+TEST(a_long_label_is_cut_between_characters)
+{
+    for (size_t extra = 0; extra < 4; extra++) {
+        char text[1024];
+        struct writer w = writer_over(text, sizeof text - 1);
+        writer_literal(&w, "listen :80\nsite a.test { respond 200; route /b /c");
+        for (size_t i = 0; i < extra; i++)
+            writer_byte(&w, 'x');
+        for (size_t i = 0; i < 200; i++)
+            writer_text(&w, "\xc3\xa9");
+        writer_literal(&w, " { respond 201 } }\n");
+        text[w.len] = '\0';
+        load(text);
+        assert_int_equal(diagnostics.errors, 0);
+        slice label = c->sites[0].routes[0].label;
+        assert_true(label.len <= 256 && label.len >= 254);
+        assert_true(slice_starts_with(label, SLICE("/b /c")));
+        assert_true(slice_ends_with(label, SLICE("\xc3\xa9...")));
+    }
+}
+
 TEST(ten_thousand_sites_are_found_again)
 {
     size_t room = 2u << 20;
@@ -661,6 +682,7 @@ int main(void)
         cmocka_unit_test(names_and_rows_come_from_shared_memory),
         cmocka_unit_test(files_include_others_and_lists_are_read),
         cmocka_unit_test(a_missing_file_is_an_error),
+        cmocka_unit_test(a_long_label_is_cut_between_characters),
         cmocka_unit_test(ten_thousand_sites_are_found_again),
     };
     return cmocka_run_group_tests(tests, NULL, finish);

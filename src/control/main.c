@@ -13,45 +13,46 @@ const struct command commands[] = {
       "Stays in the foreground. --pid-file FILE writes the process id there too; --log-level "
       "error|warn|info|debug sets how much the program says; --load-seconds N is how long a "
       "configuration may take to load (60). FILE is " CONFIG_PATH_DEFAULT " unless written.",
-      command_run },
+      "-c --config --state --pid-file --log-level --load-seconds", command_run },
     { "check", "[-c FILE] [--json]", "Says whether the configuration is in order",
       "All errors at once, each with its place, the reason and what was expected; exit code 1 when "
       "there are any. --json is for editors and pipelines; --dump prints all files afterwards.",
-      command_check },
+      "-c --config --json --dump", command_check },
     { "reload", "[--state DIR]", "Puts the changed configuration in force, without loss",
       "A configuration with errors changes nothing: the message says what is wrong with it.",
-      command_reload },
+      "--state", command_reload },
     { "stop", "[--now] [--state DIR]", "Ends the running program",
       "It finishes what it has begun first, for as long as `drain` says; with --now it does not.",
-      command_stop },
+      "--now --state", command_stop },
     { "upgrade", "[--state DIR]", "Replaces the running program by the binary now on disk",
-      "Listening sockets and connections are kept.", command_upgrade },
+      "Listening sockets and connections are kept.", "--state", command_upgrade },
     { "status", "[--json] [--state DIR]", "Shows how the running program is doing",
-      "Generations, workers, connections and origins.", command_status },
+      "Generations, workers, connections and origins.", "--json --state", command_status },
     { "fmt", "[-w] [FILE...]", "Writes the configuration in its one layout",
       "To the standard output, or with -w to the file itself. Comments stay. - is the standard "
       "input.",
-      command_format },
+      "-w --write", command_format },
     { "show", "routes|effective SITE PATH", "Shows what is in force after inheritance",
       "show routes lists the routes of all sites in the order in which they are tried; show "
       "effective SITE PATH lists every setting for this path and the line that it comes from. Both "
       "take -c FILE and --json.",
-      command_show },
+      "-c --config --json", command_show },
     { "explain", "URL [--from IP] [--method M]", "Says what would happen to a request",
       "Nothing is sent. --header 'Name: value' may be repeated; --on ADDRESS chooses the listener. "
-      "Takes -c FILE and --json too.",
-      command_explain },
-    { "help", "[DIRECTIVE|CODE|REASON|COMMAND]",
+      "--phases lists the one order in which requests are judged. Takes -c FILE and --json too.",
+      "-c --config --json --from --method --header --on --phases", command_explain },
+    { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",
       "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "
       "the manual pages.",
-      command_help },
+      "--reference --man", command_help },
     { "completion", "bash", "Prints the completion for the shell",
       "For example: portcullis completion bash > "
       "/usr/share/bash-completion/completions/portcullis",
-      command_completion },
-    { "version", "", "Says which version this is",
-      "One line: the name and the version. -v and --version do the same.", command_version },
+      "", command_completion },
+    { "version", "[--json]", "Says which version this is",
+      "One line: the name and the version. -v and --version do the same.", "--json",
+      command_version },
 };
 const size_t command_count = ARRAY_LENGTH(commands);
 
@@ -160,6 +161,15 @@ static int run_options(int argc, char **argv)
     return command_refuse("--to says where requests go");
 }
 
+/* `portcullis reload --help` explains reload. */
+static bool asks_help(int argc, char **argv)
+{
+    for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -171,5 +181,7 @@ int main(int argc, char **argv)
     if (argv[1][0] == '-')
         return run_options(argc - 1, argv + 1);
     const struct command *command = find_command(argv[1]);
+    if (command && asks_help(argc - 2, argv + 2))
+        return command_help(1, argv + 1);
     return command ? command->run(argc - 2, argv + 2) : refuse_command(argv[1]);
 }

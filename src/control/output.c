@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/writer.h"
+
 bool output_is_coloured(int fd)
 {
     const char *refused = getenv("NO_COLOR");
@@ -36,4 +38,25 @@ void output_format(int fd, const char *format, ...)
     if (length > 0)
         output_write(
             fd, slice_of(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1));
+}
+
+void output_json(int fd, slice text)
+{
+    char escaped[6 * 512]; /* a byte becomes at most six */
+    while (text.len) {
+        size_t count = text.len < 512 ? text.len : 512;
+        while (count < text.len && count > 500 && ((unsigned char)text.ptr[count] & 0xc0) == 0x80)
+            count--; /* not in the middle of a character */
+        struct writer w = writer_over(escaped, sizeof escaped);
+        writer_json(&w, slice_first(text, count));
+        output_write(fd, writer_slice(&w));
+        text = slice_after(text, count);
+    }
+}
+
+void output_json_member(int fd, const char *name, slice text)
+{
+    output_format(fd, "\"%s\":\"", name);
+    output_json(fd, text);
+    output_write(fd, SLICE("\""));
 }

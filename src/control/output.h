@@ -7,5 +7,9 @@
 bool output_is_coloured(int fd);
 /* All of it, in spite of signals; a closed pipe ends the output quietly. */
 void output_write(int fd, slice text);
+/* The inside of a JSON string, of any length. */
+void output_json(int fd, slice text);
+/* "name":"text", as JSON. */
+void output_json_member(int fd, const char *name, slice text);
 /* At most 4096 bytes at a time. */
 void output_format(int fd, const char *format, ...) PRINTF(2, 3);

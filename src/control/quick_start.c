@@ -16,7 +16,7 @@ static void write_word(struct writer *w, slice word)
     }
     writer_byte(w, '"');
     for (size_t i = 0; i < word.len; i++) {
-        if (word.ptr[i] == '"' || word.ptr[i] == '\\')
+        if (strchr("\"\\{", word.ptr[i])) /* a brace would begin a variable or a reference */
             writer_byte(w, '\\');
         writer_byte(w, word.ptr[i]);
     }

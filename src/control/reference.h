@@ -13,6 +13,8 @@
 void reference_write_directive(struct writer *w, const struct directive *row);
 void reference_write_code(struct writer *w, const struct code_description *code);
 void reference_write_reason(struct writer *w, const struct reason_description *reason);
+struct command;
+void reference_write_command(struct writer *w, const struct command *command);
 
 /* Whole documents. */
 void reference_write_directives_markdown(struct writer *w);

@@ -20,6 +20,13 @@ static bool has_bad_port(slice text)
     return error == -ERANGE || (error == 0 && port == 0);
 }
 
+/* A port alone: "3000". */
+static bool is_port(slice text)
+{
+    uint64_t port;
+    return number_parse(text, 65535, &port) == 0 && port > 0;
+}
+
 int endpoint_parse_listen(slice text, struct address *ret, const char **reterr_expected)
 {
     *reterr_expected = "an address such as 127.0.0.1:8080, :80, [::1]:80 or unix:/path";
@@ -35,7 +42,11 @@ int endpoint_parse_listen(slice text, struct address *ret, const char **reterr_e
     if (address_parse(text, ret) == 0)
         return 0;
     struct authority authority;
-    if (has_bad_port(text))
+    if (is_port(text))
+        *reterr_expected =
+            "an address, not only a port: :PORT for all addresses of this machine, or "
+            "127.0.0.1:PORT";
+    else if (has_bad_port(text))
         *reterr_expected = expects_port;
     else if (authority_parse(text, &authority) == 0 && authority.has_port && !authority.is_ipv4 &&
              !authority.is_ipv6)
@@ -82,7 +93,11 @@ static int refuse_server(slice text, const char **reterr_expected)
     struct authority authority;
     *reterr_expected = "an address such as 127.0.0.1:3000, app.internal:3000, [::1]:3000 or "
                        "unix:/path";
-    if (has_bad_port(text))
+    bool is_only_port =
+        is_port(text) || (slice_starts_with(text, SLICE(":")) && is_port(slice_after(text, 1)));
+    if (is_only_port)
+        *reterr_expected = "an address, not only a port: for this machine 127.0.0.1:PORT";
+    else if (has_bad_port(text))
         *reterr_expected = expects_port;
     else if (authority_parse(text, &authority) == 0)
         *reterr_expected = "an address with a port, such as 127.0.0.1:3000";

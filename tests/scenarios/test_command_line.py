@@ -170,6 +170,14 @@ def test_fmt_writes_to_the_output_or_to_the_file(config):
     assert [path.name for path in config.parent.iterdir()] == [config.name]
 
 
+def test_fmt_keeps_a_symbolic_link(config):
+    link = config.parent / "link.conf"
+    link.symlink_to(config.name)
+    config.write_text("listen   :80\n")
+    assert run("fmt", "-w", link).returncode == 0
+    assert link.is_symlink() and config.read_text() == "listen :80\n"
+
+
 def test_fmt_leaves_what_it_cannot_read(config):
     config.write_text("site a {\n")
     done = run("fmt", "-w", config)
@@ -231,6 +239,26 @@ def test_explain_says_what_is_sent(config):
     assert "sent         GET /v1/api/y?q\n" in text
 
 
+def test_explain_lists_the_one_order():
+    told = json.loads(run("explain", "--phases", "--json").stdout)["phases"]
+    lines = run("explain", "--phases").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [phase["phase"] for phase in told]
+    order = [phase["phase"] for phase in told]
+    assert order.index("access") < order.index("answer") < order.index("origin")
+    assert run("explain", "--phases", "http://a.test/").returncode == 2
+
+
+def test_what_is_shown_as_json_is_json(config):
+    pattern = r'^/"\\' + "x" * 3000
+    config.write_text(
+        f'listen :80\nsite a.test {{ respond 200; route ~ `{pattern}` {{ respond 201 "é" }} }}\n'
+    )
+    told = json.loads(run("show", "routes", "--json", "-c", config).stdout)
+    assert told["sites"][0]["routes"][0]["route"] == f"~ {pattern[:251]}..."
+    told = json.loads(run("show", "effective", "a.test", "/", "--json", "-c", config).stdout)
+    assert told["route"] == "*"
+
+
 # --- help -----------------------------------------------------------------------------------------
 
 
@@ -244,9 +272,11 @@ def test_every_directive_code_reason_and_command_is_explained():
         text = run("help", "--reference", kind).stdout
         names = set(re.findall(pattern, text, re.MULTILINE))
         assert len(names) > 10
+        done = run("help", *names)
+        assert done.returncode == 0
         for name in names:
-            done = run("help", name)
-            assert done.returncode == 0 and len(done.stdout) > 60, name
+            explained = rf"^(portcullis )?{re.escape(name)}\b.*\n  \S.{{9}}"
+            assert re.search(explained, done.stdout, re.MULTILINE), name
 
 
 def test_words_of_later_versions_are_told_apart():
@@ -273,16 +303,87 @@ def test_manual_pages_are_proper_roff(tmp_path, section):
     assert "NAME" in done.stdout
 
 
-def test_completion_is_proper_bash(tmp_path):
+@pytest.fixture
+def complete(tmp_path):
+    """What bash offers for the last of the words."""
     script = tmp_path / "completion"
     script.write_text(run("completion", "bash").stdout)
-    offered = subprocess.run(
-        ["bash", "-c", f"source {script}; COMP_WORDS=(portcullis re); COMP_CWORD=1; _portcullis; "
-                       "echo ${COMPREPLY[@]}"],
-        capture_output=True,
-        text=True,
-    )
-    assert (offered.returncode, offered.stdout, offered.stderr) == (0, "reload\n", "")
+
+    def offered(*words):
+        done = subprocess.run(
+            ["bash", "-uc", f'source {script}; complete -p portcullis >/dev/null; '
+             'COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _portcullis; '
+             'printf "%s\\n" "${COMPREPLY[@]}"', "bash", "portcullis", *words],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60,
+        )
+        assert (done.returncode, done.stderr) == (0, ""), words
+        return done.stdout.split("\n")[:-1]
+
+    return offered
+
+
+@pytest.mark.parametrize(
+    "words, offered",
+    [
+        (["re"], ["reload"]),
+        (["--pr"], ["--print-config"]),
+        (["check", "--j"], ["--json"]),
+        (["check", "--h"], ["--help"]),
+        (["run", "--l"], ["--log-level", "--load-seconds"]),
+        (["run", "--log-level", "d"], ["debug"]),
+        (["run", "--log-level", "=", "d"], ["debug"]),
+        (["run", "--log-level", "="], ["error", "warn", "info", "debug"]),
+        (["-s", "q"], ["quit"]),
+        (["show", ""], ["routes", "effective"]),
+        (["explain", "--method", "P"], ["POST", "PUT", "PATCH"]),
+        (["help", "prio"], ["priority"]),
+        (["help", "limits.body-"], ["limits.body-rate"]),
+        (["help", "E0407"], ["E0407"]),
+        (["help", "expl"], ["explain"]),
+        (["check", "a"], ["a b.conf"]),
+        (["run", "-c", "a"], ["a b.conf"]),
+        (["fmt", "-w", "a"], ["a b.conf"]),
+        (["run", "--state", "s"], ["some"]),
+        (["explain", "--from", "1"], [""]),
+        (["stop", ""], [""]),
+    ],
+)
+def test_bash_completes(complete, tmp_path, words, offered):
+    (tmp_path / "a b.conf").write_text("")
+    (tmp_path / "some").mkdir()
+    assert complete(*words) == offered
+
+
+def test_every_option_that_is_offered_is_known(complete, tmp_path):
+    commands = [word for word in complete("") if not word.startswith("-")]
+    assert len(commands) == 12
+    for command in commands:
+        options = complete(command, "-")
+        assert "--help" in options
+        for option in options:
+            state = ["--state", tmp_path] if "--state" in options else []
+            done = run(command, *state, option)
+            assert "unknown option" not in done.stderr, (command, option)
+        told = run("help", command).stdout
+        assert all(option in told for option in options if option != "--help"), command
+    for option in complete("-"):
+        assert "unknown option" not in run(option).stderr, option
+
+
+def test_a_command_explains_itself():
+    for option in ("--help", "-h"):
+        done = run("reload", option)
+        assert (done.returncode, done.stdout) == (0, run("help", "reload").stdout)
+
+
+def test_codes_are_found_in_small_letters():
+    assert run("help", "e0407").stdout == run("help", "E0407").stdout
+    assert "did you mean 'E0407'?" in run("help", "E407").stderr
+
+
+def test_the_version_is_json_when_asked_for():
+    told = json.loads(run("version", "--json").stdout)
+    assert run("version").stdout == f"portcullis {told['version']}\n"
 
 
 # --- Zero configuration ---------------------------------------------------------------------------
@@ -307,7 +408,16 @@ def test_quick_start_says_what_is_wrong_with_an_address():
 
 def test_words_of_the_command_line_stay_words():
     done = run("--to", "a.test:80", "--host", 'x" { } workers 9 #', "--print-config")
-    assert 'site "x\\" { } workers 9 #" {' in done.stdout
+    assert 'site "x\\" \\{ } workers 9 #" {' in done.stderr
+    done = run("--to", 'unix:/a "b" # {c}', "--print-config")
+    assert r'to "unix:/a \"b\" # \{c}"' in done.stdout
+
+
+@pytest.mark.parametrize("to", ["", "nowhere", "a.test:1,,b.test:2", "a.test:99999", "https://a.test"])
+def test_what_is_printed_as_a_file_is_in_order(to):
+    done = run("--to", to, "--print-config")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "error[E" in done.stderr
 
 
 

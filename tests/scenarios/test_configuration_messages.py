@@ -6,6 +6,7 @@ is meant, PORTCULLIS_EXPECT=write writes them anew; read the difference before i
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -52,6 +53,26 @@ def test_json_says_the_same(name):
             assert f'{item["file"]}:{item["line"]}:{item["column"]}\n' in text
             line = (FOLDER / item["file"]).read_text().splitlines()[item["line"] - 1]
             assert item["source"] == line
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_layout_changes_no_judgement(name, tmp_path):
+    """What `fmt` wrote is judged as the file was: the same errors but for those of layout."""
+    copies = [tmp_path / "before" / name, tmp_path / "after" / name]
+    for copy in copies:
+        shutil.copytree(FOLDER, copy.parent)
+    wrote = subprocess.run([binary_path(), "fmt", "-w", copies[1]], capture_output=True, timeout=60)
+    if wrote.returncode != 0:
+        assert copies[1].read_bytes() == copies[0].read_bytes()
+        return
+
+    def judged(path):
+        told = json.loads(check("--json", path).stdout)["diagnostics"]
+        mended = ("E0103", "E0104")
+        return sorted((item["code"], item["message"]) for item in told if item["code"] not in mended)
+
+    before, after = (judged(copy) for copy in copies)
+    assert after == [(code, text.replace("/before/", "/after/")) for code, text in before]
 
 
 @pytest.mark.parametrize("name", FILES)
