@@ -413,8 +413,8 @@ int tree_parse(struct tree *t, const struct source *source, struct arena *a, str
             return 0;
         }
     }
-    if (p.block->parent && p.block->name.text.len) /* else the stray '{' was the error */
-        report_unclosed(&p);
+    if (p.block->parent && (p.block->name.text.len || t->errors == 0))
+        report_unclosed(&p); /* without a name the stray '{' was the error */
     t->root.before_close = p.pending;
     if (t->errors)
         t->root.has_broken = true;
