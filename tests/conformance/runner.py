@@ -123,8 +123,9 @@ class Bench:
 
     # --- Responses ------------------------------------------------------------------------------
 
-    def play_response(self, case, number):
-        outcome = Outcome()
+    def play_response(self, case, number, piece=None):
+        """The origin sends the case's bytes at once, or in pieces of so many bytes."""
+        outcome, piece = Outcome(), piece or len(case.sent) or 1
         head = [f"{case.method} /{number} HTTP/{case.version}", "Host: a.test", *case.fields]
         if not any(line.startswith("Connection") for line in case.fields):
             head.append("Connection: close")
@@ -133,7 +134,8 @@ class Bench:
                 client.send("\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
                 connection = self.origin.accept()
                 connection.request()
-                connection.send_as_far_as_taken(case.sent)
+                for at in range(0, len(case.sent), piece):
+                    connection.send_as_far_as_taken(case.sent[at : at + piece])
                 if case.closes:
                     connection.finish()
                 client.recv_all()

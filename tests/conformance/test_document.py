@@ -1,4 +1,4 @@
-"""docs/conformance.md says how many cases there are; this keeps it true."""
+"""docs/conformance.md and README.md say how many cases there are; this keeps it true."""
 
 import pathlib
 import re
@@ -6,7 +6,8 @@ import re
 from cases import responses, waits
 from test_requests import FAMILIES
 
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "conformance.md"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENT, README = ROOT / "docs" / "conformance.md", ROOT / "README.md"
 
 
 def test_the_document_counts_the_cases():
@@ -14,6 +15,7 @@ def test_the_document_counts_the_cases():
     counts["waits"] = len(waits.CASES)
     counts["responses"] = len(responses.CASES)
     counts["together"] = sum(counts.values())
+    assert f"[{counts['together']} cases]" in README.read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\w+) +\| +([0-9,]+) \|", DOCUMENT.read_text(encoding="utf-8"), re.M)
     assert {name: int(number.replace(",", "")) for name, number in rows} == counts
 

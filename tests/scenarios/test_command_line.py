@@ -222,6 +222,8 @@ def test_show_effective_names_the_line_of_each_value(config):
         (["http://other.org:8080/"], 421, "site.unknown"),
         (["http://example.com:8080/a/%2e%2e/%2e%2e/b"], 400, "uri.above-root"),
         (["http://example.com:8080/in/x"], 403, "access.deny"),
+        (["http://example.com:8080/in;a/x"], 400, "uri.two-routes"),
+        (["http://example.com:8080/other;a/x"], 0, "forwarded to the origin"),
         (["http://example.com:8080/in/x", "--from", "192.0.2.7"], 0, "forwarded to the origin"),
         (["http://example.com:8080/only", "--method", "POST"], 0, "forwarded to the origin"),
     ],

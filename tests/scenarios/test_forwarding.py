@@ -122,6 +122,22 @@ def test_chains_are_read_from_the_right_as_far_as_trust_reaches(gate, origin):
     assert {r.get("peer") for r in records} == {None, "127.0.0.1"}
 
 
+def test_a_trusted_peer_may_say_more_than_a_chain(gate, origin):
+    """Fields of the kind that is dropped from strangers; and that the client came over TLS, as the
+    scheme of an absolute target has to agree with."""
+    origin.serve()
+    g = gate("trust proxies 127.0.0.0/8\nsite * { to @origin }", origin=origin)
+    said = ["X-Forwarded-Prefix: /app", "X-Original-URL: /x", "CF-Connecting-IP: 203.0.113.9"]
+    with g.client() as client:
+        client.get("/", fields=said)
+        got = origin.requests[-1]
+        assert [f"{name}: {got.get(name)}" for name in got.names[1:4]] == said
+        secure = "X-Forwarded-Proto: https"
+        assert client.get("https://example.test/a", fields=[secure]).status == 200
+        assert client.get("https://example.test/a").status == 421
+    assert g.security_log.wait(1)[0]["reason"] == "h1.scheme-differs"
+
+
 def test_a_chain_is_bounded(gate, origin):
     origin.serve()
     g = gate("trust proxies any\nsite * { to @origin }", origin=origin)
