@@ -81,6 +81,10 @@ class LintTest(unittest.TestCase):
     def test_long_functions_are_refused(self):
         self.refuses("src/base/b.c", "int f(void)\n{\n" + "    g();\n" * 120 + "}\n", "a function of 121 lines")
 
+    def test_unfinished_merges_are_refused(self):
+        for mark in ("<<<<<<< HEAD", ">>>>>>> 0123456 (a change)"):
+            self.refuses("GUIDE.md", f"A word.\n{mark}\n", "GUIDE.md:2: a merge that was not finished")
+
     def test_tabs_are_refused(self):
         self.refuses("src/base/b.c", "\tint x;\n", "a tab")
 
