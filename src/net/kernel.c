@@ -2,38 +2,18 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "net/socket.h"
+#include "net/tcp_options.h"
 
-static void set_option(int fd, int level, int name, int value)
-{
-    (void)setsockopt(fd, level, name, &value,
-                     sizeof value); /* an optimisation: failing is harmless */
-}
-
-static void set_options(int fd, const struct socket_options *options)
-{
-    set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    if (options->user_timeout_ms)
-        set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)options->user_timeout_ms);
-    if (options->keep_alive) {
-        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 6);
-    }
-}
-
-int kernel_socket(const struct address *to, const struct socket_options *options)
+int kernel_socket(const struct address *to)
 {
     int fd = socket(to->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     if (to->any.sa_family != AF_UNIX)
-        set_options(fd, options);
+        (void)tcp_options_set(fd); /* it serves without them too */
     return fd;
 }
 
@@ -74,15 +54,14 @@ ssize_t kernel_peek(int fd)
     return got < 0 ? -errno : got;
 }
 
-ssize_t kernel_send(int fd, const struct iovec *parts, int count, bool more)
+ssize_t kernel_send(int fd, const struct iovec *parts, int count)
 {
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
                               .msg_iovlen = (size_t)count };
-    int flags = MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     ssize_t sent;
     do
-        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, flags)
-                          : sendmsg(fd, &message, flags);
+        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
+                          : sendmsg(fd, &message, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }

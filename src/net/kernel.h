@@ -10,10 +10,8 @@
 
 #include "net/address.h"
 
-struct socket_options;
-
 /* A stream socket of the address's family, ready to connect. The descriptor · -errno */
-MUST_CHECK int kernel_socket(const struct address *to, const struct socket_options *options);
+MUST_CHECK int kernel_socket(const struct address *to);
 /* 0 connected · -EINPROGRESS it will become writable, then kernel_connect_result says how it went
  */
 MUST_CHECK int kernel_connect(int fd, const struct address *to);
@@ -26,8 +24,8 @@ MUST_CHECK int kernel_accept(int listener, struct address *ret_peer);
 MUST_CHECK ssize_t kernel_receive(int fd, void *to, size_t bytes_max);
 /* The same for one byte, which stays where it is. */
 MUST_CHECK ssize_t kernel_peek(int fd);
-/* How much went · -EAGAIN nothing can · -EPIPE and other -errno. more: MSG_MORE */
-MUST_CHECK ssize_t kernel_send(int fd, const struct iovec *parts, int count, bool more);
+/* How much went · -EAGAIN nothing can · -EPIPE and other -errno */
+MUST_CHECK ssize_t kernel_send(int fd, const struct iovec *parts, int count);
 
 void kernel_shutdown(int fd, int how);
 void kernel_close(int fd);

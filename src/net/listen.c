@@ -1,15 +1,13 @@
 #include "net/listen.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "net/kernel.h"
+#include "net/tcp_options.h"
 
 #define BACKLOG_DEFAULT 4096
-/* Unacknowledged data for that long ends the connection: longer than any stall limit. */
-#define USER_TIMEOUT_MS 120000
 
 static int set(int fd, int level, int name, int value)
 {
@@ -25,12 +23,7 @@ static int set_tcp_options(int fd, const struct address *a, bool reuse_port)
         bool any = IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
         TRY(set(fd, IPPROTO_IPV6, IPV6_V6ONLY, any ? 0 : 1));
     }
-    TRY(set(fd, IPPROTO_TCP, TCP_NODELAY, 1));
-    TRY(set(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
-    TRY(set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60));
-    TRY(set(fd, IPPROTO_TCP, TCP_KEEPINTVL, 10));
-    TRY(set(fd, IPPROTO_TCP, TCP_KEEPCNT, 6));
-    return set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, USER_TIMEOUT_MS);
+    return tcp_options_set(fd); /* what is accepted inherits them */
 }
 
 /* A socket file that nobody listens on is left from a process that died. */

@@ -19,10 +19,9 @@ int socket_adopt(struct socket *s, int fd)
     return 0;
 }
 
-int socket_connect(struct socket *s, const struct address *to, const struct socket_options *options,
-                   int64_t deadline_ms)
+int socket_connect(struct socket *s, const struct address *to, int64_t deadline_ms)
 {
-    int fd = kernel_socket(to, options);
+    int fd = kernel_socket(to);
     if (fd < 0)
         return fd;
     int result = kernel_connect(fd, to);
@@ -79,14 +78,14 @@ ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadli
     }
 }
 
-ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count, bool more)
+ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count)
 {
     if (!(s->poll.ready & POLL_WRITE))
         return 0;
     size_t asked = 0;
     for (int i = 0; i < count; i++)
         asked += parts[i].iov_len;
-    ssize_t sent = kernel_send(s->poll.fd, parts, count, more);
+    ssize_t sent = kernel_send(s->poll.fd, parts, count);
     if (sent == -EAGAIN)
         sent = 0;
     else if (sent < 0)
@@ -124,7 +123,7 @@ int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall
     size_t written = 0;
     int result = fiber_is_cancelled() ? -ECANCELED : 0;
     while (result == 0 && count > 0) {
-        ssize_t sent = socket_write_now(s, parts, count < PARTS_MAX ? count : PARTS_MAX, false);
+        ssize_t sent = socket_write_now(s, parts, count < PARTS_MAX ? count : PARTS_MAX);
         if (sent < 0) {
             result = (int)sent;
             break;

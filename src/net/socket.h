@@ -30,14 +30,8 @@ static inline bool socket_is_open(const struct socket *s)
  */
 MUST_CHECK int socket_adopt(struct socket *s, int fd);
 
-struct socket_options {
-    uint32_t user_timeout_ms; /* TCP_USER_TIMEOUT; 0 the kernel's */
-    bool keep_alive;          /* TCP keep-alive with 60 s idle, 10 s interval, 6 probes */
-};
-
-/* Connects, TCP_NODELAY set. 0 · -ECONNREFUSED · -ETIMEDOUT · ... */
-MAY_WAIT int socket_connect(struct socket *s, const struct address *to,
-                            const struct socket_options *options, int64_t deadline_ms);
+/* Connects. 0 · -ECONNREFUSED · -ETIMEDOUT · ... */
+MAY_WAIT int socket_connect(struct socket *s, const struct address *to, int64_t deadline_ms);
 
 /* Reads what is there, waits when nothing is. > 0 bytes · 0 the peer has ended its side. No switch
  * happens between the system call and the return of any read here, so that `to` may be the worker's
@@ -54,9 +48,8 @@ MUST_CHECK ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
 MAY_WAIT int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall_ms,
                           int64_t deadline_ms, size_t *ret_written);
 
-/* Does not wait; how much went, maybe 0. more: MSG_MORE, something follows at once. */
-MUST_CHECK ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count,
-                                    bool more);
+/* Does not wait; how much went, maybe 0. */
+MUST_CHECK ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count);
 
 /* Half-close: FIN after what was written. */
 void socket_shutdown_write(struct socket *s);

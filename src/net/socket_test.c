@@ -143,9 +143,8 @@ static void connects(UNUSED void *argument)
     any.length = sizeof any.v6;
     assert_int_equal(getsockname(fd, &any.any, &any.length), 0);
     struct socket client, server;
-    struct socket_options client_options = { .keep_alive = true };
     assert_int_equal(listen_accept(fd, &server, &peer), -EAGAIN);
-    assert_int_equal(socket_connect(&client, &any, &client_options, loop_now_ms() + 1000), 0);
+    assert_int_equal(socket_connect(&client, &any, loop_now_ms() + 1000), 0);
     assert_int_equal(listen_accept(fd, &server, &peer), 0);
     struct ip loopback;
     assert_int_equal(ip_parse(SLICE("127.0.0.1"), &loopback), 0);
@@ -153,8 +152,7 @@ static void connects(UNUSED void *argument)
     socket_close(&client);
     socket_close(&server);
     close(fd);
-    assert_int_equal(socket_connect(&client, &any, &client_options, loop_now_ms() + 1000),
-                     -ECONNREFUSED);
+    assert_int_equal(socket_connect(&client, &any, loop_now_ms() + 1000), -ECONNREFUSED);
     assert_false(socket_is_open(&client));
     loop_stop();
 }

@@ -236,7 +236,7 @@ static void serve(void *argument)
 /* --- Noticing that the client went away --------------------------------------------------------
  */
 
-static const char probe[] = "HTTP/1.1 100 Continue\r\n\r\n";
+static const char probe[] = H1_CONTINUE;
 #define PROBE_BYTES (sizeof probe - 1)
 
 static void give_up(struct connection *c)
@@ -256,7 +256,7 @@ static void ask_whether_gone(struct connection *c)
     c->may_probe = false;
     size_t left = c->probe_left ? c->probe_left : PROBE_BYTES;
     struct iovec part = { (void *)(uintptr_t)(probe + PROBE_BYTES - left), left };
-    ssize_t sent = socket_write_now(&c->socket, &part, 1, false);
+    ssize_t sent = socket_write_now(&c->socket, &part, 1);
     if (sent < 0 && sent != -EAGAIN)
         give_up(c);
     else if (sent > 0)

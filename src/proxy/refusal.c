@@ -183,7 +183,7 @@ void refusal_write_bare(struct socket *s, uint16_t status)
     writer_slice_add(&w, phrase);
     writer_byte(&w, '\n');
     struct iovec part = { memory, w.len };
-    ssize_t ignored = socket_write_now(s, &part, 1, false);
+    ssize_t ignored = socket_write_now(s, &part, 1);
     (void)ignored; /* a peer that does not take 200 bytes is closed without them */
     socket_shutdown_write(s);
     socket_discard_now(s);

@@ -67,7 +67,7 @@ int scratch_send_now(struct socket *s, const struct iovec *parts, int count, str
         parts = &joined;
         count = 1;
     }
-    ssize_t sent = socket_write_now(s, parts, count, false);
+    ssize_t sent = socket_write_now(s, parts, count);
     if (sent < 0 && sent != -EAGAIN)
         return (int)sent;
     size_t went = sent > 0 ? (size_t)sent : 0;

@@ -346,7 +346,7 @@ static bool address_of(const struct server *s, uint32_t attempt, struct address 
     if (s->name_slot < 0)
         return false;
     names_read(gate.shared.names, s->name_slot, &name);
-    if (attempt >= name.count || name.count > NAME_ADDRESSES_MAX)
+    if (attempt >= name.count)
         return false;
     struct ip ip;
     uint32_t index = (state_of(s)->next_address + attempt) % name.count;
@@ -385,10 +385,9 @@ static int send_proxy_header(struct exchange *x, struct upstream *u)
 static int connect_address(struct exchange *x, const struct origin *o, const struct address *to,
                            struct upstream *u)
 {
-    struct socket_options options = { .keep_alive = true };
     int64_t deadline_ms = exchange_deadline(x, connect_span(x, o));
     for (;;) {
-        int result = socket_connect(&u->socket, to, &options, deadline_ms);
+        int result = socket_connect(&u->socket, to, deadline_ms);
         if (result == -EMFILE && give_up_idle())
             continue;
         if (result != -EAGAIN)

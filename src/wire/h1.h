@@ -172,5 +172,7 @@ void h1_write_fields(struct writer *w, const struct fields *fs);
 size_t h1_chunk_head(char to[H1_CHUNK_HEAD_MAX], uint64_t bytes);
 #define H1_LAST_CHUNK "0\r\n\r\n"
 
+#define H1_CONTINUE "HTTP/1.1 100 Continue\r\n\r\n"
+
 /* "Not Found" for 404; "Unknown" for others. */
 slice status_phrase(uint16_t status);

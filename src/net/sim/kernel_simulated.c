@@ -16,7 +16,7 @@ static ssize_t told(enum call call, int fd, ssize_t result)
 
 /* --- Connecting and accepting ----------------------------------------------------------------- */
 
-int kernel_socket(const struct address *to, UNUSED const struct socket_options *options)
+int kernel_socket(const struct address *to)
 {
     simulation_call();
     struct wire *w = wire_make();
@@ -143,7 +143,7 @@ static ssize_t cannot_send(struct wire *w)
     return -error;
 }
 
-ssize_t kernel_send(int fd, const struct iovec *parts, int count, UNUSED bool more)
+ssize_t kernel_send(int fd, const struct iovec *parts, int count)
 {
     struct wire *w = wire_of(fd);
     ASSERT(w->state == WIRE_OPEN);
