@@ -70,7 +70,5 @@ static enum verdict on_request(struct exchange *x)
 }
 
 const struct filter access_filter = {
-    .name = "access",
-    .summary = "Who may come in, by address and method",
     .on_request = on_request,
 };

@@ -141,7 +141,5 @@ static void on_finish(struct exchange *x)
 }
 
 const struct filter access_log_filter = {
-    .name = "access_log",
-    .summary = "One line per exchange",
     .on_finish = on_finish,
 };

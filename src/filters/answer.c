@@ -5,17 +5,6 @@
 #define LOCATION_BYTES_MAX 16384u
 #define TEXT_BYTES_MAX     65536u
 
-static bool write_text(struct exchange *x, const struct template *t, size_t bytes_max, slice *ret)
-{
-    char *memory = arena_take(&x->arena, bytes_max);
-    if (!memory)
-        return false;
-    struct writer w = writer_over(memory, bytes_max);
-    template_write(&w, t, x);
-    *ret = writer_slice(&w);
-    return !w.overflowed;
-}
-
 static bool leads_to_another_host(const struct template *t)
 {
     const struct template_part *first = &t->parts[0];
@@ -27,15 +16,18 @@ static bool leads_to_another_host(const struct template *t)
 static bool write_location(struct exchange *x, const struct template *t, slice *ret)
 {
     slice text;
-    char *memory = arena_take(&x->arena, LOCATION_BYTES_MAX);
-    if (!memory || !write_text(x, t, LOCATION_BYTES_MAX, &text))
+    if (!template_text(t, x, LOCATION_BYTES_MAX, &text))
         return false;
     while (!leads_to_another_host(t) && slice_starts_with(text, SLICE("//")))
         text = slice_after(text, 1);
-    struct writer w = writer_over(memory, LOCATION_BYTES_MAX);
+    size_t room = 3 * text.len + 1; /* every byte encoded */
+    char *memory = arena_take(&x->arena, room);
+    if (!memory)
+        return false;
+    struct writer w = writer_over(memory, room);
     uri_reference_write(&w, text);
     *ret = writer_slice(&w);
-    return !w.overflowed;
+    return !w.overflowed && ret->len <= LOCATION_BYTES_MAX;
 }
 
 static enum verdict too_large(struct exchange *x)
@@ -57,7 +49,7 @@ static enum verdict redirect(struct exchange *x, const struct answer_settings *a
 static enum verdict respond(struct exchange *x, const struct answer_settings *a)
 {
     slice body;
-    if (!write_text(x, &a->text, TEXT_BYTES_MAX, &body))
+    if (!template_text(&a->text, x, TEXT_BYTES_MAX, &body))
         return too_large(x);
     answer_begin(x, a->status);
     x->answer.body = body;
@@ -81,7 +73,5 @@ static enum verdict on_request(struct exchange *x)
 }
 
 const struct filter answer_filter = {
-    .name = "answer",
-    .summary = "Redirects and fixed responses",
     .on_request = on_request,
 };

@@ -6,17 +6,11 @@
 
 static bool write_value(struct exchange *x, const struct header_edit *e, slice *ret)
 {
-    if (e->value.count == 1 && e->value.parts[0].variable == TEMPLATE_LITERAL) {
-        *ret = e->value.parts[0].text;
-        return true;
-    }
-    char *memory = arena_take(&x->arena, VALUE_BYTES_MAX);
-    if (!memory)
+    slice text;
+    if (!template_text(&e->value, x, VALUE_BYTES_MAX, &text))
         return false;
-    struct writer w = writer_over(memory, VALUE_BYTES_MAX);
-    template_write(&w, &e->value, x);
-    *ret = slice_trim(writer_slice(&w));
-    return !w.overflowed && field_value_is_valid(*ret);
+    *ret = slice_trim(text);
+    return field_value_is_valid(*ret);
 }
 
 static void remove_all(struct fields *fs, const struct header_edit *e)
@@ -71,8 +65,6 @@ static enum verdict on_deliver(struct exchange *x)
 }
 
 const struct filter headers_filter = {
-    .name = "headers",
-    .summary = "Edits of header fields",
     .on_request = on_request,
     .on_deliver = on_deliver,
 };

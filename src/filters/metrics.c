@@ -33,7 +33,5 @@ static void on_finish(struct exchange *x)
 }
 
 const struct filter metrics_filter = {
-    .name = "metrics",
-    .summary = "Counters and latency histograms",
     .on_finish = on_finish,
 };

@@ -56,7 +56,5 @@ void filters_connection_refused(const struct failure *f, struct ip peer)
 }
 
 const struct filter security_log_filter = {
-    .name = "security_log",
-    .summary = "One record per refusal",
     .on_finish = on_finish,
 };

@@ -1,5 +1,5 @@
 /* Filters: features that judge or change an exchange. One file each in src/filters, one struct, up
- * to six optional hooks; their order is one array in src/filters/filters.c, and order is security.
+ * to four optional hooks; their order is one array in src/filters/filters.c, and order is security.
  *
  * A hook returns a verdict; filters_run turns it into 0 or a negative result, so that a verdict
  * never meets TRY. */
@@ -14,8 +14,6 @@ enum verdict {
 };
 
 struct filter {
-    const char *name;
-    const char *summary;
     enum verdict (*on_request)(struct exchange *x); /* head known, route known */
     enum verdict (*on_response)(
         struct exchange *x); /* the origin's head, before anything is stored */

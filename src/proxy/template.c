@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "proxy/exchange.h"
+#include "proxy/scratch.h"
 #include "wire/cookie.h"
 
 static const struct {
@@ -169,4 +170,18 @@ void template_write(struct writer *w, const struct template *t, const struct exc
 {
     for (uint32_t i = 0; i < t->count; i++)
         write_part(w, &t->parts[i], x);
+}
+
+bool template_text(const struct template *t, struct exchange *x, size_t bytes_max, slice *ret)
+{
+    if (t->count == 1 && t->parts[0].variable == TEMPLATE_LITERAL) {
+        *ret = t->parts[0].text;
+        return ret->len <= bytes_max;
+    }
+    struct writer w = scratch_head();
+    template_write(&w, t, x);
+    if (w.overflowed || w.len > bytes_max)
+        return false;
+    *ret = arena_copy(&x->arena, writer_slice(&w));
+    return ret->ptr != NULL;
 }

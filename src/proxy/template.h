@@ -41,5 +41,10 @@ struct template
 MUST_CHECK int template_compile(struct arena *a, slice text, struct template *ret,
                                 size_t *reterr_at);
 void template_write(struct writer *w, const struct template *t, const struct exchange *x);
+/* The text for an exchange: a literal as it stands, else written into its arena. For filters, which
+ * run before a head is begun: it passes through the scratch memory of heads. False: it is longer
+ * than bytes_max, or memory is out. */
+MUST_CHECK bool template_text(const struct template *t, struct exchange *x, size_t bytes_max,
+                              slice *ret);
 /* The names of all variables for messages and help: NULL-terminated. */
 extern const char *const template_variable_names[];
