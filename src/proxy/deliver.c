@@ -173,7 +173,6 @@ static void settle(struct exchange *x, const struct relay *r, uint64_t head_byte
 {
     x->bytes_out += r->bytes_written;
     x->body_bytes_out = r->bytes_written > head_bytes ? r->bytes_written - head_bytes : 0;
-    x->response_begun = r->bytes_written > 0;
 }
 
 static int relay_response(struct exchange *x, slice head)
@@ -181,7 +180,7 @@ static int relay_response(struct exchange *x, slice head)
     size_t head_bytes = head.len;
     OWNS(relay_end) struct relay r = download_relay(x, head);
     int result = relay_begin(&r);
-    x->response_begun = x->response_begun || r.bytes_written > 0;
+    x->response_begun = r.bytes_written > 0;
     if (result == 0 && !x->download.ended)
         result = relay_finish(&r);
     settle(x, &r, head_bytes);

@@ -176,6 +176,15 @@ const void *exchange_block(const struct exchange *x, enum feature_slot slot)
     return x->route ? x->route->blocks[slot] : x->configuration->defaults[slot];
 }
 
+struct h1_limits exchange_head_limits(const struct exchange *x)
+{
+    const struct limits_global *limits = &x->configuration->limits;
+    return (struct h1_limits){ .head_bytes_max = limits->head_bytes_max,
+                               .line_bytes_max = limits->line_bytes_max,
+                               .target_bytes_max = limits->target_bytes_max,
+                               .fields_max = limits->fields_max };
+}
+
 int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const char *reason,
                     const char *text)
 {

@@ -164,6 +164,9 @@ static inline const struct limits_settings *exchange_limits(const struct exchang
     return (const struct limits_settings *)exchange_block(x, FEATURE_LIMITS);
 }
 
+/* What a head may be like, in either direction. */
+struct h1_limits exchange_head_limits(const struct exchange *x);
+
 /* Notes the failure (the first one stays) and returns -EREFUSED. */
 int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const char *reason,
                     const char *text);

@@ -99,15 +99,6 @@ static int write_request(struct exchange *x, slice *ret_head)
 
 /* --- The response head ------------------------------------------------------------------------ */
 
-static struct h1_limits response_limits(const struct exchange *x)
-{
-    const struct limits_global *limits = &x->configuration->limits;
-    return (struct h1_limits){ .head_bytes_max = limits->head_bytes_max,
-                               .line_bytes_max = limits->line_bytes_max,
-                               .target_bytes_max = limits->target_bytes_max,
-                               .fields_max = limits->fields_max };
-}
-
 /* The head's time runs from the request's last byte; while the body is still going out, its own
  * limits watch over it. */
 static int64_t head_deadline(const struct exchange *x)
@@ -231,7 +222,7 @@ static int take_head(struct exchange *x, size_t head_bytes, slice *ret_head)
 /* Reads until a complete head is there. 0 · -ECONNRESET nothing or half a head came */
 static int read_head(struct exchange *x, slice *ret_head)
 {
-    struct h1_limits limits = response_limits(x);
+    struct h1_limits limits = exchange_head_limits(x);
     size_t scanned = 0, head_bytes;
     for (;;) {
         slice bytes = arrived(x);
@@ -280,7 +271,7 @@ static slice websocket_key(const struct exchange *x)
 
 static int parse_head(struct exchange *x, slice head)
 {
-    struct h1_limits limits = response_limits(x);
+    struct h1_limits limits = exchange_head_limits(x);
     struct h1_question question = { .method = x->request.method,
                                     .asked_websocket = x->request.upgrades_to_websocket,
                                     .websocket_key = websocket_key(x) };

@@ -72,14 +72,6 @@ static int read_more(struct exchange *x, int64_t deadline_ms)
     return 0;
 }
 
-static struct h1_limits head_limits(const struct limits_global *limits)
-{
-    return (struct h1_limits){ .head_bytes_max = limits->head_bytes_max,
-                               .line_bytes_max = limits->line_bytes_max,
-                               .target_bytes_max = limits->target_bytes_max,
-                               .fields_max = limits->fields_max };
-}
-
 /* Reads until the head is complete; *ret_head is it. */
 static int read_head(struct exchange *x, const struct h1_limits *limits, slice *ret_head)
 {
@@ -198,7 +190,7 @@ static void note_for_log(struct exchange *x)
 int exchange_receive(struct exchange *x)
 {
     struct connection *c = x->connection;
-    struct h1_limits limits = head_limits(&x->configuration->limits);
+    struct h1_limits limits = exchange_head_limits(x);
     struct h1_error error = { 0 };
     slice head;
     x->times.begin = loop_now_us();

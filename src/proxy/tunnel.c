@@ -93,13 +93,19 @@ static int send_early_frames(struct exchange *x)
 {
     struct buffer *b = x->head_buffer;
     struct iovec part = { b->memory + b->start, buffer_length(b) };
-    size_t ignored;
     if (part.iov_len == 0)
         return 0;
     x->bytes_in += part.iov_len;
     b->start = b->end;
-    return socket_write(&x->upstream->socket, &part, 1, exchange_timeouts(x)->send_ms,
-                        x->deadline_ms, &ignored);
+    int64_t stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms;
+    int result = socket_write(&x->upstream->socket, &part, 1, stall_ms, x->deadline_ms, NULL);
+    if (result == 0 || result == -ECANCELED)
+        return result;
+    return result == -ETIMEDOUT
+               ? exchange_refuse(x, FAULT_UPSTREAM, 0, "upstream.send-timeout",
+                                 "the origin took no byte of the tunnel within `timeout send`")
+               : exchange_refuse(x, FAULT_UPSTREAM, 0, "upstream.closed",
+                                 "the origin closed the tunnel that it had just opened");
 }
 
 int exchange_tunnel(struct exchange *x)

@@ -143,12 +143,11 @@ static void settle(struct exchange *x, struct relay *r, int result)
  * client does not take it · -ECANCELED */
 static int tell_to_continue(struct exchange *x)
 {
-    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (!x->request.expects_continue || x->upload.told_to_continue || x->upload.body.decoded)
         return 0;
     slice rest = connection_rest_of_probe(x->connection);
     struct iovec parts[2] = { { (void *)(uintptr_t)rest.ptr, rest.len },
-                              { (void *)(uintptr_t)interim, sizeof interim - 1 } };
+                              { (void *)(uintptr_t)H1_CONTINUE, sizeof H1_CONTINUE - 1 } };
     size_t written;
     x->upload.told_to_continue = true;
     connection_mute(x->connection);
