@@ -30,6 +30,7 @@
 #define ANSWER_MS        60000 /* until a slow reader has taken it */
 #define LINGER_MS        1000
 #define REST_MS          100    /* of a door whose connections cannot be accepted */
+#define ENDING_MS        500    /* for those who have asked already when it ends */
 #define ASK_MS           120000 /* a reload compiles for a while */
 #define LISTENERS_MAX    16u
 #define STATUS_BYTES_MAX (1u << 20)
@@ -64,10 +65,10 @@ static struct shared_memory memory;
 static struct pollable channel, signals;
 static struct door doors[LISTENERS_MAX]; /* address "": free */
 static uint32_t client_count, stranger_count;
-static bool program_ends;
+static bool program_ends, is_ending;
 static struct list tickets;
 static int64_t next_ticket = 1;
-static struct bundle fibers;
+static struct bundle fibers, clients;
 
 /* --- Answers of the supervisor ------------------------------------------------------------------
  */
@@ -166,6 +167,14 @@ static void keep_doors(slice list)
             close_door(&doors[i]);
 }
 
+/* Leaves the loop of the ordinary life; that of the end ends by itself. */
+static void end_loop(void)
+{
+    if (!is_ending)
+        loop_stop();
+    is_ending = true;
+}
+
 static void on_channel(struct pollable *p)
 {
     int result;
@@ -193,8 +202,10 @@ static void on_channel(struct pollable *p)
             message_close_fds(&message_in);
         }
     }
-    if (result != -EAGAIN)
-        loop_stop(); /* without a supervisor there is nothing to observe */
+    if (result == -EAGAIN)
+        return;
+    pollable_close(p, false);
+    end_loop(); /* without a supervisor there is nothing to observe */
 }
 
 /* Asks the supervisor and waits. The text is the caller's to free. */
@@ -433,7 +444,7 @@ static void on_door(struct pollable *p)
     client_count++;
     stranger_count += !c->is_own;
     if (client_count > CLIENTS_MAX || (!c->is_own && stranger_count > STRANGERS_MAX) ||
-        bundle_start(&fibers, "admin", serve_client, c) != 0) {
+        bundle_start(&clients, "admin", serve_client, c) != 0) {
         refusal_write_bare(&c->socket, 503);
         forget_client(c);
     }
@@ -444,13 +455,19 @@ static void on_door(struct pollable *p)
 
 static void on_signal(struct pollable *p)
 {
-    (void)p;
-    loop_stop();
+    pollable_close(p, false);
+    end_loop();
 }
 
+/* Who has asked is answered; who comes waits for the next observer, if there is one. */
 static void end_fibers(void *unused)
 {
     (void)unused;
+    for (uint32_t i = 0; i < LISTENERS_MAX; i++)
+        if (doors[i].address[0])
+            close_door(&doors[i]);
+    if (bundle_join(&clients, loop_now_ms() + ENDING_MS) != 0)
+        bundle_end(&clients);
     bundle_end(&fibers);
     loop_stop();
 }
@@ -479,6 +496,7 @@ static int open_observer(void)
     TRY(open_signals());
     list_open(&tickets);
     bundle_open(&fibers);
+    bundle_open(&clients);
     TRY(resolver_open(memory.names));
     TRY(pollable_open_level(&channel, boot->channel, on_channel));
     open_door(boot->admin_fd, USE_ADMIN, true, "admin socket");

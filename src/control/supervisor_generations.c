@@ -347,12 +347,24 @@ static uint32_t find_slots(uint32_t *ret_slots, uint32_t count)
     return found;
 }
 
+/* Slots of generations that were told to end. */
+static uint32_t count_coming_slots(void)
+{
+    uint32_t coming = 0;
+    for (uint32_t i = 0; i < supervisor.state.generation_count; i++)
+        if (supervisor.state.generations[i].kill_at_ms)
+            coming += supervisor.state.generations[i].slot_count;
+    return coming;
+}
+
 /* All at once, or later: when too many are taken the oldest draining generation has to go. */
 static void give_slots(struct boot_generation *g)
 {
     uint32_t slots[WORKER_SLOTS_MAX];
-    if (find_slots(slots, g->slots_wanted) < g->slots_wanted) {
-        end_oldest("its worker slots are needed");
+    uint32_t found = find_slots(slots, g->slots_wanted);
+    if (found < g->slots_wanted) {
+        if (found + count_coming_slots() < g->slots_wanted)
+            end_oldest("its worker slots are needed");
         return;
     }
     memcpy(g->slots, slots, g->slots_wanted * sizeof slots[0]);

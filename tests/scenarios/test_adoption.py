@@ -23,7 +23,7 @@ def test_workers_go_on_without_a_supervisor_and_are_adopted(gate, origin):
     with Load(address) as load:
         kill_supervisor(gate)
         load.wait_answers(20)
-        assert gate.command("status").returncode == 3
+        eventually(lambda: gate.command("status").returncode == 3, "nobody to answer")
         gate.start()
         gate.wait_generations(1)
         load.wait_answers(20)

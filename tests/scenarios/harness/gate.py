@@ -22,7 +22,7 @@ from .records import Log
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
 BINARIES = ("build/sanitized/portcullis", "build/debug/portcullis")
 REPORTS = re.compile(
-    r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|ASSERT|panic|BUG", re.IGNORECASE
+    r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|: panic: "
 )
 PREAMBLE = """\
 listen 127.0.0.1:0
@@ -174,20 +174,30 @@ class Gate:
         """Until the program log has a match of the pattern; the match."""
         return eventually(lambda: re.search(pattern, self.stderr()), f"{pattern!r} in the log")
 
-    def command(self, *arguments, check=None, input=None):
-        """Another invocation of the program on the same state directory."""
+    def start_command(self, *arguments, input=None):
+        """Another invocation of the program on the same state directory; its process."""
         if self.notifications:
             self.notifications.all()  # a service manager reads: its queue is short
-        done = subprocess.run(
+        return subprocess.Popen(
             [binary_path(), arguments[0], "--state", self.state, *arguments[1:]],
-            stdin=subprocess.DEVNULL if input is None else None,
-            input=input,
-            capture_output=True,
+            stdin=subprocess.DEVNULL if input is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=SECONDS * 2,
             cwd=self.directory,
             env=self.command_environment(),
         )
+
+    def command(self, *arguments, check=None, input=None):
+        """The same, to its end."""
+        process = self.start_command(*arguments, input=input)
+        try:
+            out, err = process.communicate(input, timeout=SECONDS * 2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        done = subprocess.CompletedProcess(process.args, process.returncode, out, err)
         if check is not None:
             told = f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
             assert done.returncode == check, told
@@ -224,6 +234,12 @@ class Gate:
         if config is not None:
             self.write_config(config)
         return self.command("reload", check=check)
+
+    def reload_and_drain(self, config=None, **values):
+        """The same, until the workers that were there before have heard of it."""
+        before = self.workers()
+        self.reload(config, **values)
+        eventually(lambda: not any(map(processes.listens, before)), "the old workers to drain")
 
     def send_signal(self, number):
         os.kill(self.process.pid, number)

@@ -55,5 +55,26 @@ def resident_bytes(pid):
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def anonymous_bytes(pid):
+    """Resident memory of its own, without what it shares with others."""
+    with open(f"/proc/{pid}/status") as file:
+        (line,) = [line for line in file if line.startswith("RssAnon:")]
+    return int(line.split()[1]) * 1024
+
+
+def listens(pid):
+    """Does it hold a listening TCP socket?"""
+    inodes = set()
+    try:
+        for name in ("tcp", "tcp6"):
+            with open(f"/proc/{pid}/net/{name}") as file:
+                rows = [line.split() for line in file.readlines()[1:]]
+            inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+        links = [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
+        return any(os.readlink(link) in inodes for link in links)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def descriptor_count(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
