@@ -202,8 +202,8 @@ const struct reason_description reason_descriptions[] = {
     { "uri.target", "400", "The request target is neither a path nor an address.",
       "Mend the client." },
     { "uri.two-routes", "400",
-      "A server that cuts off parameters (`;x`) or decodes slashes would see a path of another "
-      "route.",
+      "A server that cuts off parameters (`;x`), decodes slashes or decodes twice would see a path "
+      "of another route.",
       "Usually nothing: it is a way around rules. If the application needs such addresses, write "
       "the route so that both forms belong to it, such as ~ `^/login(;|$)`." },
     { "uri.userinfo", "400", "The request target holds a user name before the host.",

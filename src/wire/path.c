@@ -221,6 +221,16 @@ static bool is_escaped_slash(slice at)
     return slice_starts_with(at, SLICE("%2F")) || slice_starts_with(at, SLICE("%5C"));
 }
 
+/* "%2573" is "s" for whoever decodes twice; 0 when no ASCII character is hidden that way. */
+static char decoded_twice(slice at)
+{
+    if (at.len < 5 || !slice_starts_with(at, SLICE("%25")) || hex_value(at.ptr[3]) < 0 ||
+        hex_value(at.ptr[4]) < 0)
+        return 0;
+    int c = hex_value(at.ptr[3]) << 4 | hex_value(at.ptr[4]);
+    return c < 0x80 ? (char)c : 0;
+}
+
 int path_read_otherwise(slice path, struct writer *w)
 {
     static const struct path_options options = { .slashes = SLASH_DECODE,
@@ -240,9 +250,12 @@ int path_read_otherwise(slice path, struct writer *w)
             i += escaped ? 2 : 0;
             continue;
         }
-        cut = cut || path.ptr[i] == ';' || slice_starts_with(at, SLICE("%3B"));
+        char hidden = decoded_twice(at);
+        char c = hidden ? hidden : path.ptr[i];
+        i += hidden ? 4 : 0;
+        cut = cut || c == ';' || slice_starts_with(at, SLICE("%3B"));
         if (!cut)
-            writer_byte(w, path.ptr[i]);
+            writer_byte(w, c);
     }
     TRY(end_segment(&p, segment, true));
     return w->overflowed ? -EMSGSIZE : 0;

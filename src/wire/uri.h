@@ -51,8 +51,8 @@ MUST_CHECK int path_canonicalize(slice raw, const struct path_options *options, 
                                  const char **ret_reason);
 
 /* How other servers may read a canonical path: without the parameters of its segments ("/a;x/b" is
- * "/a/b" to them), with encoded slashes and backslashes as slashes. The first says whether there
- * can be a difference; the second writes that reading, which is not longer than the path. returns 0
- * · -EINVAL it leads above the root · -EMSGSIZE w is too small */
+ * "/a/b" to them), with encoded slashes and backslashes as slashes, decoded twice ("%2573" is "s").
+ * The first says whether there can be a difference; the second writes that reading, which is not
+ * longer than the path. returns 0 · -EINVAL it leads above the root · -EMSGSIZE w is too small */
 bool path_has_other_reading(slice path);
 MUST_CHECK int path_read_otherwise(slice path, struct writer *w);

@@ -152,6 +152,10 @@ TEST(path_has_another_reading_for_servers_that_cut_parameters)
         { SLICE("/a%2Fb%5Cc"), SLICE("/a/b/c") },
         { SLICE("/a;x%2Fb"), SLICE("/a/b") },
         { SLICE("/a%20b/c,d"), SLICE("/a%20b/c,d") },
+        { SLICE("/%2561b%2563/d"), SLICE("/abc/d") },
+        { SLICE("/a%253Bx/b"), SLICE("/a/b") },
+        { SLICE("/a%25zz%25"), SLICE("/a%25zz%25") },
+        { SLICE("/a%25C3"), SLICE("/a%25C3") },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         char memory[64];
