@@ -5,8 +5,11 @@ and nothing is left behind. PORTCULLIS_MUTATIONS says how many are tried in each
 PORTCULLIS_MUTATIONS_FROM where the seeds begin."""
 
 import os
+import posixpath
 import random
+import re
 import select
+import urllib.parse
 
 import pytest
 from cases import expectations, fields, framing, hosts, methods, responses, targets
@@ -177,3 +180,43 @@ def exchange_with(bench, data, body=None):
             return False
         finally:
             connection.close()
+
+
+SPELLINGS = ["secret", "%73ecret", "secre%74", "%2573ecret", "Secret", "secret;", ";", ";a=b", "%3b", "%253b", "/", "/", "/", "//", ".",
+             "..", "%2e", "%2E%2e", ".%2e", "..;", "%252e", "%2f", "%2F", "%5c", "%255c", "%252f", "%c0%af", "%00", "%20", "%25", "a", "x"]
+
+
+def readings_of(path):
+    """Every way to understand a path that servers are known for, alone and one after the other."""
+    def decoded(p):
+        return urllib.parse.unquote(p, encoding="latin-1")
+
+    def without_parameters(p):
+        return re.sub(r";[^/]*", "", p)
+
+    def with_slashes(p):
+        return p.replace("\\", "/")
+
+    steps = [without_parameters, decoded, without_parameters, decoded, without_parameters, with_slashes]
+    found = {path}
+    for step in steps:
+        found |= {step(p) for p in found}
+    return {posixpath.normpath("/" + p.lstrip("/")) for p in found}
+
+
+def test_no_spelling_reaches_what_a_rule_closes(bench):
+    """/secret/* is denied: what reaches the origin is no spelling of it, whatever reads it there."""
+    bench.origin.serve()
+    reached = 0
+    for seed in range(FIRST, FIRST + COUNT):
+        rng = random.Random(seed)
+        path = "/" + "".join(rng.choice(SPELLINGS) for _ in range(rng.randint(1, 8)))
+        del bench.origin.requests[:]
+        with bench.gate.client() as client:
+            client.get(path, host="a.test", fields=["Connection: close"])
+        for got in bench.origin.requests:
+            reached += 1
+            slips = [r for r in readings_of(got.target) if r == "/secret" or r.startswith("/secret/")]
+            assert not slips, f"seed {seed}: {path} reached the origin as {got.target}"
+    assert reached > COUNT // 20, "too few spellings reach the origin"
+    bench.failed = False

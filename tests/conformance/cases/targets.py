@@ -138,7 +138,9 @@ REFUSED_SPELLINGS = {
     "uri.above-root": ["/../secret/x"],
     # some servers cut parameters off, and see /secret/x
     "uri.two-routes": ["/secret;a/x", "/secret;/x", "/secret;a=b", "/;/secret/x", "/;a=b/secret/x", 
-                       "/secret%3ba/x", "/secret%3B/x", "/a/../secret;v=1.2/x", "/secret;/", "/public;a"],
+                       "/secret%3ba/x", "/secret%3B/x", "/a/../secret;v=1.2/x", "/secret;/", "/public;a",
+                       # and some decode twice
+                       "/%2573ecret/x", "/secre%2574", "/a/../%25%37%33ecret/x", "/secret%253bx/y", "/%2573ecret;a/x"],
     "h1.target": ["/secret\\x", "/\\secret/x", "/a\\..\\secret/x"],
 }
 SECRETS = [
