@@ -263,8 +263,8 @@ static bool explain_path(struct explanation *e)
     return true;
 }
 
-/* False: refused, since another reading of the path belongs to another route. */
-static bool explain_route(struct explanation *e)
+/* NULL: found. Otherwise the reason. */
+static const char *explain_route(struct explanation *e)
 {
     slice method = slice_from(e->question->method);
     struct routing_question question = { .method = method_of(method),
@@ -274,6 +274,8 @@ static bool explain_route(struct explanation *e)
                                          .fields = &e->request.fields,
                                          .client = e->client };
     e->route = router_find(e->site, &question);
+    if (!e->route)
+        return "route.undecided";
     char text[2048];
     struct writer w = writer_over(text, sizeof text);
     writer_slice_add(&w, e->route->label.len ? e->route->label : SLICE("* (the site itself)"));
@@ -281,9 +283,9 @@ static bool explain_route(struct explanation *e)
     step(e, "route", writer_slice(&w), e->route->where);
     if (!path_has_other_reading(e->path) ||
         router_is_certain(e->site, e->route, &question, e->other_path_text))
-        return true;
+        return NULL;
     step(e, "reading", SLICE("another reading of the path belongs to another route"), SLICE(""));
-    return false;
+    return "uri.two-routes";
 }
 
 /* NULL: let in. Otherwise the reason. */
@@ -371,8 +373,9 @@ static int explain(struct explanation *e, struct field *fields)
         return decide(e, 421, "site.unknown");
     if (!explain_path(e))
         return decide(e, 400, e->path_problem);
-    if (!explain_route(e))
-        return decide(e, 400, "uri.two-routes");
+    const char *unclear = explain_route(e);
+    if (unclear)
+        return decide(e, 400, unclear);
     const struct limits_settings *limits = e->route->blocks[FEATURE_LIMITS];
     if (e->request.framing == H1_FRAMING_LENGTH &&
         e->request.content_length > limits->body_bytes_max)

@@ -40,7 +40,7 @@ static const char *find_route(struct loader *l, slice path, struct effective *e)
         .method = METHOD_GET, .method_text = SLICE("GET"), .path = writer_slice(&w), .fields = &none
     };
     e->route = router_find(e->site, &question);
-    return NULL;
+    return e->route ? NULL : "a route's expression needs too many steps for this path";
 }
 
 /* --- collecting --- */

@@ -15,7 +15,7 @@ static void check_site(const struct configuration *c, const struct site *site)
                                   .fields = &none };
     ASSERT(site->route_count > 0 && site->host_count > 0);
     const struct route *route = router_find(site, &q);
-    for (uint32_t slot = 0; slot < FEATURE_COUNT; slot++)
+    for (uint32_t slot = 0; slot < FEATURE_COUNT && route; slot++)
         ASSERT(route->blocks[slot]);
     for (uint32_t i = 0; i < c->listen_count; i++)
         if (site->listener_mask & (1ull << i) && site->hosts[0].ptr[0] != '.' &&

@@ -399,7 +399,7 @@ static bool covers(const struct route_pattern *outer, const struct route_pattern
         return true;
     case MATCH_PREFIX:
         return (inner->kind == MATCH_EXACT || inner->kind == MATCH_PREFIX)
-                   ? route_pattern_matches(outer, inner->text)
+                   ? route_pattern_matches(outer, inner->text) > 0
                    : outer->text.len == 0;
     case MATCH_EXTENSION:
         return inner->kind != MATCH_REGEX && inner->kind != MATCH_PREFIX &&

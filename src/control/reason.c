@@ -130,6 +130,9 @@ const struct reason_description reason_descriptions[] = {
       "Raise `limits head`, or edit fewer fields." },
     { "route.nothing", "404", "The chosen route has neither `to` nor an answer of its own.",
       "`portcullis explain URL` names the route." },
+    { "route.undecided", "400",
+      "The regular expression of a route needs more steps for this path than it may take.",
+      "Write the expression so that each part can match in one way only." },
     { "site.unknown", "421", "No site is configured for the host of the request.",
       "Add the host to a `site`, or see that the client sends the right one. The connection is "
       "closed." },

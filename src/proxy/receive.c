@@ -249,6 +249,11 @@ static int find_route(struct exchange *x)
         .client = x->client,
     };
     x->route = router_find(x->site, &question);
+    if (!x->route) {
+        x->request.keep_alive = false;
+        return exchange_refuse(x, FAULT_CLIENT, 400, "route.undecided",
+                               "a route's expression needs too many steps for this path");
+    }
     if (!path_has_other_reading(x->path))
         return 0;
     char *memory = arena_take(&x->arena, x->path.len);

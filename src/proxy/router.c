@@ -8,8 +8,8 @@
 #include "wire/query.h"
 #include "wire/uri.h"
 
-/* A pattern that needs more steps than this does not match: a route's regular expression must not
- * be a way to stop a worker. */
+/* A pattern that needs more steps than this is given up: a route's regular expression must not be a
+ * way to stop a worker. */
 #define REGEX_STEPS_MAX 100000u
 #define REGEX_STACK_MIN (32u << 10)
 #define REGEX_STACK_MAX (256u << 10)
@@ -42,15 +42,16 @@ void router_close(void)
     regex_stack = NULL;
 }
 
-static bool regex_matches(const struct route_pattern *p, slice path)
+static int regex_matches(const struct route_pattern *p, slice path)
 {
     if (!regex_context && router_open() != 0)
-        return false;
-    return pcre2_match(p->regex, (PCRE2_SPTR)path.ptr, path.len, 0, 0, regex_data, regex_context) >=
-           0;
+        return -ERANGE;
+    int found =
+        pcre2_match(p->regex, (PCRE2_SPTR)path.ptr, path.len, 0, 0, regex_data, regex_context);
+    return found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -ERANGE;
 }
 
-bool route_pattern_matches(const struct route_pattern *p, slice path)
+int route_pattern_matches(const struct route_pattern *p, slice path)
 {
     switch (p->kind) {
     case MATCH_EXACT:
@@ -135,21 +136,27 @@ bool condition_holds(const struct condition *c, const struct routing_question *q
     return holds != c->negated;
 }
 
-static bool route_matches(const struct route *r, const struct routing_question *q)
+/* 1 · 0 · -ERANGE not decided */
+static int route_matches(const struct route *r, const struct routing_question *q)
 {
-    bool matches = false;
-    for (uint32_t i = 0; i < r->pattern_count && !matches; i++)
-        matches = route_pattern_matches(&r->patterns[i], q->path);
+    int matches = 0;
+    for (uint32_t i = 0; i < r->pattern_count && matches <= 0; i++) {
+        int one = route_pattern_matches(&r->patterns[i], q->path);
+        matches = one ? one : matches;
+    }
     for (uint32_t i = 0; i < r->condition_count && matches; i++)
-        matches = condition_holds(&r->conditions[i], q);
+        if (!condition_holds(&r->conditions[i], q))
+            return 0;
     return matches;
 }
 
 const struct route *router_find(const struct site *site, const struct routing_question *q)
 {
-    for (uint32_t i = 0; i + 1 < site->route_count; i++)
-        if (route_matches(&site->routes[i], q))
-            return &site->routes[i];
+    for (uint32_t i = 0; i + 1 < site->route_count; i++) {
+        int matches = route_matches(&site->routes[i], q);
+        if (matches)
+            return matches > 0 ? &site->routes[i] : NULL;
+    }
     return &site->routes[site->route_count - 1];
 }
 

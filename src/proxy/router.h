@@ -15,6 +15,8 @@ struct routing_question {
     struct ip client;
 };
 
+/* NULL: whether a route's expression matches could not be decided within the steps that one may
+ * take. Such a request is refused, for the next route may allow what that one forbids. */
 const struct route *router_find(const struct site *site, const struct routing_question *q);
 
 /* Does every server that may stand behind see a path of this route? False when another reading of
@@ -23,7 +25,8 @@ const struct route *router_find(const struct site *site, const struct routing_qu
 bool router_is_certain(const struct site *site, const struct route *route,
                        const struct routing_question *q, char *memory);
 
-bool route_pattern_matches(const struct route_pattern *p, slice path);
+/* 1 · 0 · -ERANGE not decided */
+int route_pattern_matches(const struct route_pattern *p, slice path);
 bool condition_holds(const struct condition *c, const struct routing_question *q);
 
 /* Once per worker, before the first request: memory for regular expressions. 0 · -ENOMEM */

@@ -1,3 +1,6 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
 #include "base/test.h"
 #include "proxy/router.h"
 
@@ -22,6 +25,42 @@ TEST(prefix_pattern_matches_whole_segments_only)
         struct route_pattern pattern = { .kind = cases[i].kind, .text = cases[i].text };
         assert_int_equal(route_pattern_matches(&pattern, cases[i].path), cases[i].matches);
     }
+}
+
+#define MANY_A                                                                                     \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+    "aaa"
+
+TEST(what_an_expression_cannot_decide_has_no_route)
+{
+    static const char text[] = "^/a*a*a*a*a*[bd]$";
+    int error;
+    PCRE2_SIZE at;
+    struct route_pattern pattern = { .kind = MATCH_REGEX };
+    pattern.regex = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &error, &at, NULL);
+    assert_non_null(pattern.regex);
+    slice post = SLICE("POST");
+    struct condition by_post = { CONDITION_METHOD, .values = &post, .value_count = 1 };
+    struct route routes[2] = {
+        { .patterns = &pattern, .pattern_count = 1, .conditions = &by_post, .condition_count = 1 }
+    };
+    struct site site = { .routes = routes, .route_count = 2 };
+    static const struct {
+        slice path, method;
+        int route; /* -1: none */
+    } cases[] = {
+        { SLICE("/aab"), SLICE("POST"), 0 },
+        { SLICE("/aac"), SLICE("POST"), 1 },
+        { SLICE("/" MANY_A MANY_A "c"), SLICE("POST"), -1 },
+        { SLICE("/" MANY_A MANY_A "c"), SLICE("GET"), 1 }, /* its conditions decide */
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct routing_question q = { .method_text = cases[i].method, .path = cases[i].path };
+        const struct route *found = router_find(&site, &q);
+        assert_ptr_equal(found, cases[i].route < 0 ? NULL : &routes[cases[i].route]);
+    }
+    pcre2_code_free(pattern.regex);
+    router_close();
 }
 
 static bool holds(struct condition c, const struct routing_question *q)
@@ -65,6 +104,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefix_pattern_matches_whole_segments_only),
+        cmocka_unit_test(what_an_expression_cannot_decide_has_no_route),
         cmocka_unit_test(conditions_look_at_method_field_query_and_cookie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

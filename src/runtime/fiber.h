@@ -1,5 +1,5 @@
 /* Stackful fibers. Each runs one function to its end on a stack of its own; it gives way only
- * inside fiber_wait (and what is built on it). Fibers never leave their worker. Cancellation is an
+ * inside the calls that MAY_WAIT. Fibers never leave their worker. Cancellation is an
  * error: after fiber_cancel every wait returns -ECANCELED at once, and the function returns in its
  * own time through its own clean-up. A stack is never dropped.
  *
