@@ -36,9 +36,9 @@ static bool is_open, must_reopen;
 
 static void add_address(struct resolved_name *r, const struct ares_addrinfo_node *node)
 {
-    uint8_t *to = r->addresses[r->count];
     if (r->count >= NAME_ADDRESSES_MAX)
         return;
+    uint8_t *to = r->addresses[r->count];
     memset(to, 0, 16);
     if (node->ai_family == AF_INET) {
         to[10] = to[11] = 0xff;

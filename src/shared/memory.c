@@ -1,5 +1,7 @@
 #include "shared/memory.h"
 
+#include <unistd.h>
+
 #include "base/random.h"
 
 #define LAYOUT 3u
@@ -57,6 +59,8 @@ int shared_memory_map(struct shared_memory *m, const int fds[SHARED_COUNT])
         int result = segment_map(&m->segments[i], fds[i], purposes[i].magic, LAYOUT,
                                  purposes[i].bytes, true);
         if (result != 0) {
+            for (int k = i + 1; k < SHARED_COUNT; k++)
+                close(fds[k]); /* taken over all the same */
             shared_memory_close(m);
             return result;
         }

@@ -32,7 +32,7 @@ struct shared_memory {
 /* 0 · -errno; nothing is left open on failure. */
 MUST_CHECK int shared_memory_create(struct shared_memory *m);
 
-/* Takes the descriptors over. 0 · -errno · -EPROTO another layout */
+/* Takes the descriptors over, also when it fails. 0 · -errno · -EPROTO another layout */
 MUST_CHECK int shared_memory_map(struct shared_memory *m, const int fds[SHARED_COUNT]);
 
 void shared_memory_close(struct shared_memory *m);

@@ -1,8 +1,10 @@
 /* The segments: what survives a hostile or dying writer. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -37,6 +39,63 @@ TEST(segment_is_sealed_and_knows_its_layout)
     again.names->slots[3].name[0] = 'x';
     assert_int_equal(m.names->slots[3].name[0], 'x');
     shared_memory_close(&again);
+}
+
+static int open_descriptors(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* All segments with a limit of the kernel's: each descriptor or each size is refused once. */
+static int create_below(int resource, rlim_t limit)
+{
+    struct rlimit old, tight;
+    struct shared_memory made;
+    assert_int_equal(getrlimit(resource, &old), 0);
+    tight = (struct rlimit){ .rlim_cur = limit, .rlim_max = old.rlim_max };
+    assert_int_equal(setrlimit(resource, &tight), 0);
+    int result = shared_memory_create(&made);
+    assert_int_equal(setrlimit(resource, &old), 0);
+    if (result == 0)
+        shared_memory_close(&made);
+    return result;
+}
+
+TEST(memory_that_cannot_be_made_leaves_nothing_behind)
+{
+    int before = open_descriptors(), next = dup(0), refused = 0;
+    close(next);
+    while (create_below(RLIMIT_NOFILE, (rlim_t)(next + refused)) == -EMFILE) {
+        assert_int_equal(open_descriptors(), before);
+        refused++;
+    }
+    assert_true(refused >= SHARED_COUNT);
+    void (*old)(int) = signal(SIGXFSZ, SIG_IGN);
+    unsigned too_large = 0;
+    for (rlim_t bytes = 1; bytes < (256u << 20); bytes *= 4) {
+        int result = create_below(RLIMIT_FSIZE, bytes);
+        assert_true(result == -EFBIG || result == 0);
+        too_large += result != 0;
+        assert_int_equal(open_descriptors(), before);
+    }
+    assert_true(too_large > 3);
+    signal(SIGXFSZ, old);
+}
+
+TEST(memory_of_another_layout_is_not_mapped)
+{
+    int before = open_descriptors();
+    for (int wrong = 0; wrong < SHARED_COUNT; wrong++) {
+        struct shared_memory mapped;
+        int fds[SHARED_COUNT];
+        for (int i = 0; i < SHARED_COUNT; i++)
+            fds[i] = dup(m.segments[i == wrong ? (i + 1) % SHARED_COUNT : i].fd);
+        assert_int_equal(shared_memory_map(&mapped, fds), -EPROTO);
+        assert_int_equal(open_descriptors(), before); /* it has taken all of them over */
+    }
 }
 
 TEST(ring_keeps_every_line_in_order)
@@ -300,6 +359,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(segment_is_sealed_and_knows_its_layout, set_up, tear_down),
+        cmocka_unit_test(memory_that_cannot_be_made_leaves_nothing_behind),
+        cmocka_unit_test_setup_teardown(memory_of_another_layout_is_not_mapped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ring_keeps_every_line_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ring_shows_nothing_of_a_writer_that_was_killed, set_up,
                                         tear_down),
