@@ -15,21 +15,22 @@ static bool is_trusted(const struct configuration *c, struct ip ip)
 }
 
 /* All lines of one field joined by ", " (RFC 9110 §5.3); the value itself when there is one line.
- */
-static slice joined_value(struct exchange *x, enum field_id id)
+ * 0 · -ENOMEM: nobody may pass for the proxy in front because its word was lost */
+static int joined_value(struct exchange *x, enum field_id id, slice *ret)
 {
     const struct fields *fs = &x->request.fields;
     uint32_t lines = fields_count(fs, id);
     const struct field *first = fields_find(fs, id);
+    *ret = first ? first->value : slice_of(NULL, 0);
     if (lines <= 1)
-        return first ? first->value : slice_of(NULL, 0);
+        return 0;
     size_t room = 0;
     for (uint32_t i = 0; i < fs->count; i++)
         if (fs->items[i].id == id)
             room += fs->items[i].value.len + 2;
     char *memory = arena_take(&x->arena, room);
     if (!memory)
-        return slice_of(NULL, 0);
+        return -ENOMEM;
     struct writer w = writer_over(memory, room);
     for (uint32_t i = 0; i < fs->count; i++) {
         if (fs->items[i].id != id || fs->items[i].dropped)
@@ -38,16 +39,19 @@ static slice joined_value(struct exchange *x, enum field_id id)
             writer_literal(&w, ", ");
         writer_slice_add(&w, fs->items[i].value);
     }
-    return writer_slice(&w);
+    *ret = writer_slice(&w);
+    return 0;
 }
 
 /* Of a field that every proxy on the way may have added to, the last word: our neighbour's. */
-static slice last_word(struct exchange *x, enum field_id id)
+static int last_word(struct exchange *x, enum field_id id, slice *ret)
 {
-    slice rest = joined_value(x, id), word = { 0 };
-    while (list_next(&rest, &word))
+    slice rest;
+    *ret = slice_of(NULL, 0);
+    TRY(joined_value(x, id, &rest));
+    while (list_next(&rest, ret))
         ;
-    return word;
+    return 0;
 }
 
 static void take_scheme(struct exchange *x, slice said)
@@ -118,15 +122,18 @@ int identify_client(struct exchange *x)
     x->peer_is_trusted = is_trusted(x->configuration, x->connection->peer);
     if (!x->peer_is_trusted)
         return 0;
-    slice id = last_word(x, FIELD_X_REQUEST_ID);
+    slice id, addresses, elements, scheme;
+    TRY(last_word(x, FIELD_X_REQUEST_ID, &id));
+    TRY(joined_value(x, FIELD_X_FORWARDED_FOR, &addresses));
+    TRY(joined_value(x, FIELD_FORWARDED, &elements));
+    TRY(last_word(x, FIELD_X_FORWARDED_PROTO, &scheme));
     if (request_id_is_acceptable(id))
         x->request_id = id;
-    slice value = joined_value(x, FIELD_X_FORWARDED_FOR);
-    if (value.len)
-        walk_forwarded_for(x, value, &chain);
+    if (addresses.len)
+        walk_forwarded_for(x, addresses, &chain);
     else
-        walk_forwarded(x, joined_value(x, FIELD_FORWARDED), &chain);
-    take_scheme(x, last_word(x, FIELD_X_FORWARDED_PROTO));
+        walk_forwarded(x, elements, &chain);
+    take_scheme(x, scheme);
     return keep_chain(x, &chain);
 }
 
@@ -227,7 +234,9 @@ int forwarding_apply(struct exchange *x)
         FIELD_BIT(FIELD_FORWARDED) | FIELD_BIT(FIELD_X_REAL_IP) | FIELD_BIT(FIELD_X_REQUEST_ID) |
         FIELD_BIT(FIELD_HOST);
     struct fields *fs = &x->request.fields;
-    slice said_host = x->peer_is_trusted ? last_word(x, FIELD_X_FORWARDED_HOST) : SLICE("");
+    slice said_host = SLICE("");
+    if (x->peer_is_trusted)
+        TRY(last_word(x, FIELD_X_FORWARDED_HOST, &said_host));
     fields_drop_set(fs, ours);
     if (!x->peer_is_trusted)
         drop_claims(fs);
