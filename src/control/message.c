@@ -88,7 +88,7 @@ static void take_fds(struct msghdr *packet, struct message *m)
 int message_receive(int fd, struct message *ret)
 {
     struct head head;
-    struct iovec parts[2] = { { &head, sizeof head }, { ret->text, MESSAGE_TEXT_MAX - 1 } };
+    struct iovec parts[2] = { { &head, sizeof head }, { ret->text, MESSAGE_TEXT_MAX } };
     union control control;
     struct msghdr packet = { .msg_iov = parts,
                              .msg_iovlen = 2,
@@ -100,10 +100,10 @@ int message_receive(int fd, struct message *ret)
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return errno == ECONNRESET ? -EPIPE : -errno;
-    if (got == 0)
-        return -EPIPE;
     ret->fd_count = 0;
     take_fds(&packet, ret);
+    if (got == 0 && ret->fd_count == 0)
+        return -EPIPE;
     if ((size_t)got < sizeof head || (packet.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
         message_close_fds(ret);
         return -EPROTO;

@@ -68,7 +68,7 @@ struct message {
     uint32_t text_length;
     int fd_count;
     int fds[MESSAGE_FDS_MAX];
-    char text[MESSAGE_TEXT_MAX]; /* NUL behind text_length when there is room */
+    char text[MESSAGE_TEXT_MAX + 1]; /* what was received ends with a NUL */
 };
 
 /* Sends kind, detail, number, text[0..text_length) and the descriptors. Does not wait. 0 · -errno

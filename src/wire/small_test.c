@@ -8,6 +8,7 @@
 #include "wire/date.h"
 #include "wire/field.h"
 #include "wire/forwarded.h"
+#include "wire/h1.h"
 #include "wire/proxy_protocol.h"
 #include "wire/query.h"
 
@@ -172,6 +173,46 @@ TEST(proxy_headers_go_both_ways)
     assert_int_equal(used, 17);
 }
 
+/* RFC 9112 §7.1, §4, §5. */
+TEST(heads_and_chunks_are_written)
+{
+    static const struct {
+        uint64_t bytes;
+        slice head;
+    } chunks[] = {
+        { 1, SLICE("1\r\n") },
+        { 15, SLICE("f\r\n") },
+        { 16, SLICE("10\r\n") },
+        { 0xabcdef, SLICE("abcdef\r\n") },
+        { UINT64_MAX, SLICE("ffffffffffffffff\r\n") },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(chunks); i++) {
+        char head[H1_CHUNK_HEAD_MAX];
+        assert_slice_equal(slice_of(head, h1_chunk_head(head, chunks[i].bytes)), chunks[i].head);
+    }
+    struct field storage[2];
+    struct fields fs = { .items = storage, .capacity = ARRAY_LENGTH(storage) };
+    char text[128];
+    struct writer w = writer_over(text, sizeof text);
+    assert_int_equal(fields_add(&fs, SLICE("A"), SLICE("b"), FIELD_OTHER), 0);
+    assert_int_equal(fields_add(&fs, SLICE("Gone"), SLICE("x"), FIELD_OTHER), 0);
+    storage[1].dropped = true;
+    h1_write_request_line(&w, SLICE("GET"), SLICE("/a"), SLICE(""), true);
+    h1_write_fields(&w, &fs);
+    h1_write_field(&w, SLICE("Empty"), SLICE(""));
+    h1_write_status_line(&w, 404);
+    h1_write_status_line(&w, 599);
+    assert_slice_equal(writer_slice(&w),
+                       SLICE("GET /a? HTTP/1.1\r\nA: b\r\nEmpty: \r\nHTTP/1.1 404 Not "
+                             "Found\r\nHTTP/1.1 599 Unknown\r\n"));
+    /* What does not fit is not written in part. */
+    for (size_t room = 0; room < 6; room++) {
+        w = writer_over(text, room);
+        h1_write_field(&w, SLICE("A"), SLICE("b"));
+        assert_true(w.overflowed ? w.len == 0 : room >= 6);
+    }
+}
+
 /* RFC 9110 §12.5.1, weights §12.4.2. */
 TEST(json_is_for_those_who_ask)
 {
@@ -218,6 +259,7 @@ int main(void)
         cmocka_unit_test(dates_have_three_formats),
         cmocka_unit_test(forwarding_fields_are_read_from_the_right),
         cmocka_unit_test(proxy_headers_go_both_ways),
+        cmocka_unit_test(heads_and_chunks_are_written),
         cmocka_unit_test(json_is_for_those_who_ask),
         cmocka_unit_test(a_value_is_judged_alike_eight_bytes_at_a_time_and_one_by_one),
         cmocka_unit_test(lists_respect_quotes_and_skip_empty_elements),
