@@ -39,6 +39,15 @@ static void make_printable(char *text, size_t count)
             text[i] = text[i] == '\t' ? '\t' : '?';
 }
 
+/* Bytes of a text that was cut, without the part of a character at its end. */
+static size_t whole_characters(slice text)
+{
+    size_t at = text.len;
+    while (at > 0 && ((unsigned char)text.ptr[at - 1] & 0xc0) == 0x80)
+        at--;
+    return at > 0 && (unsigned char)text.ptr[at - 1] >= 0xc0 ? at - 1 : text.len;
+}
+
 static slice keep_format(struct diagnostics *d, const char *format, va_list arguments)
 {
     char text[MESSAGE_BYTES_MAX];
@@ -46,6 +55,8 @@ static slice keep_format(struct diagnostics *d, const char *format, va_list argu
     if (length < 0)
         return SLICE("");
     size_t bytes = (size_t)length < sizeof text ? (size_t)length : sizeof text - 1;
+    if (bytes < (size_t)length)
+        bytes = whole_characters(slice_of(text, bytes));
     make_printable(text, bytes);
     return keep(d, slice_of(text, bytes));
 }
@@ -62,6 +73,8 @@ static void keep_line(struct diagnostics *d, struct diagnostic *item, const stru
         cut++;
     char text[LINE_BYTES_MAX];
     slice shown = slice_first(slice_after(line, cut), sizeof text);
+    if (cut + shown.len < line.len)
+        shown.len = whole_characters(shown);
     memcpy(text, shown.ptr, shown.len);
     make_printable(text, shown.len);
     item->line_text = keep(d, slice_of(text, shown.len));

@@ -85,6 +85,28 @@ TEST(a_long_line_is_cut_around_its_place)
     assert_int_equal(slice_find(slice_after(shown, line), SLICE("here")), caret - caret_line - 1);
 }
 
+TEST(what_is_cut_ends_with_a_whole_character)
+{
+    static char euros[4096], shown[DIAGNOSTIC_TEXT_MAX];
+    for (size_t shift = 0; shift < 3; shift++) {
+        struct diagnostics list;
+        struct writer w = writer_over(euros, sizeof euros), s = writer_over(shown, sizeof shown);
+        for (size_t i = 0; i < shift; i++)
+            writer_byte(&w, 'x');
+        for (size_t i = 0; i < 1000; i++)
+            writer_text(&w, "\xe2\x82\xac");
+        struct source source = { .name = SLICE("f"), .text = writer_slice(&w) };
+        struct span span = { &source, 0, 1, 1, 1 };
+        diagnostics_open(&list);
+        diagnostics_add(&list, E0101, &span, "%.*s", SLICE_ARGUMENTS(writer_slice(&w)));
+        diagnostic_write_json(&s, &list.items[0]);
+        /* bytes that are not UTF-8 would have been written as \u00XX */
+        assert_int_equal(slice_find(writer_slice(&s), SLICE("\\u00")), s.len);
+        assert_false(s.overflowed);
+        diagnostics_close(&list);
+    }
+}
+
 TEST(control_characters_do_not_reach_the_terminal)
 {
     struct source source = { .name = SLICE("a.conf"), .text = SLICE("a \x1b[31m b") };
@@ -139,6 +161,7 @@ int main(void)
         IN_ORDER(a_secret_is_never_shown),
         IN_ORDER(json_is_one_object),
         IN_ORDER(a_long_line_is_cut_around_its_place),
+        cmocka_unit_test(what_is_cut_ends_with_a_whole_character),
         IN_ORDER(control_characters_do_not_reach_the_terminal),
         IN_ORDER(what_does_not_fit_is_counted),
         IN_ORDER(they_are_ordered_by_place),

@@ -1,4 +1,5 @@
 /* `check`: is the configuration in order? */
+#include <string.h>
 #include <unistd.h>
 
 #include "control/command.h"
@@ -67,5 +68,7 @@ int command_check(int argc, char **argv)
         return EXIT_USAGE;
     if (count > 1)
         return command_refuse("check takes one file");
-    return check_file(count ? argv[0] : path, json, dumps);
+    if (count)
+        path = argv[0];
+    return check_file(strcmp(path, "-") == 0 ? "/dev/stdin" : path, json, dumps);
 }

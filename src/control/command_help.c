@@ -137,21 +137,9 @@ static int refuse_topic(slice name)
     return EXIT_USAGE;
 }
 
-/* "e0407" too. */
-static const struct code_description *find_code(slice name)
-{
-    char upper[8];
-    if (name.len >= sizeof upper)
-        return NULL;
-    for (size_t i = 0; i < name.len; i++)
-        upper[i] =
-            name.ptr[i] >= 'a' && name.ptr[i] <= 'z' ? (char)(name.ptr[i] - 0x20) : name.ptr[i];
-    return code_find(slice_of(upper, name.len));
-}
-
 static int print_topic(slice name)
 {
-    const struct code_description *code = find_code(name);
+    const struct code_description *code = code_find(name);
     if (code) {
         char text[4096];
         struct writer w = writer_over(text, sizeof text);

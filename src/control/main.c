@@ -16,7 +16,8 @@ const struct command commands[] = {
       "-c --config --state --pid-file --log-level --load-seconds", command_run },
     { "check", "[-c FILE] [--json]", "Says whether the configuration is in order",
       "All errors at once, each with its place, the reason and what was expected; exit code 1 when "
-      "there are any. --json is for editors and pipelines; --dump prints all files afterwards.",
+      "there are any. --json is for editors and pipelines; --dump prints all files afterwards. "
+      "- is the standard input.",
       "-c --config --json --dump", command_check },
     { "reload", "[--state DIR]", "Puts the changed configuration in force, without loss",
       "A configuration with errors changes nothing: the message says what is wrong with it.",

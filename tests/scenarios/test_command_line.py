@@ -55,6 +55,7 @@ def test_check_says_in_order_or_what_is_wrong(config):
     done = run("check", "-c", config)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{config}: in order, 1 site, 0 warnings\n"
+    assert run("check", "-", input=CONFIG).stdout.endswith(": in order, 1 site, 0 warnings\n")
     config.write_text("nonsense\n")
     done = run("check", config)
     assert (done.returncode, done.stdout) == (1, "")
