@@ -497,7 +497,7 @@ def test_no_secret_of_a_request_or_response_is_in_any_log(gate, origin):
             "site example.test { to @origin; route = /denied { deny all } }"
         )
     proxy.stop()
-    for name, count in (("combined.log", 6), ("json.log", 6), ("security.log", 8)):
+    for name, count in (("combined.log", 6), ("json.log", 6), ("security.log", 10)):
         with open(f"{proxy.directory}/{name}", "rb") as file:
             text = file.read()
         assert text.count(b"\n") == count, name

@@ -3,11 +3,13 @@
 import os
 import re
 import signal
+import subprocess
 
 import pytest
 from harness import websocket
 from harness.client import request
 from harness.deadline import Deadline, eventually
+from harness.gate import binary_path
 from harness.origin import response
 from harness.stream import Ended
 
@@ -43,7 +45,8 @@ def test_it_is_complete(serving, origin):
         status = eventually(
             lambda: (s := serving.status())["log"]["files"][0]["written"] == 3 and s, "the log"
         )
-    version = serving.command("version", check=0).stdout.split()[1]
+    told = subprocess.run([binary_path(), "version"], capture_output=True, text=True, check=True)
+    version = told.stdout.split()[1]
     assert status["version"] == version
     assert status["pid"] == serving.process.pid
     assert 0 <= status["uptime_s"] < 600
