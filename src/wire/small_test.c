@@ -1,5 +1,6 @@
 /* The small grammars: cookies, queries, dates, forwarding, PROXY, Accept. */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "base/test.h"
 #include "wire/accept.h"
@@ -238,6 +239,27 @@ TEST(a_value_is_judged_alike_eight_bytes_at_a_time_and_one_by_one)
             }
 }
 
+/* The end of the memory is the end of the value: a sanitizer sees a read past it. */
+TEST(a_value_is_judged_alike_at_every_length_and_alignment)
+{
+    static const unsigned char bytes[] = { 0, '\t', 0x1f, ' ', '~', 0x7f, 0x80, 0xff };
+    for (size_t length = 0; length <= 64; length++)
+        for (size_t shift = 0; shift < 8; shift++) {
+            char *memory = malloc(shift + length + (shift + length == 0));
+            assert_non_null(memory);
+            slice value = slice_of(memory + shift, length);
+            memset(memory, 0, shift);
+            for (size_t at = 0; at < length; at++)
+                for (size_t k = 0; k < sizeof bytes; k++) {
+                    memset(memory + shift, k % 2 ? 0x80 : ' ', length);
+                    memory[shift + at] = (char)bytes[k];
+                    bool is_value = bytes[k] == '\t' || (bytes[k] >= 0x20 && bytes[k] != 0x7f);
+                    assert_int_equal(bytes_are_value(value), is_value);
+                }
+            free(memory);
+        }
+}
+
 /* RFC 9110 §5.6.1.2, §5.6.4. */
 TEST(lists_respect_quotes_and_skip_empty_elements)
 {
@@ -262,6 +284,7 @@ int main(void)
         cmocka_unit_test(heads_and_chunks_are_written),
         cmocka_unit_test(json_is_for_those_who_ask),
         cmocka_unit_test(a_value_is_judged_alike_eight_bytes_at_a_time_and_one_by_one),
+        cmocka_unit_test(a_value_is_judged_alike_at_every_length_and_alignment),
         cmocka_unit_test(lists_respect_quotes_and_skip_empty_elements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
