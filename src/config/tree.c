@@ -280,7 +280,7 @@ static int take_statement(struct parser *p)
 static int take_stray_open(struct parser *p)
 {
     struct statement *owner = p->last && !p->last->has_block ? p->last : NULL;
-    if (!p->token.is_layout_error) {
+    if (!owner || !p->token.is_layout_error) {
         struct diagnostic *item = diagnostics_add(p->diagnostics, E0104, &p->token.span,
                                                   "'{' must be on the same line as its directive");
         diagnostic_label(p->diagnostics, item, "block without a directive");
@@ -413,8 +413,8 @@ int tree_parse(struct tree *t, const struct source *source, struct arena *a, str
             return 0;
         }
     }
-    if (p.block->parent && (p.block->name.text.len || t->errors == 0))
-        report_unclosed(&p); /* without a name the stray '{' was the error */
+    if (p.block->parent && p.block->name.text.len) /* else the stray '{' was the error */
+        report_unclosed(&p);
     t->root.before_close = p.pending;
     if (t->errors)
         t->root.has_broken = true;
