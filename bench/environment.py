@@ -24,7 +24,7 @@ def describe(proxies, proxy_cpus, load_cpus):
     shared = "the same one" if proxy_cpus == load_cpus else "another one"
     return {
         "Processor": f"{cpu_model(read('/proc/cpuinfo'))}, {os.cpu_count()} CPUs visible",
-        "Kernel": f"Linux {platform.release()} {platform.machine()}",
+        "Kernel": f"Linux {platform.release().partition('-')[0]} {platform.machine()}",
         "Distribution": distribution.group(1) if distribution else "unknown",
         "Proxies": ", ".join(dict.fromkeys(filter(None, (p.version() for p in proxies)))),
         "Placement": f"proxy on one CPU, origin and load generator on {shared}",
