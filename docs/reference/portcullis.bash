@@ -30,7 +30,7 @@ _portcullis() {
     COMPREPLY=($(compgen -W 'run check reload stop upgrade status fmt show explain help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
   fi
   case ${COMP_WORDS[1]} in
-    run) options='-c --config --state --pid-file --log-level --load-seconds --help';;
+    run) options='-c --config --state --storage --pid-file --log-level --load-seconds --help';;
     check) options='-c --config --json --dump --help';;
     reload) options='--state --help';;
     stop) options='--now --state --help';;

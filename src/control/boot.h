@@ -59,7 +59,8 @@ struct boot_record {
     /* everybody */
     char binary[PATH_MAX]; /* to exec: an upgrade finds the new file there */
     char state_folder[PATH_MAX];
-    char config_path[PATH_MAX]; /* empty: config_fd holds the text */
+    char storage_folder[PATH_MAX]; /* what outlives a reboot: see state_storage_default() */
+    char config_path[PATH_MAX];    /* empty: config_fd holds the text */
     char pid_file[PATH_MAX];
     int32_t config_fd;
     int32_t to_terminal;

@@ -46,6 +46,7 @@ int command_run(int argc, char **argv)
     const struct command_option options[] = {
         { .name = "--config", .short_name = "-c", .value = &path },
         { .name = "--state", .value = &run.state_folder },
+        { .name = "--storage", .value = &run.storage_folder },
         { .name = "--pid-file", .value = &run.pid_file },
         { .name = "--log-level", .value = &verbosity },
         { .name = "--load-seconds", .value = &seconds },

@@ -9,11 +9,13 @@
 #include "control/supervisor.h"
 
 const struct command commands[] = {
-    { "run", "[-c FILE] [--state DIR]", "Serves what the configuration says",
-      "Stays in the foreground. --pid-file FILE writes the process id there too; --log-level "
+    { "run", "[-c FILE] [--state DIR] [--storage DIR]", "Serves what the configuration says",
+      "Stays in the foreground. --storage DIR is for what must outlive a reboot, certificates and "
+      "keys: /var/lib/portcullis for root, or the --state directory where one is given. --pid-file "
+      "FILE writes the process id there too; --log-level "
       "error|warn|info|debug sets how much the program says; --load-seconds N is how long a "
       "configuration may take to load (60). FILE is " CONFIG_PATH_DEFAULT " unless written.",
-      "-c --config --state --pid-file --log-level --load-seconds", command_run },
+      "-c --config --state --storage --pid-file --log-level --load-seconds", command_run },
     { "check", "[-c FILE] [--json]", "Says whether the configuration is in order",
       "All errors at once, each with its place, the reason and what was expected; exit code 1 when "
       "there are any. --json is for editors and pipelines; --dump prints all files afterwards. "

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,20 @@ int state_folder_default(char *to, size_t room)
     return checked(snprintf(to, room, "/tmp/portcullis-%u", (unsigned)geteuid()), room);
 }
 
+int state_storage_default(char *to, size_t room, const char *chosen)
+{
+    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+    if (chosen)
+        return checked(snprintf(to, room, "%s", chosen), room);
+    if (geteuid() == 0)
+        return checked(snprintf(to, room, "/var/lib/portcullis"), room);
+    if (state && state[0] == '/')
+        return checked(snprintf(to, room, "%s/portcullis", state), room);
+    if (home && home[0] == '/' && access(home, W_OK) == 0)
+        return checked(snprintf(to, room, "%s/.local/state/portcullis", home), room);
+    return state_folder_default(to, room);
+}
+
 int state_path(char *to, size_t room, const char *folder, const char *name)
 {
     return checked(snprintf(to, room, "%s/%s", folder, name), room);
@@ -40,6 +55,22 @@ static int check_owner(const char *folder)
     if (status.st_uid != geteuid() && geteuid() != 0)
         return -EPERM;
     return status.st_mode & S_IWOTH ? -EPERM : 0;
+}
+
+int state_make_folder(const char *path)
+{
+    char part[PATH_MAX];
+    size_t length = strlen(path);
+    TRY(checked(snprintf(part, sizeof part, "%s", path), sizeof part));
+    for (size_t i = 1; i <= length; i++) {
+        if (part[i] != '/' && i != length)
+            continue;
+        part[i] = '\0';
+        if (mkdir(part, 0750) < 0 && errno != EEXIST)
+            return -errno;
+        part[i] = path[i];
+    }
+    return check_owner(path);
 }
 
 int state_lock(const char *folder)

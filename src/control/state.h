@@ -12,6 +12,16 @@
 /* Into `to`; 0 · -ENAMETOOLONG */
 MUST_CHECK int state_folder_default(char *to, size_t room);
 
+/* The storage directory holds what must outlive a reboot: certificates, keys, accounts. The state
+ * directory when that was chosen (`chosen`, NULL: it was not), else /var/lib/portcullis for root,
+ * else $XDG_STATE_HOME/portcullis or ~/.local/state/portcullis, else the state directory.
+ * 0 · -ENAMETOOLONG */
+MUST_CHECK int state_storage_default(char *to, size_t room, const char *chosen);
+
+/* Makes a folder with its parents (0750 each) unless it is there; one that is not ours or that
+ * everybody may write to is refused. 0 · -errno */
+MUST_CHECK int state_make_folder(const char *path);
+
 /* FOLDER/NAME into `to`. 0 · -ENAMETOOLONG */
 MUST_CHECK int state_path(char *to, size_t room, const char *folder, const char *name);
 

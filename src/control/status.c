@@ -80,6 +80,8 @@ void status_write_supervisor(struct writer *w, const struct status_facts *f)
     text(w, "configuration", state->config_path[0] ? state->config_path : "(command line)");
     writer_byte(w, ',');
     text(w, "state_folder", state->state_folder);
+    writer_byte(w, ',');
+    text(w, "storage_folder", state->storage_folder);
     writer_format(w, ",\"logger_pid\":%d,\"observer_pid\":%d,\"descriptor_limit\":%llu",
                   state->logger_pid, state->observer_pid, (unsigned long long)files.rlim_cur);
     if (f->last_reload[0]) {

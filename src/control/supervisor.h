@@ -10,11 +10,12 @@
 #include "base/log.h"
 
 struct run_options {
-    const char *config_path;  /* absolute; NULL: config_text is the configuration (--to) */
-    const char *config_text;  /* NUL-terminated */
-    const char *state_folder; /* NULL: state_folder_default() */
-    const char *pid_file;     /* NULL: none besides the one in the state directory */
-    bool to_terminal;         /* started by hand in the foreground: logs to stdout unless written */
+    const char *config_path;    /* absolute; NULL: config_text is the configuration (--to) */
+    const char *config_text;    /* NUL-terminated */
+    const char *state_folder;   /* NULL: state_folder_default() */
+    const char *storage_folder; /* NULL: state_storage_default() */
+    const char *pid_file;       /* NULL: none besides the one in the state directory */
+    bool to_terminal; /* started by hand in the foreground: logs to stdout unless written */
     enum log_level verbosity;
     int load_seconds; /* that long a generation may take until it is ready */
 };

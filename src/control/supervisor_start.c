@@ -114,6 +114,12 @@ static int describe(const struct run_options *options)
     else
         TRY(state_folder_default(supervisor.state.state_folder,
                                  sizeof supervisor.state.state_folder));
+    if (options->storage_folder)
+        TRY(copy_text(supervisor.state.storage_folder, sizeof supervisor.state.storage_folder,
+                      options->storage_folder));
+    else
+        TRY(state_storage_default(supervisor.state.storage_folder,
+                                  sizeof supervisor.state.storage_folder, options->state_folder));
     if (options->pid_file)
         TRY(copy_text(supervisor.state.pid_file, sizeof supervisor.state.pid_file,
                       options->pid_file));

@@ -225,7 +225,7 @@ def test_program_is_process_one_of_a_container(gate, origin):
     if subprocess.run([*unshare, "true"], stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("a namespace of processes cannot be made here: not root, or inside a chroot or container")
     recipe = (ROOT / "packaging/Containerfile").read_text()
-    assert 'CMD ["run", "--state", "/run/portcullis"]' in recipe
+    assert 'CMD ["run", "--state", "/run/portcullis", "--storage", "/var/lib/portcullis"]' in recipe
     assert "\nUSER portcullis\n" in recipe
     text = (ROOT / "packaging/container.conf").read_text().replace("listen :8080", "listen 127.0.0.1:0")
     nobody = pwd.getpwnam("nobody")
