@@ -4,7 +4,7 @@
 
 #include "base/fuzz.h"
 #include "base/panic.h"
-#include "wire/client_hello.h"
+#include "wire/ja4.h"
 
 static void check_inside(slice whole, slice part)
 {
@@ -33,5 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         ASSERT(client_hello_extension(&rest, &type, &extension));
         check_inside(message, extension);
     }
+    char ja4[JA4_BYTES];
+    int result = ja4_write(&hello, ja4);
+    ASSERT(result == 0 ? ja4_is_valid(slice_of(ja4, sizeof ja4)) : result == -E2BIG);
     return 0;
 }
