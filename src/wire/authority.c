@@ -123,3 +123,20 @@ void authority_write_host(struct writer *w, const struct authority *a)
     for (size_t i = 0; i < a->host.len; i++)
         writer_byte(w, ascii_lower(a->host.ptr[i]));
 }
+
+bool authority_is_local(slice host)
+{
+    static const slice suffixes[] = { SLICE(".localhost"), SLICE(".test"), SLICE(".internal"),
+                                      SLICE(".home.arpa"), SLICE(".local") };
+    if (slice_starts_with(host, SLICE("*.")))
+        host = slice_after(host, 2);
+    if (slice_find_byte(host, '.') == host.len || slice_find_byte(host, ':') < host.len ||
+        is_ipv4(host))
+        return host.len > 0;
+    if (slice_equal(host, SLICE("home.arpa")))
+        return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(suffixes); i++)
+        if (slice_ends_with(host, suffixes[i]))
+            return true;
+    return false;
+}

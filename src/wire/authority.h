@@ -20,6 +20,12 @@ struct authority {
  * returns 0 · -EINVAL */
 MUST_CHECK int authority_parse(slice text, struct authority *ret);
 
+/* No public certificate authority issues for it, and no public name server knows it: an IP address,
+ * a single label, or a name at or below localhost (RFC 6761), test (RFC 6761), internal (ICANN,
+ * 2024), home.arpa (RFC 8375) or local (RFC 6762). `host` is canonical; a leading "*." is passed
+ * over. */
+bool authority_is_local(slice host);
+
 /* Writes host in its canonical form: lower case, IPv6 in RFC 5952 form, without brackets, dot or
  * port. */
 void authority_write_host(struct writer *w, const struct authority *a);

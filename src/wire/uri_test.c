@@ -288,6 +288,26 @@ TEST(authority_is_a_host_with_an_optional_port)
     }
 }
 
+TEST(local_names_are_those_that_nobody_else_certifies)
+{
+    static const slice local[] = {
+        SLICE("localhost"),   SLICE("a.localhost"), SLICE("shop.test"),       SLICE("*.shop.test"),
+        SLICE("db.internal"), SLICE("home.arpa"),   SLICE("nas.home.arpa"),   SLICE("nas.local"),
+        SLICE("nas"),         SLICE("*.localhost"), SLICE("127.0.0.1"),       SLICE("192.0.2.7"),
+        SLICE("::1"),         SLICE("2001:db8::1"), SLICE("::ffff:192.0.2.7")
+    };
+    static const slice other[] = { SLICE("example.com"), SLICE("test.example"),
+                                   SLICE("arpa.com"),    SLICE("mylocalhost.com"),
+                                   SLICE("xn--test.de"), SLICE(""),
+                                   SLICE("a.arpa"),      SLICE("contest.example") };
+    for (size_t i = 0; i < ARRAY_LENGTH(local); i++)
+        if (!authority_is_local(local[i]))
+            fail_msg("%.*s is local", SLICE_ARGUMENTS(local[i]));
+    for (size_t i = 0; i < ARRAY_LENGTH(other); i++)
+        if (authority_is_local(other[i]))
+            fail_msg("%.*s is not local", SLICE_ARGUMENTS(other[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +318,7 @@ int main(void)
         cmocka_unit_test(target_has_four_forms),
         cmocka_unit_test(references_hold_only_what_may_stand_in_a_uri),
         cmocka_unit_test(authority_is_a_host_with_an_optional_port),
+        cmocka_unit_test(local_names_are_those_that_nobody_else_certifies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
