@@ -1,0 +1,67 @@
+/* What the files of the upstream side share: the worker's own state of each server and origin. Only
+ * upstream*.c include this. */
+#pragma once
+
+#include "proxy/gate_state.h"
+#include "proxy/upstream.h"
+
+/* A request tries at most this many servers; the configuration allows no more in one origin. */
+#define SERVERS_TRIED_MAX 64u
+
+struct server_state {
+    struct list idle; /* newest first */
+    uint32_t idle_count;
+    uint32_t in_flight; /* of this worker */
+    int32_t credit;     /* smooth weighted round robin */
+    uint32_t next_address;
+};
+
+struct origin_state {
+    struct list queue; /* of exchanges that wait for a place: first come, first served */
+    uint32_t waiting;
+};
+
+struct server_state *upstream_state_of(const struct server *s);
+struct origin_state *upstream_queue_of(const struct origin *o);
+struct server_counters *upstream_counters_of(const struct server *s);
+
+/* --- The pool: connections that nobody uses --------------------------------------------------- */
+
+/* One that is not connected yet; NULL when memory is out. */
+struct upstream *upstream_make(const struct server *s, const struct origin *o);
+
+/* Closes it and frees it. Not counted as open any more. */
+void upstream_destroy(struct upstream *u);
+
+/* Keeps it for the next request, or destroys it when it is one too many or stale. */
+void upstream_keep_idle(struct upstream *u);
+
+/* The one that was used last; NULL: none. sure: the kernel is asked too whether it is still there,
+ * for a request that could not go out a second time. */
+struct upstream *upstream_take_idle(const struct server *s, bool sure);
+
+/* When no descriptor is left: one that is idle gives up its own. False: there is none. */
+bool upstream_give_up_idle(void);
+
+/* --- Choosing --------------------------------------------------------------------------------- */
+
+/* A server with its place under `max` taken, at once or after waiting in the origin's queue.
+ * tried: a bit for each server that is no candidate.
+ * 0 · -EREFUSED · -ECANCELED */
+MAY_WAIT int upstream_find_place(struct exchange *x, const struct origin *o, uint64_t tried,
+                                 const struct server **ret);
+
+/* Gives the place back and lets the first of the queue look. */
+void upstream_leave_place(const struct server *s, const struct origin *o);
+
+static inline uint64_t upstream_bit_of(const struct server *s, const struct origin *o)
+{
+    return 1ull << (s - o->servers);
+}
+
+/* --- Connecting ------------------------------------------------------------------------------- */
+
+/* A new connection to the server: the first of its addresses that takes it.
+ * 0 · -EDESTADDRREQ it has none · the last error · -ENOMEM · -ECANCELED */
+MAY_WAIT int upstream_connect(struct exchange *x, const struct origin *o, const struct server *s,
+                              struct upstream **ret);
