@@ -3,8 +3,9 @@
 import os
 import socket
 
+import hpack
 import pytest
-from harness import records, websocket
+from harness import http2, records, websocket
 from harness.client import Client, request
 from harness.deadline import Deadline, eventually
 from harness.gate import Gate, replace_names
@@ -295,3 +296,31 @@ def test_names_in_a_configuration_are_replaced():
     assert replace_names("to @origin { x }", {"origin": "1.2.3.4:5"}) == "to 1.2.3.4:5 { x }"
     with pytest.raises(KeyError):
         replace_names("to @orign", {"origin": "x"})
+
+
+def test_header_blocks_by_hand_are_those_of_the_rfc():
+    decoded = hpack.Decoder()
+    assert http2.integer(10, 5) == b"\x0a" and http2.integer(1337, 5) == b"\x1f\x9a\x0a"  # RFC 7541 C.1
+    block = http2.block(http2.indexed(2), http2.literal("a", "b"), http2.indexed_literal("c", "d" * 200),
+                        http2.indexed(62), http2.table_size(0))
+    assert decoded.decode(block[:-1], raw=True)[1:] == [(b"a", b"b"), (b"c", b"d" * 200), (b"c", b"d" * 200)]
+
+
+def test_an_http2_connection_keeps_what_it_was_sent(pair):
+    client, server = (http2.Http2(stream.socket) for stream in pair)
+    server.send(http2.settings((http2.INITIAL_WINDOW_SIZE, 10)), http2.ping(),
+                http2.headers(1, http2.block((":status", "103")), end=False),
+                http2.headers(1, http2.block((":status", "200")), end=False, pad=3)[:20])
+    client.read_until(lambda: client.stream(1).interim, "the interim response")
+    rest = http2.headers(1, http2.block((":status", "200")), end=False, pad=3)[20:]
+    server.send(rest, http2.data(1, b"abc", end=False, pad=9), http2.headers(1, http2.block(("t", "v"))),
+                http2.rst_stream(3, 11), http2.goaway(5, 1, b"why"))
+    server.finish()
+    message = client.response()
+    assert (message.status, message.body, message.trailers) == (200, b"abc", [("t", "v")])
+    assert client.read_to_end() == FIN
+    assert client.peer_settings == {http2.INITIAL_WINDOW_SIZE: 10}
+    assert client.stream(3).reset == "ENHANCE_YOUR_CALM"
+    assert client.goaways == [(5, "PROTOCOL_ERROR", b"why")]
+    server.read_until(lambda: server.settings_acks and server.pings, "the answers")
+    server.read_until(lambda: [f for f in server.frames if f.kind == http2.WINDOW_UPDATE][1:], "the windows")

@@ -6,6 +6,7 @@ message    a strict reader of HTTP/1 messages, independent of the proxy's own
 client     what a client does, good and bad
 origin     a scripted origin server that keeps every byte it was sent
 websocket  frames by hand
+http2      frames by hand, and a connection that keeps all it was sent
 gate       the program under test: start, ask, reload, stop, and what it left
 records    its logs
 metrics    its metrics, parsed strictly
