@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "net/kernel.h"
+#include "net/tls.h"
 
 #define PARTS_MAX    64
 #define DISCARDS_MAX 16
@@ -50,7 +51,7 @@ static void note_read(struct socket *s, size_t got, size_t asked)
         s->poll.ready &= (uint8_t)~POLL_READ;
 }
 
-ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
+ssize_t socket_receive_raw(struct socket *s, void *to, size_t bytes_max)
 {
     if (!(s->poll.ready & POLL_READ))
         return -EAGAIN;
@@ -60,6 +61,15 @@ ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
     else if (got == -EAGAIN)
         s->poll.ready &= (uint8_t)~POLL_READ;
     return got;
+}
+
+ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
+{
+    if (LIKELY(!s->tls))
+        return socket_receive_raw(s, to, bytes_max);
+    if (!(s->poll.ready & POLL_ANY_READ))
+        return -EAGAIN;
+    return tls_read_now(s, to, bytes_max);
 }
 
 ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadline_ms)
@@ -78,7 +88,7 @@ ssize_t socket_read(struct socket *s, void *to, size_t bytes_max, int64_t deadli
     }
 }
 
-ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count)
+ssize_t socket_send_raw(struct socket *s, const struct iovec *parts, int count)
 {
     if (!(s->poll.ready & POLL_WRITE))
         return 0;
@@ -93,6 +103,16 @@ ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count)
     if ((size_t)sent < asked)
         s->poll.ready &= (uint8_t)~POLL_WRITE;
     return sent;
+}
+
+ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count)
+{
+    return LIKELY(!s->tls) ? socket_send_raw(s, parts, count) : tls_write_now(s, parts, count);
+}
+
+bool socket_has_unsent(const struct socket *s)
+{
+    return s->tls && tls_has_unsent(s);
 }
 
 /* Moves the front of the parts forward by what has gone. */
@@ -122,7 +142,7 @@ int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall
 {
     size_t written = 0;
     int result = fiber_is_cancelled() ? -ECANCELED : 0;
-    while (result == 0 && count > 0) {
+    while (result == 0 && (count > 0 || socket_has_unsent(s))) {
         ssize_t sent = socket_write_now(s, parts, count < PARTS_MAX ? count : PARTS_MAX);
         if (sent < 0) {
             result = (int)sent;
@@ -130,7 +150,7 @@ int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall
         }
         written += (size_t)sent;
         skip_parts(&parts, &count, (size_t)sent);
-        if (count > 0 && !(s->poll.ready & POLL_WRITE))
+        if (!(s->poll.ready & POLL_WRITE) && (count > 0 || socket_has_unsent(s)))
             result = pollable_wait(&s->poll, POLL_WRITE, stall_deadline(stall_ms, deadline_ms));
     }
     if (ret_written)
@@ -140,8 +160,11 @@ int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall
 
 void socket_shutdown_write(struct socket *s)
 {
-    if (socket_is_open(s))
-        kernel_shutdown(s->poll.fd, SHUT_WR);
+    if (!socket_is_open(s))
+        return;
+    if (s->tls)
+        tls_shutdown_write(s);
+    kernel_shutdown(s->poll.fd, SHUT_WR);
 }
 
 void socket_abort(struct socket *s)
@@ -162,6 +185,7 @@ static void end(struct socket *s, void (*end_descriptor)(int fd))
 {
     if (!socket_is_open(s))
         return;
+    tls_end(s, end_descriptor == kernel_close);
     pollable_close(&s->poll, true);
     end_descriptor(s->poll.fd);
     s->poll.fd = -1;
@@ -181,6 +205,8 @@ bool socket_is_stale(struct socket *s)
 {
     if (s->poll.hangup)
         return true;
+    if (s->tls)
+        return tls_is_stale(s);
     if (!(s->poll.ready & POLL_READ))
         return false;
     if (kernel_peek(s->poll.fd) == -EAGAIN) { /* only a full read had left the bit set */
@@ -192,7 +218,7 @@ bool socket_is_stale(struct socket *s)
 
 bool socket_has_input(const struct socket *s)
 {
-    return kernel_peek(s->poll.fd) != -EAGAIN;
+    return (s->poll.ready & POLL_HELD) || kernel_peek(s->poll.fd) != -EAGAIN;
 }
 
 void socket_park(struct socket *s, void (*on_ready)(struct pollable *))

@@ -12,8 +12,11 @@
 #include "runtime/loop.h"
 #include "runtime/pollable.h"
 
+struct tls; /* net/tls.h */
+
 struct socket {
     struct pollable poll;
+    struct tls *tls; /* NULL: plain */
 };
 
 static inline bool socket_is_open(const struct socket *s)
@@ -48,10 +51,19 @@ MUST_CHECK ssize_t socket_read_now(struct socket *s, void *to, size_t bytes_max)
 MAY_WAIT int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall_ms,
                           int64_t deadline_ms, size_t *ret_written);
 
-/* Does not wait; how much went, maybe 0. */
+/* Does not wait; how much went, maybe 0. Under TLS what went may still wait for the kernel as
+ * records: socket_has_unsent. */
 MUST_CHECK ssize_t socket_write_now(struct socket *s, const struct iovec *parts, int count);
 
-/* Half-close: FIN after what was written. */
+/* Bytes that a write counted have not gone yet; socket_write with no parts waits until they have.
+ */
+bool socket_has_unsent(const struct socket *s);
+
+/* The bytes of the connection itself, below TLS. As socket_read_now and socket_write_now. */
+MUST_CHECK ssize_t socket_receive_raw(struct socket *s, void *to, size_t bytes_max);
+MUST_CHECK ssize_t socket_send_raw(struct socket *s, const struct iovec *parts, int count);
+
+/* Half-close: FIN after what was written, under TLS behind close_notify. */
 void socket_shutdown_write(struct socket *s);
 
 /* Ends both directions at once and wakes whoever waits on the socket (reads return 0 or

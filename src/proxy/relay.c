@@ -99,7 +99,7 @@ static int send_batch(struct relay *r, struct batch *b)
     struct send_options options = { .stall_ms = r->stall_ms, .deadline_ms = r->deadline_ms };
     struct unsent unsent = { 0 };
     int result = scratch_send_now(r->to, b->parts, b->count, &unsent, &r->bytes_written);
-    if (LIKELY(result == 0 && !unsent.rest))
+    if (LIKELY(result == 0 && unsent_is_none(&unsent)))
         return 0;
     if (result == 0)
         result = keep_more(r);

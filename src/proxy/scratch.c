@@ -72,6 +72,7 @@ int scratch_send_now(struct socket *s, const struct iovec *parts, int count, str
         return (int)sent;
     size_t went = sent > 0 ? (size_t)sent : 0;
     *written += went;
+    unsent->waits_as_record = socket_has_unsent(s);
     if (LIKELY(went == length))
         return 0;
     unsent->rest = buffer_take_large((uint32_t)(length - went));
@@ -86,11 +87,12 @@ int scratch_send_rest(struct socket *s, struct unsent *unsent, int earlier_error
 {
     OWNS(buffer_drop) struct buffer *rest = unsent->rest;
     unsent->rest = NULL;
-    if (earlier_error != 0 || !rest)
+    if (earlier_error != 0 || (!rest && !unsent->waits_as_record))
         return earlier_error;
-    struct iovec part = { rest->memory, buffer_length(rest) };
+    struct iovec part = { rest ? rest->memory : NULL, rest ? buffer_length(rest) : 0 };
     size_t later = 0;
-    int result = socket_write(s, &part, 1, options->stall_ms, options->deadline_ms, &later);
+    int result =
+        socket_write(s, &part, rest ? 1 : 0, options->stall_ms, options->deadline_ms, &later);
     *written += later;
     return result;
 }

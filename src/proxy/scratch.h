@@ -15,8 +15,14 @@ struct writer scratch_head(void);
 
 /* What the kernel did not take, copied out of scratch memory. */
 struct unsent {
-    struct buffer *rest; /* NULL: everything went */
+    struct buffer *rest;  /* plain bytes; NULL: none are left */
+    bool waits_as_record; /* TLS has some that count as written */
 };
+
+static inline bool unsent_is_none(const struct unsent *unsent)
+{
+    return !unsent->rest && !unsent->waits_as_record;
+}
 
 /* Sends the parts, which may lie in scratch memory, gathered, without waiting.
  *

@@ -52,12 +52,13 @@ int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms)
 {
     struct fiber **waiter = direction == POLL_READ ? &p->reader : &p->writer;
     ASSERT(*waiter == NULL);
+    uint8_t wanted = direction == POLL_READ ? POLL_ANY_READ : POLL_WRITE;
     int result = 0;
     *waiter = fiber_current();
-    while (!(p->ready & direction) && result == 0)
+    while (!(p->ready & wanted) && result == 0)
         result = fiber_wait(deadline_ms);
     *waiter = NULL;
-    bool came_in_time = result == -ETIMEDOUT && (p->ready & direction); /* in the same turn */
+    bool came_in_time = result == -ETIMEDOUT && (p->ready & wanted); /* in the same turn */
     return came_in_time ? 0 : result;
 }
 
@@ -65,7 +66,7 @@ void pollable_park(struct pollable *p, void (*on_ready)(struct pollable *))
 {
     p->watched = false;
     p->on_ready = on_ready;
-    if (!on_ready || !(p->ready & POLL_READ))
+    if (!on_ready || !(p->ready & POLL_ANY_READ))
         return;
     p->on_ready = NULL;
     on_ready(p);

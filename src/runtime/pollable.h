@@ -12,11 +12,16 @@
 
 #include "runtime/fiber.h"
 
-enum { POLL_READ = 1, POLL_WRITE = 2 };
+enum {
+    POLL_READ = 1,
+    POLL_WRITE = 2,
+    POLL_HELD = 4, /* bytes have left the kernel and wait above (TLS): as good as readable */
+    POLL_ANY_READ = POLL_READ | POLL_HELD
+};
 
 struct pollable {
     int fd;        /* -1: none */
-    uint8_t ready; /* POLL_READ | POLL_WRITE */
+    uint8_t ready; /* POLL_READ | POLL_WRITE | POLL_HELD */
     bool hangup;   /* RDHUP, HUP or ERR was seen */
     bool broken;   /* HUP or ERR was seen: not a mere half-close */
     bool watched;  /* on_ready stays and fires at every new edge (pollable_watch) */
@@ -35,7 +40,7 @@ MUST_CHECK int pollable_open_level(struct pollable *p, int fd, void (*on_ready)(
  * EPOLL_CTL_DEL when the caller closes the last reference to the descriptor at once. */
 void pollable_close(struct pollable *p, bool forget);
 
-/* Waits for one direction. 0 ready · -ETIMEDOUT · -ECANCELED. What became ready in the very turn
+/* Waits for one direction; POLL_HELD will do for POLL_READ. 0 ready · -ETIMEDOUT · -ECANCELED. What became ready in the very turn
  * in which the time ran out is ready: a worker that was held up blames nobody for it. */
 MAY_WAIT int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms);
 
