@@ -11,8 +11,9 @@
 /* Of plain bytes in one call; their records fit into the memory below with all that is added. */
 #define WRITE_BYTES_MAX 327680u
 #define RECORD_BYTES    16384u
-#define RECORD_ADDED    256u /* at most: head, nonce, padding, tag (RFC 5246 §6.2.3 allows 1024 + 5) \
-                              */
+#define RECORD_ADDED                                                                               \
+    256u /* at most: head, nonce, padding, tag (RFC 5246 §6.2.3 allows 1024 + 5)                  \
+          */
 
 /* A reader who has just begun cannot use the first byte of a record before the last one is there:
  * the first bytes after a silence go in records that fit the initial congestion window. */

@@ -40,8 +40,9 @@ MUST_CHECK int pollable_open_level(struct pollable *p, int fd, void (*on_ready)(
  * EPOLL_CTL_DEL when the caller closes the last reference to the descriptor at once. */
 void pollable_close(struct pollable *p, bool forget);
 
-/* Waits for one direction; POLL_HELD will do for POLL_READ. 0 ready · -ETIMEDOUT · -ECANCELED. What became ready in the very turn
- * in which the time ran out is ready: a worker that was held up blames nobody for it. */
+/* Waits for one direction; POLL_HELD will do for POLL_READ. 0 ready · -ETIMEDOUT · -ECANCELED. What
+ * became ready in the very turn in which the time ran out is ready: a worker that was held up
+ * blames nobody for it. */
 MAY_WAIT int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms);
 
 /* on_ready fires when readable or hung up, at once (in this turn) when it already is. NULL unparks.
