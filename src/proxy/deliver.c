@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "proxy/connection.h"
+#include "proxy/client.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
 #include "proxy/relay.h"
@@ -30,23 +30,13 @@ static bool has_no_body(const struct exchange *x, uint16_t status)
     return x->request.method == METHOD_HEAD || status == 204 || status == 304 || status < 200;
 }
 
-static bool is_chunked(const struct exchange *x)
+static bool is_streamed(const struct exchange *x)
 {
     return x->response.framing == H1_FRAMING_CHUNKED || x->response.framing == H1_FRAMING_CLOSE;
 }
 
-/* How the connection goes on, in the words of the client's version. */
-static void write_connection(struct writer *w, struct exchange *x)
-{
-    x->keep_told = exchange_keeps_connection(x);
-    if (!x->keep_told)
-        writer_literal(w, "Connection: close\r\n");
-    else if (x->request.minor_version == 0)
-        writer_literal(w, "Connection: keep-alive\r\n");
-}
-
-/* "Date: ...": written once per second. */
-static void write_date(struct writer *w)
+/* The value of Date: written once per second. */
+static slice date_now(void)
 {
     static char text[HTTP_DATE_LENGTH];
     static int64_t second = -1;
@@ -56,78 +46,57 @@ static void write_date(struct writer *w)
         http_date_write(&d, now);
         second = now;
     }
-    writer_literal(w, "Date: ");
-    writer_bytes(w, text, sizeof text);
-    writer_literal(w, "\r\n");
+    return slice_of(text, sizeof text);
 }
 
-static void write_common(struct writer *w, const struct exchange *x)
+static int add_field(struct exchange *x, enum field_id id, slice value)
 {
-    h1_write_fields(w, &x->response.fields);
+    return fields_add(&x->response.fields, field_name_of(id), value, id);
+}
+
+/* The fields that every response of ours or of an origin gets. */
+static int add_common(struct exchange *x)
+{
     if (!fields_find(&x->response.fields, FIELD_DATE))
-        write_date(w);
-    h1_write_field(w, field_name_of(FIELD_X_REQUEST_ID), x->request_id);
-}
-
-struct writer response_head_begin(struct exchange *x, uint16_t status)
-{
-    struct writer w = scratch_head();
-    connection_mute(x->connection);
-    writer_slice_add(&w, connection_rest_of_probe(x->connection));
-    h1_write_status_line(&w, status);
-    return w;
-}
-
-static void write_length(struct writer *w, uint64_t length)
-{
-    writer_literal(w, "Content-Length: ");
-    writer_decimal(w, length);
-    writer_literal(w, "\r\n");
+        TRY(add_field(x, FIELD_DATE, date_now()));
+    return add_field(x, FIELD_X_REQUEST_ID, x->request_id);
 }
 
 /* RFC 9110 §7.6.3, only where the configuration asks for it. */
-static void write_via(struct writer *w, const struct exchange *x)
+static int add_via(struct exchange *x)
 {
     const struct headers_settings *headers = exchange_block(x, FEATURE_HEADERS);
-    if (headers->says_via)
-        h1_write_field(w, field_name_of(FIELD_VIA),
-                       x->response.minor_version ? SLICE("1.1 portcullis")
-                                                 : SLICE("1.0 portcullis"));
+    if (!headers->says_via)
+        return 0;
+    return add_field(x, FIELD_VIA,
+                     x->response.minor_version ? SLICE("1.1 portcullis") : SLICE("1.0 portcullis"));
 }
 
-static int write_head(struct exchange *x, slice *ret_head)
+static int make_head(struct exchange *x)
 {
-    struct writer w = response_head_begin(x, x->status);
     bool empty = has_no_body(x, x->status);
-    write_common(&w, x);
-    write_via(&w, x);
-    if (x->response.framing == H1_FRAMING_LENGTH || (empty && x->response.has_length))
-        write_length(&w, x->response.content_length);
-    else if (is_chunked(x) && x->request.minor_version == 1)
-        writer_literal(&w, "Transfer-Encoding: chunked\r\n");
-    write_connection(&w, x);
-    writer_literal(&w, "\r\n");
-    if (w.overflowed)
+    struct response_shape shape = { .has_length = x->response.framing == H1_FRAMING_LENGTH ||
+                                                  (empty && x->response.has_length),
+                                    .length = x->response.content_length,
+                                    .is_streamed = is_streamed(x) };
+    int result = add_common(x);
+    if (result == 0)
+        result = add_via(x);
+    if (result == 0)
+        result = x->protocol->respond(x, &shape);
+    if (result == -EMSGSIZE)
         return exchange_refuse(x, FAULT_OURS, 502, "response.too-large",
                                "the response head for the client does not fit");
-    *ret_head = writer_slice(&w);
-    return 0;
+    return result;
 }
 
-static struct relay download_relay(struct exchange *x, slice head)
+static struct relay download_relay(struct exchange *x)
 {
-    const struct timeout_settings *timeouts = exchange_timeouts(x);
-    return (struct relay){ .from = &x->upstream->socket,
-                           .to = &x->connection->socket,
-                           .body = &x->download,
-                           .chunked = is_chunked(x) && x->request.minor_version == 1,
-                           .prefix = head,
-                           .buffered = x->response_buffer,
-                           .more = x->response_more,
+    return (struct relay){ .from = x->from_origin,
+                           .to = x->to_client,
                            .idle_ms = upstream_timeouts(x, x->upstream->origin).idle_ms,
-                           .stall_ms = timeouts->send_ms,
-                           .deadline_ms = x->deadline_ms,
-                           .read_bytes_max = SCRATCH_BODY_BYTES };
+                           .stall_ms = exchange_timeouts(x)->send_ms,
+                           .deadline_ms = x->deadline_ms };
 }
 
 static int note_failure(struct exchange *x, const struct relay *r, int result)
@@ -153,7 +122,7 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
     if (result == -ETIMEDOUT)
         return exchange_refuse(x, FAULT_UPSTREAM, 504, "upstream.idle",
                                "the origin's response stopped for longer than `timeout idle`");
-    if (result == -EPROTO && !r->closed)
+    if (result == -EPROTO && !r->from->closed)
         return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.chunk",
                                "the chunked framing of the origin's response is malformed");
     return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.truncated",
@@ -162,75 +131,54 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
 
 /* RFC 9112 §9.3: the connection may serve again when both messages have ended and nothing is left
  * over. */
-static bool is_reusable(const struct exchange *x, const struct relay *r)
+static bool is_reusable(const struct exchange *x)
 {
-    return x->response.keep_alive && x->response.framing != H1_FRAMING_CLOSE && !r->closed &&
-           r->more.len == 0 && (!x->response_buffer || buffer_length(x->response_buffer) == 0) &&
+    return x->response.keep_alive && x->response.framing != H1_FRAMING_CLOSE &&
+           !x->from_origin->closed && !h1_source_has_left_over(&x->h1_from_origin) &&
            (x->upload.state == UPLOAD_DONE || x->upload.state == UPLOAD_NONE);
 }
 
-static void settle(struct exchange *x, const struct relay *r, uint64_t head_bytes)
+static int relay_response(struct exchange *x)
 {
-    x->bytes_out += r->bytes_written;
-    x->body_bytes_out = r->bytes_written > head_bytes ? r->bytes_written - head_bytes : 0;
-}
-
-static int relay_response(struct exchange *x, slice head)
-{
-    size_t head_bytes = head.len;
-    OWNS(relay_end) struct relay r = download_relay(x, head);
+    struct relay r = download_relay(x);
     int result = relay_begin(&r);
-    x->response_begun = r.bytes_written > 0;
-    if (result == 0 && !x->download.ended)
+    x->response_begun = r.to->begun;
+    if (result == 0)
         result = relay_finish(&r);
-    settle(x, &r, head_bytes);
     if (result != 0)
         return note_failure(x, &r, result);
     x->response_complete = true;
-    x->response_reusable = is_reusable(x, &r);
+    x->response_reusable = is_reusable(x);
     return 0;
+}
+
+/* The body as it comes from the origin; a status or method may say that there is none. */
+static void open_download(struct exchange *x)
+{
+    bool empty = has_no_body(x, x->status);
+    h1_source_open(&x->h1_from_origin, &x->upstream->socket,
+                   empty ? H1_FRAMING_LENGTH : x->response.framing,
+                   empty ? 0 : x->response.content_length);
+    x->h1_from_origin.buffered = x->response_buffer;
+    x->h1_from_origin.more = x->response_more;
+    x->from_origin = &x->h1_from_origin.base;
 }
 
 int exchange_deliver(struct exchange *x)
 {
-    slice head;
     x->status = x->response.status;
     response_hide_origin(x);
     TRY(filters_run(x, ON_DELIVER));
-    enum h1_framing framing = has_no_body(x, x->status) ? H1_FRAMING_LENGTH : x->response.framing;
-    h1_body_open(&x->download, framing, has_no_body(x, x->status) ? 0 : x->response.content_length);
-    if (is_chunked(x) && x->request.minor_version == 0 && !has_no_body(x, x->status))
-        x->close_after = true; /* HTTP/1.0: the end of the connection is the end of the body */
+    open_download(x);
     if (x->upload.state == UPLOAD_RUNNING || x->upload.state == UPLOAD_FAILED)
         x->close_after = true; /* an early answer: say so while it can be said */
-    TRY(write_head(x, &head));
-    return relay_response(x, head);
+    TRY(make_head(x));
+    int result = relay_response(x);
+    x->from_origin->operations->close(x->from_origin);
+    return result;
 }
 
 /* --- Our own responses ------------------------------------------------------------------------ */
-
-/* The rest of a request body that nobody will read: skipped when it has all arrived, else the
- * connection ends gently. */
-static void settle_request_body(struct exchange *x)
-{
-    struct buffer *b = x->head_buffer;
-    if (!b || x->upload.state == UPLOAD_DONE)
-        return;
-    while (x->upload.state == UPLOAD_NONE && !x->upload.body.ended && buffer_length(b)) {
-        slice data;
-        size_t used;
-        if (h1_body_next(&x->upload.body, slice_of(b->memory + b->start, buffer_length(b)), &data,
-                         &used) != 0)
-            break;
-        b->start += (uint32_t)used;
-        x->bytes_in += used;
-    }
-    /* A failed upload may have lost what was read behind the body. */
-    if (!x->upload.body.ended || x->upload.state == UPLOAD_FAILED) {
-        x->close_after = true;
-        x->must_linger = true;
-    }
-}
 
 void answer_begin(struct exchange *x, uint16_t status)
 {
@@ -247,29 +195,21 @@ int answer_add(struct exchange *x, slice name, slice value)
 int answer_deliver(struct exchange *x)
 {
     const struct answer *answer = &x->answer;
+    struct response_shape shape = { .has_length = answer->status != 204 && answer->status != 304,
+                                    .length = answer->body.len };
+    struct relay r = { .to = x->to_client,
+                       .stall_ms = exchange_timeouts(x)->send_ms,
+                       .deadline_ms = x->deadline_ms };
+    struct pieces p = { .count = 0, .bytes = 0, .last = true };
     x->status = answer->status;
-    settle_request_body(x);
+    x->protocol->leave_body(x);
     TRY(filters_run(x, ON_DELIVER));
-    struct writer w = response_head_begin(x, answer->status);
-    bool empty = answer->status == 204 || answer->status == 304;
-    write_common(&w, x);
-    if (!empty)
-        write_length(&w, answer->body.len);
-    write_connection(&w, x);
-    writer_literal(&w, "\r\n");
-    if (w.overflowed)
-        return -EMSGSIZE;
-    struct iovec parts[2] = { { w.ptr, w.len },
-                              { (void *)(uintptr_t)answer->body.ptr, answer->body.len } };
-    int count = has_no_body(x, answer->status) || answer->body.len == 0 ? 1 : 2;
-    struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
-                                    .deadline_ms = x->deadline_ms };
-    uint64_t written = 0;
+    TRY(add_common(x));
+    TRY(x->protocol->respond(x, &shape));
+    if (!has_no_body(x, answer->status) && answer->body.len)
+        pieces_add(&p, answer->body);
     x->response_begun = true;
-    int result = scratch_send(&x->connection->socket, parts, count, &options, &written);
-    x->bytes_out += written;
-    if (written > w.len)
-        x->body_bytes_out = written - w.len;
+    int result = relay_send(&r, &p);
     x->response_complete = result == 0;
     return result;
 }

@@ -17,7 +17,3 @@ MAY_WAIT int exchange_deliver(struct exchange *x);
 void answer_begin(struct exchange *x, uint16_t status);
 MUST_CHECK int answer_add(struct exchange *x, slice name, slice value); /* 0 · -EMSGSIZE */
 MAY_WAIT int answer_deliver(struct exchange *x);
-
-/* A head for the client in scratch memory, beginning with its status line. From here until it is
- * sent nobody may wait, and the client is not asked whether it is still there. */
-struct writer response_head_begin(struct exchange *x, uint16_t status);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "proxy/fetch.h"
@@ -52,12 +53,20 @@ static void conclude(struct exchange *x, int result)
 static void finish_upload(struct exchange *x)
 {
     bool unread = x->upload.state == UPLOAD_RUNNING || x->upload.state == UPLOAD_FAILED;
-    if (unread && !x->upload.body.ended) { /* the client may still be sending it */
+    if (unread && !x->from_client->ended) { /* the client may still be sending it */
         x->close_after = true;
         x->must_linger = true;
         x->response_reusable = false;
     }
     bundle_end(&x->upload.children);
+}
+
+static void count_bytes(struct exchange *x)
+{
+    const struct body_sink *to = x->to_client;
+    x->bytes_in += x->from_client->bytes_read;
+    x->bytes_out += to->written;
+    x->body_bytes_out = to->written > to->head_written ? to->written - to->head_written : 0;
 }
 
 void exchange_run(struct exchange *x)
@@ -66,8 +75,9 @@ void exchange_run(struct exchange *x)
     int result = exchange_serve(x);
     if (result != 0)
         conclude(x, result);
-    connection_unwatch(x->connection);
+    client_unwatch(x);
     finish_upload(x);
+    count_bytes(x);
     upstream_release(x);
     x->times.end = loop_clock_us();
     if (!exchange_keeps_connection(x))
@@ -136,6 +146,7 @@ struct exchange *exchange_make(struct connection *c)
     }
     arena_open(&x->arena, x->arena_memory, sizeof x->arena_memory, 8192, EXCHANGE_ARENA_MAX);
     x->connection = c;
+    x->protocol = &h1_client;
     x->configuration = gate.configuration;
     x->scheme = SLICE("http");
     x->client = c->peer;
@@ -146,6 +157,8 @@ struct exchange *exchange_make(struct connection *c)
 
 void exchange_free(struct exchange *x)
 {
+    if (x->from_client)
+        x->from_client->operations->close(x->from_client);
     buffer_release(x->head_buffer);
     buffer_release(x->response_buffer);
     arena_close(&x->arena);

@@ -12,11 +12,13 @@
 #include "base/arena.h"
 #include "net/socket.h"
 #include "proxy/configuration.h"
+#include "proxy/h1_stream.h"
 #include "runtime/bundle.h"
 #include "runtime/loop.h"
 #include "wire/h1.h"
 #include "wire/uri.h"
 
+struct client_protocol;
 struct connection;
 struct upstream;
 
@@ -66,12 +68,9 @@ enum upload_state { UPLOAD_NONE, UPLOAD_RUNNING, UPLOAD_DONE, UPLOAD_FAILED };
 /* The request body on its way to the origin. */
 struct upload {
     enum upload_state state;
-    struct h1_body body;            /* decoder; its `decoded` counts */
-    bool is_cut;                    /* never finished for the origin: x->failure says why */
-    bool told_to_continue;          /* 100 (Continue) has been sent */
-    bool streamed;                  /* bytes were taken from the client's connection for it */
-    uint32_t first_at, first_bytes; /* where it began in the head buffer, how much stood there */
-    uint64_t sent;                  /* bytes written to the origin, framing included */
+    bool is_cut;           /* never finished for the origin: x->failure says why */
+    bool told_to_continue; /* 100 (Continue) has been sent */
+    bool streamed;         /* bytes were taken from the client's connection for it */
     int64_t began_ms;
     struct bundle children;
 };
@@ -83,8 +82,14 @@ struct upload {
 
 struct exchange {
     struct connection *connection;
+    const struct client_protocol *protocol;
     const struct configuration *configuration;
     struct arena arena;
+
+    /* Where the request's body comes from and the response goes, and the same towards the origin:
+     * one of the ends below, or those of a stream of HTTP/2. */
+    struct body_source *from_client, *from_origin;
+    struct body_sink *to_client, *to_origin;
 
     /* 1 received */
     struct buffer *head_buffer; /* holds the request head and what came behind it */
@@ -118,8 +123,7 @@ struct exchange {
     slice response_more;            /* what came behind the head: in scratch memory, until a wait */
     struct buffer *response_buffer; /* or in here, when it has outlived one; else NULL */
     uint64_t response_bytes;        /* read from the origin in this attempt */
-    struct h1_body download;
-    bool response_reusable; /* the origin's connection may serve another request */
+    bool response_reusable;         /* the origin's connection may serve another request */
 
     /* 9 delivered */
     struct answer answer;
@@ -130,11 +134,15 @@ struct exchange {
     bool close_after; /* the client's connection ends after this exchange */
     bool keep_told;   /* the response's head has promised that the connection goes on */
     bool must_linger; /* unread bytes of the client are on their way: close gently */
+    bool client_gone; /* noticed while it waited for its origin */
     bool truncated;   /* the client must be told by a reset */
     bool is_tunnel;
     uint64_t bytes_in, bytes_out; /* on the client's connection, heads included */
     uint64_t body_bytes_out;      /* of the response behind its head: for the combined format */
     struct exchange_times times;
+
+    struct h1_source h1_from_client, h1_from_origin;
+    struct h1_sink h1_to_client, h1_to_origin;
 
     /* Not cleared between exchanges. */
     struct field *request_fields, *response_fields; /* the inline ones, or larger */

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 
-#include "proxy/connection.h"
+#include "proxy/client.h"
 #include "proxy/deliver.h"
 #include "proxy/gate_state.h"
 #include "proxy/scratch.h"
@@ -242,24 +242,12 @@ static int read_head(struct exchange *x, slice *ret_head)
 /* 103 (Early Hints) goes on to clients that can take it; others end here. */
 static int relay_interim(struct exchange *x)
 {
-    if (x->response.status != 103 || x->request.minor_version == 0)
+    if (x->response.status != 103)
         return 0;
     response_hide_origin(x);
-    struct writer w = response_head_begin(x, x->response.status);
-    h1_write_fields(&w, &x->response.fields);
-    writer_literal(&w, "\r\n");
-    struct iovec part = { w.ptr, w.len };
-    struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
-                                    .deadline_ms = x->deadline_ms };
-    uint64_t written = 0;
-    int result = scratch_send(&x->connection->socket, &part, 1, &options, &written);
-    x->bytes_out += written;
-    if (result != 0) {
-        x->response_begun = written > 0; /* nothing can follow half a head */
-        return result;
-    }
+    TRY(x->protocol->send_interim(x));
     if (x->upload.state != UPLOAD_RUNNING)
-        connection_watch(x->connection, x);
+        client_watch(x);
     return 0;
 }
 
@@ -303,12 +291,15 @@ static int attempt(struct exchange *x)
 {
     slice head;
     TRY(write_request(x, &head));
-    int result = upload_begin(x, head);
+    h1_sink_open(&x->h1_to_origin, &x->upstream->socket, head,
+                 x->request.framing == H1_FRAMING_CHUNKED);
+    x->to_origin = &x->h1_to_origin.base;
+    int result = upload_begin(x);
     if (result == -EREFUSED || result == -ECANCELED)
         return result;
     /* When the origin no longer takes our bytes its answer may still be there: read on. */
     if (x->upload.state != UPLOAD_RUNNING)
-        connection_watch(x->connection, x);
+        client_watch(x);
     return read_final_head(x);
 }
 
@@ -317,12 +308,13 @@ static int attempt(struct exchange *x)
 static bool may_repeat(const struct exchange *x, int result)
 {
     return result == -ECONNRESET && x->upstream->requests > 1 && x->response_bytes == 0 &&
-           upload_can_repeat(x) && (method_is_idempotent(x->request.method) || x->upload.sent == 0);
+           upload_can_repeat(x) &&
+           (method_is_idempotent(x->request.method) || x->to_origin->written == 0);
 }
 
 static void discard_attempt(struct exchange *x)
 {
-    connection_unwatch(x->connection);
+    client_unwatch(x);
     buffer_drop(&x->response_buffer);
     x->response_more = slice_of(NULL, 0);
     x->response_bytes = 0;

@@ -2,99 +2,12 @@
 
 #include <errno.h>
 
+#include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/forwarding.h"
 #include "proxy/gate_state.h"
 #include "proxy/request_id.h"
 #include "proxy/router.h"
-
-static slice input_bytes(const struct buffer *b)
-{
-    return slice_of(b->memory + b->start, buffer_length(b));
-}
-
-/* Room for more of a head that has filled its buffer. 0 · -ENOMEM */
-static int grow_input(struct connection *c, uint32_t head_bytes_max)
-{
-    struct buffer *old = c->input;
-    buffer_compact(old);
-    if (buffer_room(old) > 0)
-        return 0;
-    struct buffer *larger = buffer_take_large(head_bytes_max + BUFFER_BYTES);
-    if (!larger)
-        return -ENOMEM;
-    memcpy(larger->memory, old->memory, old->end);
-    larger->end = old->end;
-    buffer_release(old);
-    c->input = larger;
-    return 0;
-}
-
-static int refuse_too_long(struct exchange *x, slice bytes)
-{
-    if (slice_find_byte(bytes, '\n') == bytes.len)
-        return exchange_refuse(x, FAULT_CLIENT, 414, "h1.target-length",
-                               "the request line is longer than `limits head` allows");
-    return exchange_refuse(x, FAULT_CLIENT, 431, "h1.head-length",
-                           "the request head is longer than `limits head` allows");
-}
-
-/* The rest of the head stays unread. */
-static int refuse_unread(struct exchange *x)
-{
-    x->must_linger = true;
-    return exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
-                           "no memory for the request head within `limits buffered`");
-}
-
-/* More bytes of the head. 0 · -EREFUSED · -ECANCELED */
-static int read_more(struct exchange *x, int64_t deadline_ms)
-{
-    struct connection *c = x->connection;
-    if (buffer_room(c->input) == 0 && grow_input(c, x->configuration->limits.head_bytes_max) != 0)
-        return refuse_unread(x);
-    c->merely_waits = true;
-    ssize_t got = socket_read(&c->socket, c->input->memory + c->input->end, buffer_room(c->input),
-                              deadline_ms);
-    c->merely_waits = false;
-    if (got == -ECANCELED && c->shed)
-        return exchange_refuse(x, c->shed->whose, c->shed->status, c->shed->reason, c->shed->text);
-    if (got == -ECANCELED)
-        return -ECANCELED;
-    if (got == -ETIMEDOUT)
-        return exchange_refuse(x, FAULT_CLIENT, 408, "timeout.header",
-                               "the request head did not come within `timeout header`");
-    if (got <= 0)
-        return exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
-                               "the client closed before its request head was complete");
-    c->input->end += (uint32_t)got;
-    x->bytes_in += (uint64_t)got;
-    return 0;
-}
-
-/* Reads until the head is complete; *ret_head is it. */
-static int read_head(struct exchange *x, const struct h1_limits *limits, slice *ret_head)
-{
-    struct connection *c = x->connection;
-    const struct timeout_settings *timeouts = exchange_timeouts(x);
-    int64_t deadline_ms = loop_now_ms() + timeouts->header_ms;
-    size_t scanned = 0;
-    for (;;) {
-        size_t skipped = h1_skip_empty_lines(input_bytes(c->input));
-        c->input->start += (uint32_t)skipped;
-        scanned = skipped ? 0 : scanned; /* the CR may have come alone */
-        slice bytes = input_bytes(c->input);
-        size_t head_bytes;
-        int result = h1_head_scan(bytes, limits, &scanned, &head_bytes);
-        if (result == 0) {
-            *ret_head = slice_first(bytes, head_bytes);
-            return 0;
-        }
-        if (result == -EMSGSIZE)
-            return refuse_too_long(x, bytes);
-        TRY(read_more(x, deadline_ms));
-    }
-}
 
 static int refuse_method(struct exchange *x)
 {
@@ -189,29 +102,14 @@ static void note_for_log(struct exchange *x)
 
 int exchange_receive(struct exchange *x)
 {
-    struct connection *c = x->connection;
-    struct h1_limits limits = exchange_head_limits(x);
-    struct h1_error error = { 0 };
-    slice head;
     x->times.begin = loop_now_us();
     x->times.wall_ms = gate_wall_ms();
-    x->bytes_in = buffer_length(c->input);
     x->request.keep_alive = false; /* until a head has said otherwise */
-    h1_body_open(&x->upload.body, H1_FRAMING_NONE, 0);
     x->request_id = request_id_make(x->request_id_text);
-    TRY(read_head(x, &limits, &head));
+    TRY(x->protocol->receive(x));
     x->times.received = loop_now_us();
-    x->head_buffer = c->input;
-    c->input = NULL;
-    x->head_buffer->start += (uint32_t)head.len;
-    x->bytes_in -= buffer_length(x->head_buffer); /* counted again when the body takes it */
-    if (h1_request_parse(head, &limits, x->request_fields, &x->request, &error) != 0) {
-        x->request.keep_alive = false;
-        return exchange_refuse(x, FAULT_CLIENT, error.status, error.reason, error.text);
-    }
     x->request.fields.capacity = gate.field_capacity;
     note_for_log(x);
-    h1_body_open(&x->upload.body, x->request.framing, x->request.content_length);
     int result = judge(x);
     if (result == -EREFUSED && x->failure.whose == FAULT_CLIENT)
         x->request.keep_alive = false; /* who is ambiguous once is not listened to again */

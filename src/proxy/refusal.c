@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "base/panic.h"
-#include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "wire/accept.h"
 
@@ -31,7 +30,7 @@ void failure_note_result(struct exchange *x, int result)
         ASSERT(x->failure.whose != FAULT_NONE);
         break;
     case -ECANCELED:
-        if (x->connection->client_gone)
+        if (x->client_gone)
             (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.gone",
                                   "the client hung up before the response");
         else

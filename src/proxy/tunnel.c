@@ -2,19 +2,18 @@
 
 #include <errno.h>
 
-#include "proxy/connection.h"
+#include "proxy/client.h"
 #include "proxy/deliver.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
-#include "proxy/scratch.h"
+#include "proxy/relay.h"
 #include "proxy/upstream.h"
 
 /* One direction. Both know when anything last moved. */
 struct direction {
     struct exchange *x;
-    struct socket *from, *to;
+    struct relay relay;
     int64_t *last_ms;
-    uint64_t bytes;
 };
 
 static int64_t idle_deadline(const struct direction *d)
@@ -33,103 +32,107 @@ static void note_timeout(struct direction *d)
                               "one side took no byte within `timeout send`");
 }
 
-static int move_some(struct direction *d)
+/* The next bytes. 0 · -errno */
+static int wait_for_more(struct direction *d)
 {
-    ssize_t got = socket_read(d->from, scratch_body, SCRATCH_BODY_BYTES, idle_deadline(d));
-    if (got == -ETIMEDOUT && idle_deadline(d) > loop_now_ms())
-        return 0; /* the other direction was alive meanwhile */
-    if (got <= 0)
-        return got == 0 ? -EPIPE : (int)got;
-    *d->last_ms = loop_now_ms();
-    struct iovec part = { scratch_body, (size_t)got };
-    struct send_options options = { .stall_ms = exchange_timeouts(d->x)->send_ms,
-                                    .deadline_ms = NEVER };
-    return scratch_send(d->to, &part, 1, &options, &d->bytes);
+    struct body_source *from = d->relay.from;
+    int result;
+    if (from->operations->release)
+        from->operations->release(from);
+    do /* the other direction may have been alive meanwhile */
+        result = from->operations->wait(from, idle_deadline(d));
+    while (result == -ETIMEDOUT && idle_deadline(d) > loop_now_ms());
+    *d->last_ms = result == 0 ? loop_now_ms() : *d->last_ms;
+    return result;
 }
 
-static void move_all(struct direction *d)
+/* What is there goes, then what comes, until the end of this side. 0 · -errno */
+static int move(struct direction *d)
 {
-    int result;
-    do
-        result = move_some(d);
-    while (result == 0);
-    if (result == -EPIPE) {
-        socket_shutdown_write(d->to); /* the end of one side is passed on */
+    int result = relay_begin(&d->relay);
+    while (result == 0 && !d->relay.from->ended) {
+        result = wait_for_more(d);
+        if (result == 0)
+            result = relay_begin(&d->relay);
+    }
+    return result;
+}
+
+static void run(struct direction *d)
+{
+    struct body_sink *to = d->relay.to;
+    int result = move(d);
+    if (result == 0) {
+        to->operations->finish(to); /* the end of one side is passed on */
         return;
     }
     if (result == -ETIMEDOUT)
         note_timeout(d);
-    socket_abort(d->to); /* an error ends both */
+    to->operations->abort(to); /* an error ends both */
 }
 
 static void run_upward(void *argument)
 {
-    move_all(argument);
+    run(argument);
 }
 
-/* The 101 and what the origin sent behind it. */
-static int send_switch(struct exchange *x)
+/* The word that the tunnel is open, which goes with the first bytes of the origin. */
+static int make_switch(struct exchange *x)
 {
-    struct writer w = response_head_begin(x, 101);
-    h1_write_fields(&w, &x->response.fields);
-    h1_write_field(&w, field_name_of(FIELD_X_REQUEST_ID), x->request_id);
-    writer_literal(&w, "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
-    if (w.overflowed)
-        return -EMSGSIZE;
-    struct buffer *b = x->response_buffer;
-    slice behind = b ? slice_of(b->memory + b->start, buffer_length(b)) : x->response_more;
-    struct iovec parts[2] = { { w.ptr, w.len }, { (void *)(uintptr_t)behind.ptr, behind.len } };
-    struct send_options options = { .stall_ms = exchange_timeouts(x)->send_ms,
-                                    .deadline_ms = x->deadline_ms };
+    struct response_shape shape = { .has_length = false };
     x->status = 101;
-    x->response_begun = true;
-    int result = scratch_send(&x->connection->socket, parts, 2, &options, &x->bytes_out);
-    buffer_drop(&x->response_buffer);
-    return result;
+    response_hide_origin(x);
+    TRY(filters_run(x, ON_DELIVER));
+    TRY(fields_add(&x->response.fields, field_name_of(FIELD_X_REQUEST_ID), x->request_id,
+                   FIELD_X_REQUEST_ID));
+    return x->protocol->respond(x, &shape);
 }
 
-/* Frames that the client sent before it had seen the 101. */
-static int send_early_frames(struct exchange *x)
+/* The origin's side, what it sent behind its agreement included, and the client's. */
+static void open_ends(struct exchange *x)
 {
-    struct buffer *b = x->head_buffer;
-    struct iovec part = { b->memory + b->start, buffer_length(b) };
-    if (part.iov_len == 0)
-        return 0;
-    x->bytes_in += part.iov_len;
-    b->start = b->end;
-    int64_t stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms;
-    int result = socket_write(&x->upstream->socket, &part, 1, stall_ms, x->deadline_ms, NULL);
-    if (result == 0 || result == -ECANCELED)
-        return result;
-    return result == -ETIMEDOUT
-               ? exchange_refuse(x, FAULT_UPSTREAM, 0, "upstream.send-timeout",
-                                 "the origin took no byte of the tunnel within `timeout send`")
-               : exchange_refuse(x, FAULT_UPSTREAM, 0, "upstream.closed",
-                                 "the origin closed the tunnel that it had just opened");
+    h1_source_open(&x->h1_from_origin, &x->upstream->socket, H1_FRAMING_CLOSE, 0);
+    x->h1_from_origin.buffered = x->response_buffer;
+    x->h1_from_origin.more = x->response_more;
+    x->from_origin = &x->h1_from_origin.base;
+    h1_sink_open(&x->h1_to_origin, &x->upstream->socket, slice_of(NULL, 0), false);
+    x->protocol->open_tunnel(x);
+}
+
+static struct relay upward(const struct exchange *x)
+{
+    return (struct relay){ .from = x->from_client,
+                           .to = x->to_origin,
+                           .stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms,
+                           .deadline_ms = NEVER };
+}
+
+static struct relay downward(const struct exchange *x)
+{
+    return (struct relay){ .from = x->from_origin,
+                           .to = x->to_client,
+                           .stall_ms = exchange_timeouts(x)->send_ms,
+                           .deadline_ms = NEVER };
 }
 
 int exchange_tunnel(struct exchange *x)
 {
     int64_t last_ms = loop_now_ms();
-    struct direction up = { x, &x->connection->socket, &x->upstream->socket, &last_ms, 0 };
-    struct direction down = { x, &x->upstream->socket, &x->connection->socket, &last_ms, 0 };
     x->close_after = true;
-    connection_unwatch(x->connection);
-    response_hide_origin(x);
-    TRY(filters_run(x, ON_DELIVER));
-    TRY(send_switch(x));
-    TRY(send_early_frames(x));
+    client_unwatch(x);
+    open_ends(x);
+    struct direction up = { x, upward(x), &last_ms }, down = { x, downward(x), &last_ms };
+    TRY(make_switch(x));
     if (bundle_start(&x->upload.children, "tunnel", run_upward, &up) != 0)
         return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
                                "no fiber is left for the second direction of the tunnel");
     gate.counters->tunnels_open++;
-    move_all(&down);
+    x->response_begun = true;
+    run(&down);
     int result = bundle_join(&x->upload.children, NEVER);
     bundle_end(&x->upload.children); /* `up` lives on this stack */
     gate.counters->tunnels_open--;
-    x->bytes_in += up.bytes;
-    x->bytes_out += down.bytes;
-    x->body_bytes_out = down.bytes;
+    x->from_origin->operations->close(x->from_origin);
     x->response_complete = true;
     return result == -ECANCELED ? result : 0;
 }

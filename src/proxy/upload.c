@@ -2,14 +2,10 @@
 
 #include <errno.h>
 
-#include "proxy/connection.h"
+#include "proxy/client.h"
+#include "proxy/gate_state.h"
 #include "proxy/relay.h"
-#include "proxy/scratch.h"
 #include "proxy/upstream.h"
-
-/* Uploads read at most this much at once, so that what a pipelining client sent behind a chunked
- * body stays small. */
-#define READ_BYTES_MAX (64u << 10)
 
 /* The minimum rate counts from here on: a slow start is not an attack. */
 #define RATE_GRACE_MS 10000
@@ -22,7 +18,7 @@ static int64_t rate_deadline(const struct relay *r)
     uint64_t rate = exchange_limits(x)->body_rate_min;
     if (rate == 0)
         return NEVER;
-    int64_t paid_ms = (int64_t)(x->upload.body.decoded * 1000 / rate);
+    int64_t paid_ms = (int64_t)(x->from_client->decoded * 1000 / rate);
     int64_t span_ms = paid_ms > RATE_GRACE_MS ? paid_ms : RATE_GRACE_MS;
     return x->upload.began_ms + r->stalled_ms + span_ms;
 }
@@ -36,10 +32,10 @@ static int refuse_slow(struct exchange *x)
 static int check_upload(struct relay *r)
 {
     struct exchange *x = r->owner;
-    if (x->upload.body.decoded > exchange_limits(x)->body_bytes_max)
+    if (x->from_client->decoded > exchange_limits(x)->body_bytes_max)
         return exchange_refuse(x, FAULT_CLIENT, 413, "limits.body",
                                "the request body is longer than `limits body` allows");
-    if (!x->upload.body.ended && loop_now_ms() > rate_deadline(r))
+    if (!x->from_client->ended && loop_now_ms() > rate_deadline(r))
         return refuse_slow(x);
     return 0;
 }
@@ -47,35 +43,14 @@ static int check_upload(struct relay *r)
 static struct relay upload_relay(struct exchange *x)
 {
     const struct timeout_settings *timeouts = exchange_timeouts(x);
-    return (struct relay){ .from = &x->connection->socket,
-                           .to = &x->upstream->socket,
-                           .body = &x->upload.body,
-                           .chunked = x->request.framing == H1_FRAMING_CHUNKED,
-                           .buffered = x->head_buffer,
+    return (struct relay){ .from = x->from_client,
+                           .to = x->to_origin,
                            .idle_ms = timeouts->idle_ms,
                            .stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms,
                            .deadline_ms = x->deadline_ms,
-                           .read_bytes_max = READ_BYTES_MAX,
-                           .stops_at_end = true,
                            .deadline = rate_deadline,
                            .check = check_upload,
                            .owner = x };
-}
-
-/* Bytes of the next request that came in the same read wait in a buffer of their own. Without one
- * they are lost, and the connection ends with this exchange: what follows them is no request. */
-static void keep_next_request(struct exchange *x, slice left_over)
-{
-    if (left_over.len == 0)
-        return;
-    struct buffer *next = buffer_take_large((uint32_t)left_over.len);
-    if (!next) {
-        x->close_after = x->must_linger = true;
-        return;
-    }
-    memcpy(next->memory, left_over.ptr, left_over.len);
-    next->end = (uint32_t)left_over.len;
-    x->connection->input = next;
 }
 
 /* An origin that takes no more bytes may have answered already; one that takes its time, or for
@@ -111,7 +86,7 @@ static void note_failure(struct exchange *x, const struct relay *r, int result)
     else if (result == -ETIMEDOUT)
         (void)exchange_refuse(x, FAULT_CLIENT, 408, "timeout.body",
                               "the request body stopped for longer than `timeout idle`");
-    else if (result == -EPROTO && !r->closed)
+    else if (result == -EPROTO && !r->from->closed)
         (void)exchange_refuse(x, FAULT_CLIENT, 400, "h1.chunk",
                               "the chunked framing of the request body is malformed");
     else if (result == -ENOBUFS)
@@ -122,13 +97,11 @@ static void note_failure(struct exchange *x, const struct relay *r, int result)
                               "the client closed before its request body was complete");
 }
 
-static void settle(struct exchange *x, struct relay *r, int result)
+static void settle(struct exchange *x, const struct relay *r, int result)
 {
-    x->bytes_in += r->bytes_read;
-    x->upload.sent += r->bytes_written;
-    if (result == 0 && x->upload.body.ended)
-        keep_next_request(x, r->more);
-    if (result == 0 && !x->upload.body.ended) {
+    if (result == 0 && x->from_client->ended)
+        x->protocol->end_body(x);
+    if (result == 0 && !x->from_client->ended) {
         x->upload.state = UPLOAD_RUNNING;
         return;
     }
@@ -138,22 +111,14 @@ static void settle(struct exchange *x, struct relay *r, int result)
         note_failure(x, r, result);
 }
 
-/* RFC 9110 §10.1.1: the client waits for our word before it sends its body. Nobody else writes to
- * the client yet, so that the word goes in one piece, however full its socket is. 0 · -EREFUSED the
+/* RFC 9110 §10.1.1: the client waits for our word before it sends its body. 0 · -EREFUSED the
  * client does not take it · -ECANCELED */
 static int tell_to_continue(struct exchange *x)
 {
-    if (!x->request.expects_continue || x->upload.told_to_continue || x->upload.body.decoded)
+    if (!x->request.expects_continue || x->upload.told_to_continue || x->from_client->decoded)
         return 0;
-    slice rest = connection_rest_of_probe(x->connection);
-    struct iovec parts[2] = { { (void *)(uintptr_t)rest.ptr, rest.len },
-                              { (void *)(uintptr_t)H1_CONTINUE, sizeof H1_CONTINUE - 1 } };
-    size_t written;
     x->upload.told_to_continue = true;
-    connection_mute(x->connection);
-    int result = socket_write(&x->connection->socket, parts, 2, exchange_timeouts(x)->send_ms,
-                              x->deadline_ms, &written);
-    x->bytes_out += written;
+    int result = x->protocol->send_continue(x);
     if (result == 0 || result == -ECANCELED)
         return result;
     return result == -ETIMEDOUT
@@ -166,24 +131,21 @@ static int tell_to_continue(struct exchange *x)
 static void upload_run(void *argument)
 {
     struct exchange *x = argument;
-    OWNS(relay_end) struct relay r = upload_relay(x);
+    struct relay r = upload_relay(x);
     settle(x, &r, relay_finish(&r));
     if (x->upload.is_cut && x->times.head) /* an early answer may still be delivered */
         socket_shutdown_write(&x->upstream->socket);
     else if (x->upload.is_cut)
         socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
     else if (x->upload.state == UPLOAD_DONE)
-        connection_watch(x->connection, x);
+        client_watch(x);
 }
 
-int upload_begin(struct exchange *x, slice head)
+int upload_begin(struct exchange *x)
 {
-    OWNS(relay_end) struct relay r = upload_relay(x);
-    r.prefix = head;
+    struct relay r = upload_relay(x);
     x->upload.began_ms = loop_now_ms();
-    x->upload.first_at = x->head_buffer->start;
     int result = relay_begin(&r);
-    x->upload.first_bytes = (uint32_t)r.bytes_read;
     settle(x, &r, result);
     if (x->upload.is_cut)
         return -EREFUSED;
@@ -204,9 +166,6 @@ bool upload_can_repeat(const struct exchange *x)
 
 void upload_rewind(struct exchange *x)
 {
-    x->head_buffer->start = x->upload.first_at;
-    x->bytes_in -= x->upload.first_bytes;
-    h1_body_open(&x->upload.body, x->request.framing, x->request.content_length);
+    x->from_client->operations->rewind(x->from_client);
     x->upload.state = UPLOAD_NONE;
-    x->upload.sent = 0;
 }

@@ -2,7 +2,7 @@
 #include <errno.h>
 
 #include "base/random.h"
-#include "proxy/connection.h"
+#include "proxy/client.h"
 #include "proxy/upstream_state.h"
 
 /* How often the first of a queue looks again: another worker's release cannot wake us. Two workers
@@ -143,7 +143,7 @@ int upstream_find_place(struct exchange *x, const struct origin *o, uint64_t tri
     if (state->waiting >= o->queue_max)
         return exchange_refuse(x, FAULT_POLICY, 503, "origin.queue-full",
                                "all servers are at their `max` and the queue is full");
-    connection_watch(x->connection, x);
+    client_watch(x);
     int result = wait_in_queue(state, o, tried, exchange_deadline(x, o->queue_ms), ret);
     if (result != -ETIMEDOUT)
         return result;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/upstream_state.h"
 #include "wire/proxy_protocol.h"
@@ -100,7 +101,7 @@ int upstream_connect(struct exchange *x, const struct origin *o, const struct se
     struct upstream *u = upstream_make(s, o);
     if (!u)
         return -ENOMEM;
-    connection_watch(x->connection, x);
+    client_watch(x);
     int result = connect_server(x, o, s, u);
     if (result != 0) {
         free(u);
