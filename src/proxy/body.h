@@ -12,10 +12,10 @@
 #include "wire/field.h"
 
 #define PIECES_MAX   48 /* of data in one gathered send */
-#define PIECES_FIRST 2  /* where data begins: a head and its framing go before it */
+#define PIECES_FIRST 1  /* where data begins: a head goes before it */
 
 struct pieces {
-    struct iovec parts[PIECES_FIRST + PIECES_MAX + 1];
+    struct iovec parts[PIECES_FIRST + PIECES_MAX];
     int count;                     /* of data, from parts[PIECES_FIRST] on */
     size_t bytes;                  /* their sum */
     bool last;                     /* the message ends behind them */

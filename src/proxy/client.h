@@ -14,8 +14,8 @@ struct response_shape {
 };
 
 struct client_protocol {
-    /* Reads the request's head into x->request and opens x->from_client and x->to_client.
-     * 0 · -EREFUSED · -ECANCELED · -ENOMEM */
+    /* Reads the request's head into x->request, notes x->times.received and opens x->from_client
+     * and x->to_client; the last two in any case. 0 · -EREFUSED · -ECANCELED · -ENOMEM */
     MAY_WAIT int (*receive)(struct exchange *x);
 
     /* From watch() on a client that goes away cancels the exchange, which waits for its origin;

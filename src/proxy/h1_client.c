@@ -122,6 +122,7 @@ static int receive(struct exchange *x)
     open_body(x, H1_FRAMING_NONE, 0);
     h1_sink_open(&x->h1_to_client, &c->socket, slice_of(NULL, 0), false);
     TRY(read_head(x, &limits, &head));
+    x->times.received = loop_now_us();
     x->head_buffer = c->input;
     c->input = NULL;
     x->head_buffer->start += (uint32_t)head.len;

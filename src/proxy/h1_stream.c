@@ -119,41 +119,64 @@ static struct h1_sink *sink_of(struct body_sink *s)
     return CONTAINER_OF(s, struct h1_sink, base);
 }
 
-static struct iovec part_of(slice s)
+/* What goes out in one call: the head, then the data, each piece a chunk where there are chunks. */
+struct batch {
+    struct iovec parts[3 * PIECES_MAX + 2];
+    int count;
+    char chunk_heads[PIECES_MAX][H1_CHUNK_HEAD_MAX];
+};
+
+static void batch_add(struct batch *b, const void *bytes, size_t count)
 {
-    return (struct iovec){ (void *)(uintptr_t)s.ptr, s.len };
+    b->parts[b->count++] = (struct iovec){ (void *)(uintptr_t)bytes, count };
 }
 
-/* What ends a chunk, the message, or both. */
-static slice chunk_tail(const struct pieces *p)
+static void frame_chunks(struct batch *b, const struct pieces *p)
 {
-    if (p->bytes == 0)
-        return p->last ? SLICE(H1_LAST_CHUNK) : slice_of(NULL, 0);
-    return p->last ? SLICE("\r\n" H1_LAST_CHUNK) : SLICE("\r\n");
+    for (int i = 0; i < p->count; i++) {
+        const struct iovec *data = &p->parts[PIECES_FIRST + i];
+        char *head = b->chunk_heads[i];
+        batch_add(b, head, h1_chunk_head(head, data->iov_len));
+        batch_add(b, data->iov_base, data->iov_len);
+        batch_add(b, "\r\n", 2);
+    }
+    if (p->last)
+        batch_add(b, H1_LAST_CHUNK, sizeof(H1_LAST_CHUNK) - 1);
 }
 
-/* Head, chunk head, data and tail; all data is one chunk. */
+static int send_parts(struct h1_sink *s, const struct iovec *parts, int count)
+{
+    ASSERT(!s->unsent.rest);
+    int result = scratch_send_now(s->socket, parts, count, &s->unsent, &s->base.written);
+    s->base.begun = s->base.written > 0;
+    return result != 0 ? result : s->unsent.rest ? 1 : 0;
+}
+
+static int send_chunked(struct h1_sink *s, slice head, const struct pieces *p)
+{
+    struct batch b;
+    b.count = 0;
+    if (head.len)
+        batch_add(&b, head.ptr, head.len);
+    frame_chunks(&b, p);
+    return b.count ? send_parts(s, b.parts, b.count) : 0;
+}
+
 static int send_now(struct body_sink *base, struct pieces *p)
 {
     struct h1_sink *s = sink_of(base);
-    int first = PIECES_FIRST, end = PIECES_FIRST + p->count;
-    slice tail = s->chunked ? chunk_tail(p) : slice_of(NULL, 0);
-    size_t head_bytes = s->prefix.len;
-    if (s->chunked && p->bytes)
-        p->parts[--first] = (struct iovec){ s->chunk_head, h1_chunk_head(s->chunk_head, p->bytes) };
-    if (head_bytes)
-        p->parts[--first] = part_of(s->prefix);
-    if (tail.len)
-        p->parts[end++] = part_of(tail);
+    struct iovec *first = &p->parts[PIECES_FIRST];
+    int count = p->count;
+    slice head = s->prefix;
     s->prefix.len = 0;
-    if (first == end)
-        return 0;
-    ASSERT(!s->unsent.rest);
-    int result =
-        scratch_send_now(s->socket, &p->parts[first], end - first, &s->unsent, &base->written);
-    base->head_written += head_bytes;
-    base->begun = base->written > 0;
-    return result != 0 ? result : s->unsent.rest ? 1 : 0;
+    base->head_written += head.len;
+    if (s->chunked)
+        return send_chunked(s, head, p);
+    if (head.len) {
+        *--first = (struct iovec){ (void *)(uintptr_t)head.ptr, head.len };
+        count++;
+    }
+    return count ? send_parts(s, first, count) : 0;
 }
 
 static int flush(struct body_sink *base, const struct send_options *options)

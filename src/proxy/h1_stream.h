@@ -37,7 +37,6 @@ struct h1_sink {
     slice prefix; /* a head in scratch memory that goes first */
     bool chunked; /* else the pieces go as they are */
     struct unsent unsent;
-    char chunk_head[H1_CHUNK_HEAD_MAX];
 };
 
 void h1_sink_open(struct h1_sink *s, struct socket *socket, slice prefix, bool chunked);

@@ -107,7 +107,6 @@ int exchange_receive(struct exchange *x)
     x->request.keep_alive = false; /* until a head has said otherwise */
     x->request_id = request_id_make(x->request_id_text);
     TRY(x->protocol->receive(x));
-    x->times.received = loop_now_us();
     x->request.fields.capacity = gate.field_capacity;
     note_for_log(x);
     int result = judge(x);
