@@ -146,10 +146,10 @@ static void frame_chunks(struct batch *b, const struct pieces *p)
 
 static int send_parts(struct h1_sink *s, const struct iovec *parts, int count)
 {
-    ASSERT(!s->unsent.rest);
+    ASSERT(unsent_is_none(&s->unsent));
     int result = scratch_send_now(s->socket, parts, count, &s->unsent, &s->base.written);
     s->base.begun = s->base.written > 0;
-    return result != 0 ? result : s->unsent.rest ? 1 : 0;
+    return result != 0 ? result : unsent_is_none(&s->unsent) ? 0 : 1;
 }
 
 static int send_chunked(struct h1_sink *s, slice head, const struct pieces *p)
@@ -183,13 +183,16 @@ static int flush(struct body_sink *base, const struct send_options *options)
 {
     struct h1_sink *s = sink_of(base);
     int result = scratch_send_rest(s->socket, &s->unsent, 0, options, &base->written);
+    s->unsent = (struct unsent){ 0 };
     base->begun = base->written > 0;
     return result;
 }
 
 static void drop(struct body_sink *base)
 {
-    buffer_drop(&sink_of(base)->unsent.rest);
+    struct h1_sink *s = sink_of(base);
+    buffer_drop(&s->unsent.rest);
+    s->unsent = (struct unsent){ 0 };
 }
 
 static void finish(struct body_sink *base)
