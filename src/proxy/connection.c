@@ -241,7 +241,7 @@ static const char probe[] = H1_CONTINUE;
 
 static void give_up(struct connection *c)
 {
-    c->watcher->client_gone = true;
+    c->client_gone = true;
     fiber_cancel(c->fiber);
 }
 
@@ -283,7 +283,6 @@ static void on_edge(struct pollable *p)
 void connection_watch(struct connection *c, struct exchange *x)
 {
     bool answers = x->times.head || x->response_begun; /* from now on, or already */
-    c->watcher = x;
     c->may_probe = x->request.minor_version == 1 && !answers;
     if (!c->socket.poll.watched)
         pollable_watch(&c->socket.poll, on_edge);

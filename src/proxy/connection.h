@@ -10,7 +10,6 @@
 #include "runtime/timer.h"
 #include "shared/clients.h"
 
-struct exchange;
 struct failure;
 
 struct connection {
@@ -31,7 +30,7 @@ struct connection {
     bool may_probe;     /* a FIN may be asked about with an interim response */
     uint8_t probe_left; /* bytes of that response which the socket did not take */
     bool merely_waits;  /* its fiber: for the rest of a head, or for the end after a refusal */
-    struct exchange *watcher; /* waits for its origin; see connection_watch */
+    bool client_gone;   /* noticed while an exchange waited for its origin */
     struct client_key client_key;
     const struct failure *shed; /* it gives way to somebody else; NULL */
 };
@@ -56,6 +55,7 @@ struct ip connection_local_ip(const struct connection *c);
 
 /* Cancels the exchange in progress when the client hangs up; between the two calls nobody reads
  * from the client. */
+struct exchange;
 void connection_watch(struct connection *c, struct exchange *x);
 /* A response is being written from now on: nothing of ours may stand in between. */
 void connection_mute(struct connection *c);

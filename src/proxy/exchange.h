@@ -134,7 +134,6 @@ struct exchange {
     bool close_after; /* the client's connection ends after this exchange */
     bool keep_told;   /* the response's head has promised that the connection goes on */
     bool must_linger; /* unread bytes of the client are on their way: close gently */
-    bool client_gone; /* noticed while it waited for its origin */
     bool truncated;   /* the client must be told by a reset */
     bool is_tunnel;
     uint64_t bytes_in, bytes_out; /* on the client's connection, heads included */

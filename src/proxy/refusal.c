@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/panic.h"
+#include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "wire/accept.h"
 
@@ -30,7 +31,7 @@ void failure_note_result(struct exchange *x, int result)
         ASSERT(x->failure.whose != FAULT_NONE);
         break;
     case -ECANCELED:
-        if (x->client_gone)
+        if (x->connection->client_gone)
             (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.gone",
                                   "the client hung up before the response");
         else
