@@ -1,0 +1,441 @@
+#include "proxy/h2_session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "proxy/h2_stream.h"
+#include "proxy/scratch.h"
+
+/* What one call sends at most: enough to fill segments, little enough that what is urgent does not
+ * wait behind it. */
+#define SEND_BYTES_MAX (64u << 10)
+#define READ_BYTES_MAX (64u << 10)
+
+/* Room that any piece nghttp2 gives needs: a frame of the size that every peer takes, and more. */
+#define PIECE_BYTES_MAX (32u << 10)
+
+#define FRAME_HEAD_BYTES 9u
+
+/* Never what a stream may hold: it is opened again as bytes come. */
+#define CONNECTION_WINDOW (16 << 20)
+
+#define HEADER_TABLE_BYTES 4096u
+
+/* --- What nghttp2 tells ----------------------------------------------------------------------- */
+
+static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(ng, id);
+}
+
+static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
+{
+    struct h2_session *s = context;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
+    if (!stream && s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        stream = h2_stream_make(s, frame->hd.stream_id);
+        if (!stream || nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, stream) != 0) {
+            if (stream)
+                h2_stream_release(stream);
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
+        stream->is_open = true;
+    }
+    if (stream)
+        h2_stream_head_begins(stream);
+    return 0;
+}
+
+/* Also for fields that nghttp2 would drop silently: our own rules say what is wrong with them. */
+static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
+                     size_t name_length, const uint8_t *value, size_t value_length,
+                     UNUSED uint8_t flags, UNUSED void *context)
+{
+    struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS && stream)
+        h2_stream_field(stream, slice_of((const char *)name, name_length),
+                        slice_of((const char *)value, value_length));
+    return 0;
+}
+
+static int take_head(struct h2_session *s, const nghttp2_frame *frame, struct h2_stream *stream)
+{
+    bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+    bool begins = s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    if (!h2_stream_head_ends(stream, ends)) {
+        h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
+        h2_stream_fail(stream, -EOVERFLOW);
+    } else if (begins && s->events->on_request) {
+        s->events->on_request(s, stream);
+    }
+    return 0;
+}
+
+static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
+{
+    struct h2_session *s = context;
+    if (s->events->on_frame && s->events->on_frame(s, frame) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
+    switch (frame->hd.type) {
+    case NGHTTP2_HEADERS:
+        return stream ? take_head(s, frame, stream) : 0;
+    case NGHTTP2_DATA:
+        if (stream && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+            h2_stream_input_ends(stream);
+        return 0;
+    case NGHTTP2_GOAWAY:
+        s->is_going = true;
+        return 0;
+    case NGHTTP2_SETTINGS:
+        s->settled = s->settled || !(frame->hd.flags & NGHTTP2_FLAG_ACK);
+        return 0;
+    case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && s->pings_open) {
+            s->pings_open--;
+            event_signal_all(&s->answered);
+        }
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_data_chunk_recv(nghttp2_session *ng, UNUSED uint8_t flags, int32_t id,
+                              const uint8_t *data, size_t length, UNUSED void *context)
+{
+    struct h2_stream *stream = stream_of(ng, id);
+    if (nghttp2_session_consume_connection(ng, length) != 0)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (stream)
+        h2_stream_data(stream, slice_of((const char *)data, length));
+    return 0;
+}
+
+static int on_invalid_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, int error,
+                                 void *context)
+{
+    struct h2_session *s = context;
+    struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
+    s->why = nghttp2_strerror(error);
+    if (stream)
+        h2_stream_fail(stream, -EPROTO);
+    return 0;
+}
+
+static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code, void *context)
+{
+    struct h2_session *s = context;
+    struct h2_stream *stream = stream_of(ng, id);
+    if (error_code != NGHTTP2_NO_ERROR && s->events->on_stream_reset)
+        s->events->on_stream_reset(s, error_code);
+    if (!stream)
+        return 0;
+    stream->is_open = false;
+    stream->error_code = error_code;
+    stream->refused = stream->refused || error_code == NGHTTP2_REFUSED_STREAM;
+    if (error_code != NGHTTP2_NO_ERROR || !stream->in_ended || !stream->end_sent)
+        h2_stream_fail(stream, -ECONNRESET);
+    event_signal_all(&stream->output);
+    return 0;
+}
+
+/* A request that could not go out was not processed. */
+static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, UNUSED int error,
+                             UNUSED void *context)
+{
+    struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS && stream && !stream->sink.written)
+        stream->refused = true;
+    return 0;
+}
+
+static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
+{
+    struct h2_session *s = context;
+    if (frame->hd.type == NGHTTP2_GOAWAY)
+        s->is_going = true;
+    struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
+    if (!stream)
+        return 0;
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        stream->end_sent = true;
+        event_signal_all(&stream->output);
+    }
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    stream->sink.written += frame->hd.length + FRAME_HEAD_BYTES;
+    stream->sink.head_written += frame->hd.length + FRAME_HEAD_BYTES;
+    return 0;
+}
+
+/* --- Writing ---------------------------------------------------------------------------------- */
+
+/* Where the writer gathers; set while it does. */
+static struct writer *gathering;
+
+/* A DATA frame: its head and `length` bytes of what waits at the stream. nghttp2 would go on with
+ * the next one at once: what does not fit comes with the next send. */
+static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t length,
+                     UNUSED nghttp2_data_source *source, UNUSED void *context)
+{
+    struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
+    ASSERT(frame->data.padlen == 0);
+    if (!stream || stream->failed || stream->out.length < length)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it was given up meanwhile */
+    if (gathering->len >= SEND_BYTES_MAX)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    writer_bytes(gathering, head, FRAME_HEAD_BYTES);
+    char *to = writer_room(gathering, length);
+    ASSERT(to); /* PIECE_BYTES_MAX are left */
+    h2_stream_give(stream, to, length);
+    writer_advance(gathering, length);
+    stream->sink.written += FRAME_HEAD_BYTES + length;
+    return 0;
+}
+
+/* What there is to send and may go, up to a bound. 0 · -EPROTO · -ENOMEM */
+static int gather(struct h2_session *s, struct writer *w)
+{
+    gathering = w;
+    while (w->len < SEND_BYTES_MAX) {
+        const uint8_t *bytes;
+        ssize_t length = nghttp2_session_mem_send(s->nghttp2, &bytes);
+        if (length < 0)
+            return length == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
+        if (length == 0)
+            break;
+        writer_bytes(w, bytes, (size_t)length);
+        ASSERT(!w->overflowed); /* PIECE_BYTES_MAX are left */
+    }
+    return 0;
+}
+
+/* Everything that is queued goes. 0 · -errno */
+static int write_all(struct h2_session *s)
+{
+    struct send_options options = { .stall_ms = s->settings.stall_ms, .deadline_ms = NEVER };
+    for (;;) {
+        struct writer w = writer_over(scratch_body, SEND_BYTES_MAX + PIECE_BYTES_MAX);
+        TRY(gather(s, &w));
+        if (w.len == 0)
+            return 0;
+        struct iovec part = { w.ptr, w.len };
+        TRY(scratch_send(s->socket, &part, 1, &options, &s->bytes_written));
+    }
+}
+
+static bool is_over(const struct h2_session *s)
+{
+    return !nghttp2_session_want_read(s->nghttp2) && !nghttp2_session_want_write(s->nghttp2);
+}
+
+static void run_writer(void *argument)
+{
+    struct h2_session *s = argument;
+    while (s->failed == 0) {
+        while (!s->wants_write && s->failed == 0)
+            if (event_wait(&s->to_write, NEVER) != 0)
+                return;
+        s->wants_write = false;
+        int result = s->failed ? s->failed : write_all(s);
+        if (result == -ECANCELED)
+            return;
+        if (result != 0)
+            h2_session_fail(s, result);
+        else if (is_over(s)) /* our GOAWAY for a peer that breaks the rules has gone */
+            h2_session_fail(s, s->why ? -EPROTO : -ECONNRESET);
+        event_signal_all(&s->written);
+    }
+}
+
+void h2_session_wake(struct h2_session *s)
+{
+    s->wants_write = true;
+    event_signal_all(&s->to_write);
+}
+
+int h2_session_flush(struct h2_session *s, int64_t deadline_ms)
+{
+    while (s->failed == 0 && !h2_session_is_quiet(s))
+        TRY(event_wait(&s->written, deadline_ms));
+    return s->failed;
+}
+
+/* --- Reading ---------------------------------------------------------------------------------- */
+
+int h2_session_feed(struct h2_session *s, slice bytes)
+{
+    ssize_t used = nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)bytes.ptr, bytes.len);
+    if (nghttp2_session_want_write(s->nghttp2))
+        h2_session_wake(s);
+    if (used >= 0)
+        return s->failed;
+    if (!s->why)
+        s->why = nghttp2_strerror((int)used);
+    h2_session_fail(s, used == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO);
+    return s->failed;
+}
+
+int h2_session_receive(struct h2_session *s, int64_t deadline_ms)
+{
+    if (s->failed)
+        return s->failed;
+    ssize_t got = socket_read(s->socket, scratch_body, READ_BYTES_MAX, deadline_ms);
+    if (got == -ETIMEDOUT || got == -ECANCELED)
+        return (int)got;
+    if (got <= 0) {
+        h2_session_fail(s, -ECONNRESET);
+        return s->failed;
+    }
+    s->bytes_read += (uint64_t)got;
+    return h2_session_feed(s, slice_of(scratch_body, (size_t)got));
+}
+
+int h2_session_ping(struct h2_session *s, int64_t deadline_ms)
+{
+    uint32_t before = s->pings_open;
+    if (s->failed || nghttp2_submit_ping(s->nghttp2, NGHTTP2_FLAG_NONE, NULL) != 0)
+        return s->failed ? s->failed : -ENOMEM;
+    s->pings_open++;
+    h2_session_wake(s);
+    while (s->failed == 0 && s->pings_open > before)
+        TRY(event_wait(&s->answered, deadline_ms));
+    return s->failed;
+}
+
+void h2_session_fail(struct h2_session *s, int error)
+{
+    if (s->failed)
+        return;
+    s->failed = error;
+    s->is_going = true;
+    LIST_EACH(node, &s->streams)
+    {
+        struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, link);
+        stream->is_open = false;
+        h2_stream_fail(stream, error == -EPROTO ? -EPROTO : -ECONNRESET);
+    }
+    event_signal_all(&s->to_write);
+    event_signal_all(&s->written);
+    event_signal_all(&s->answered);
+    socket_abort(s->socket); /* wakes the reader; what was written goes out first */
+}
+
+bool h2_session_has_room(const struct h2_session *s)
+{
+    uint32_t most =
+        nghttp2_session_get_remote_settings(s->nghttp2, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    if (!s->settled && most > NGHTTP2_INITIAL_MAX_CONCURRENT_STREAMS)
+        most = NGHTTP2_INITIAL_MAX_CONCURRENT_STREAMS;
+    return s->failed == 0 && !s->is_going && s->stream_count < most &&
+           nghttp2_session_check_request_allowed(s->nghttp2);
+}
+
+/* --- Life ------------------------------------------------------------------------------------- */
+
+static int make_callbacks(nghttp2_session_callbacks **ret)
+{
+    nghttp2_session_callbacks *c;
+    if (nghttp2_session_callbacks_new(&c) != 0)
+        return -ENOMEM;
+    nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(c, on_header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid_frame_recv);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data_chunk_recv);
+    nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(c, on_frame_not_send);
+    nghttp2_session_callbacks_set_on_frame_send_callback(c, on_frame_send);
+    nghttp2_session_callbacks_set_send_data_callback(c, send_data);
+    *ret = c;
+    return 0;
+}
+
+static int make_session(struct h2_session *s)
+{
+    nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
+    TRY(make_callbacks(&callbacks));
+    int result = nghttp2_option_new(&option);
+    if (result == 0) {
+        nghttp2_option_set_no_auto_window_update(option, 1);
+        nghttp2_option_set_no_closed_streams(option, 1);
+        result = s->settings.is_server
+                     ? nghttp2_session_server_new2(&s->nghttp2, callbacks, s, option)
+                     : nghttp2_session_client_new2(&s->nghttp2, callbacks, s, option);
+        nghttp2_option_del(option);
+    }
+    nghttp2_session_callbacks_del(callbacks);
+    return result == 0 ? 0 : -ENOMEM;
+}
+
+static int submit_settings(struct h2_session *s)
+{
+    const struct h2_settings *ours = &s->settings;
+    nghttp2_settings_entry entries[6] = {
+        { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, ours->stream_window },
+        { NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HEADER_TABLE_BYTES },
+        { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, ours->head_bytes_max },
+    };
+    size_t count = 3;
+    if (!ours->is_server)
+        entries[count++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_ENABLE_PUSH, 0 };
+    else
+        entries[count++] =
+            (nghttp2_settings_entry){ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, ours->streams_max };
+    if (ours->is_server && ours->allows_connect)
+        entries[count++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 };
+    int result = nghttp2_submit_settings(s->nghttp2, NGHTTP2_FLAG_NONE, entries, count);
+    if (result == 0)
+        result = nghttp2_session_set_local_window_size(s->nghttp2, NGHTTP2_FLAG_NONE, 0,
+                                                       CONNECTION_WINDOW);
+    return result == 0 ? 0 : -ENOMEM;
+}
+
+int h2_session_open(struct h2_session *s, struct socket *socket, const struct h2_settings *settings,
+                    const struct h2_events *events, void *owner)
+{
+    ASSERT(settings->heads_max < H2_HEADS_MAX);
+    *s = (struct h2_session){
+        .socket = socket, .settings = *settings, .events = events, .owner = owner
+    };
+    list_open(&s->streams);
+    bundle_open(&s->fibers);
+    event_init(&s->written);
+    event_init(&s->to_write);
+    event_init(&s->answered);
+    TRY(make_session(s));
+    int result = submit_settings(s);
+    if (result != 0)
+        h2_session_close(s);
+    else
+        s->wants_write = true;
+    return result;
+}
+
+int h2_session_begin(struct h2_session *s)
+{
+    if (s->has_writer)
+        return 0;
+    TRY(bundle_start(&s->fibers, "h2-writer", run_writer, s));
+    s->has_writer = true;
+    return 0;
+}
+
+void h2_session_end(struct h2_session *s)
+{
+    bundle_end(&s->fibers);
+    s->has_writer = false;
+}
+
+void h2_session_close(struct h2_session *s)
+{
+    ASSERT(list_is_empty(&s->streams) && !s->has_writer);
+    nghttp2_session_del(s->nghttp2);
+    s->nghttp2 = NULL;
+}
