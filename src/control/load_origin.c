@@ -27,6 +27,7 @@ static int connect_server(struct loader *l, const struct origin *origin, struct 
                           const struct span *where)
 {
     const struct load_hooks *hooks = l->options->hooks;
+    server->origin = origin;
     server->index = l->c->server_count++;
     if (!hooks)
         return 0;

@@ -57,7 +57,8 @@ struct limits_global {
 /* One server of an origin: an address that the configuration wrote. A name has several addresses in
  * time; see shared/names.h. */
 struct server {
-    slice text; /* as written, for logs */
+    const struct origin *origin; /* whose it is */
+    slice text;                  /* as written, for logs */
     bool is_name;
     slice host; /* when is_name */
     uint16_t port;

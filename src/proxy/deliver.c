@@ -7,7 +7,7 @@
 #include "proxy/gate_state.h"
 #include "proxy/relay.h"
 #include "proxy/scratch.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_protocol.h"
 #include "wire/date.h"
 
 /* What tells a client which software stands behind the gate. */
@@ -94,7 +94,7 @@ static struct relay download_relay(struct exchange *x)
 {
     return (struct relay){ .from = x->from_origin,
                            .to = x->to_client,
-                           .idle_ms = upstream_timeouts(x, x->upstream->origin).idle_ms,
+                           .idle_ms = upstream_timeouts(x, x->upstream->server->origin).idle_ms,
                            .stall_ms = exchange_timeouts(x)->send_ms,
                            .deadline_ms = x->deadline_ms };
 }
@@ -129,15 +129,6 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
                            "the origin closed before its response was complete");
 }
 
-/* RFC 9112 §9.3: the connection may serve again when both messages have ended and nothing is left
- * over. */
-static bool is_reusable(const struct exchange *x)
-{
-    return x->response.keep_alive && x->response.framing != H1_FRAMING_CLOSE &&
-           !x->from_origin->closed && !h1_source_has_left_over(&x->h1_from_origin) &&
-           (x->upload.state == UPLOAD_DONE || x->upload.state == UPLOAD_NONE);
-}
-
 static int relay_response(struct exchange *x)
 {
     struct relay r = download_relay(x);
@@ -148,20 +139,8 @@ static int relay_response(struct exchange *x)
     if (result != 0)
         return note_failure(x, &r, result);
     x->response_complete = true;
-    x->response_reusable = is_reusable(x);
+    x->response_reusable = x->upstream->protocol->is_reusable(x);
     return 0;
-}
-
-/* The body as it comes from the origin; a status or method may say that there is none. */
-static void open_download(struct exchange *x)
-{
-    bool empty = has_no_body(x, x->status);
-    h1_source_open(&x->h1_from_origin, &x->upstream->socket,
-                   empty ? H1_FRAMING_LENGTH : x->response.framing,
-                   empty ? 0 : x->response.content_length);
-    x->h1_from_origin.buffered = x->response_buffer;
-    x->h1_from_origin.more = x->response_more;
-    x->from_origin = &x->h1_from_origin.base;
 }
 
 int exchange_deliver(struct exchange *x)
@@ -169,7 +148,7 @@ int exchange_deliver(struct exchange *x)
     x->status = x->response.status;
     response_hide_origin(x);
     TRY(filters_run(x, ON_DELIVER));
-    open_download(x);
+    x->upstream->protocol->open_body(x, has_no_body(x, x->status));
     if (x->upload.state == UPLOAD_RUNNING || x->upload.state == UPLOAD_FAILED)
         x->close_after = true; /* an early answer: say so while it can be said */
     TRY(make_head(x));

@@ -7,7 +7,7 @@
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
 #include "proxy/relay.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_protocol.h"
 
 /* One direction. Both know when anything last moved. */
 struct direction {
@@ -18,7 +18,7 @@ struct direction {
 
 static int64_t idle_deadline(const struct direction *d)
 {
-    return *d->last_ms + upstream_timeouts(d->x, d->x->upstream->origin).tunnel_ms;
+    return *d->last_ms + upstream_timeouts(d->x, d->x->upstream->server->origin).tunnel_ms;
 }
 
 /* Why a tunnel ended that neither side has closed; for the log. */
@@ -91,11 +91,7 @@ static int make_switch(struct exchange *x)
 /* The origin's side, what it sent behind its agreement included, and the client's. */
 static void open_ends(struct exchange *x)
 {
-    h1_source_open(&x->h1_from_origin, &x->upstream->socket, H1_FRAMING_CLOSE, 0);
-    x->h1_from_origin.buffered = x->response_buffer;
-    x->h1_from_origin.more = x->response_more;
-    x->from_origin = &x->h1_from_origin.base;
-    h1_sink_open(&x->h1_to_origin, &x->upstream->socket, slice_of(NULL, 0), false);
+    x->upstream->protocol->open_tunnel(x);
     x->protocol->open_tunnel(x);
 }
 
@@ -103,7 +99,7 @@ static struct relay upward(const struct exchange *x)
 {
     return (struct relay){ .from = x->from_client,
                            .to = x->to_origin,
-                           .stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms,
+                           .stall_ms = upstream_timeouts(x, x->upstream->server->origin).send_ms,
                            .deadline_ms = NEVER };
 }
 

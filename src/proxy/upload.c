@@ -5,7 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/gate_state.h"
 #include "proxy/relay.h"
-#include "proxy/upstream.h"
+#include "proxy/upstream_protocol.h"
 
 /* The minimum rate counts from here on: a slow start is not an attack. */
 #define RATE_GRACE_MS 10000
@@ -46,7 +46,7 @@ static struct relay upload_relay(struct exchange *x)
     return (struct relay){ .from = x->from_client,
                            .to = x->to_origin,
                            .idle_ms = timeouts->idle_ms,
-                           .stall_ms = upstream_timeouts(x, x->upstream->origin).send_ms,
+                           .stall_ms = upstream_timeouts(x, x->upstream->server->origin).send_ms,
                            .deadline_ms = x->deadline_ms,
                            .deadline = rate_deadline,
                            .check = check_upload,
@@ -133,10 +133,8 @@ static void upload_run(void *argument)
     struct exchange *x = argument;
     struct relay r = upload_relay(x);
     settle(x, &r, relay_finish(&r));
-    if (x->upload.is_cut && x->times.head) /* an early answer may still be delivered */
-        socket_shutdown_write(&x->upstream->socket);
-    else if (x->upload.is_cut)
-        socket_abort(&x->upstream->socket); /* never finished for the origin; wakes the parent */
+    if (x->upload.is_cut) /* with a head an early answer may still be delivered */
+        x->upstream->protocol->cut(x, x->times.head != 0);
     else if (x->upload.state == UPLOAD_DONE)
         client_watch(x);
 }

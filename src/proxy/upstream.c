@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "proxy/upstream_protocol.h"
 #include "proxy/upstream_state.h"
 
 struct server_counters *upstream_counters(const struct exchange *x)
@@ -91,12 +92,8 @@ void upstream_release(struct exchange *x)
     if (!u)
         return;
     const struct server *s = u->server;
-    const struct origin *o = u->origin;
+    const struct origin *o = u->server->origin;
+    u->protocol->release(x);
     x->upstream = NULL;
-    if (x->response_reusable && u->origin->proxy_protocol == PROXY_PROTOCOL_OFF &&
-        !gate.is_draining)
-        upstream_keep_idle(u);
-    else
-        upstream_destroy(u);
     upstream_leave_place(s, o);
 }

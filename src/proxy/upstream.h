@@ -9,12 +9,14 @@
 #include "proxy/exchange.h"
 #include "runtime/timer.h"
 
+struct upstream_protocol;
+
 struct upstream {
     struct socket socket;
     struct timer timer; /* while idle */
     struct list link;   /* in the server's idle stack */
     const struct server *server;
-    const struct origin *origin;
+    const struct upstream_protocol *protocol;
     uint32_t requests; /* begun on it; > 1: it was reused */
 };
 

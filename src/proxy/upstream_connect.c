@@ -47,14 +47,14 @@ static int send_proxy_header(struct exchange *x, struct upstream *u)
     memcpy(addresses.source, x->client.bytes, sizeof addresses.source);
     memcpy(addresses.destination, connection_local_ip(x->connection).bytes,
            sizeof addresses.destination);
-    if (u->origin->proxy_protocol == PROXY_PROTOCOL_V1)
+    if (u->server->origin->proxy_protocol == PROXY_PROTOCOL_V1)
         proxy_protocol_write_v1(&w, &addresses);
     else
         proxy_protocol_write_v2(&w, &addresses);
     ASSERT(!w.overflowed);
     struct iovec part = { memory, w.len };
-    return socket_write(&u->socket, &part, 1, 0, exchange_deadline(x, connect_span(x, u->origin)),
-                        NULL);
+    return socket_write(&u->socket, &part, 1, 0,
+                        exchange_deadline(x, connect_span(x, u->server->origin)), NULL);
 }
 
 /* One address, within `timeout connect`. */
@@ -98,7 +98,7 @@ static int connect_server(struct exchange *x, const struct origin *o, const stru
 int upstream_connect(struct exchange *x, const struct origin *o, const struct server *s,
                      struct upstream **ret)
 {
-    struct upstream *u = upstream_make(s, o);
+    struct upstream *u = upstream_make(s);
     if (!u)
         return -ENOMEM;
     client_watch(x);

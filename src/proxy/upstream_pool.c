@@ -5,6 +5,7 @@
 
 #include "base/panic.h"
 #include "base/random.h"
+#include "proxy/upstream_protocol.h"
 
 static struct server_state *servers;
 static struct origin_state *origins;
@@ -79,14 +80,14 @@ static void on_idle_timeout(struct timer *t)
     upstream_destroy(u);
 }
 
-struct upstream *upstream_make(const struct server *s, const struct origin *o)
+struct upstream *upstream_make(const struct server *s)
 {
     struct upstream *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
     u->socket = (struct socket)SOCKET_CLOSED;
     u->server = s;
-    u->origin = o;
+    u->protocol = &h1_upstream;
     timer_init(&u->timer, on_idle_timeout);
     return u;
 }
@@ -94,7 +95,7 @@ struct upstream *upstream_make(const struct server *s, const struct origin *o)
 void upstream_keep_idle(struct upstream *u)
 {
     struct server_state *state = upstream_state_of(u->server);
-    if (state->idle_count >= u->origin->idle_max || socket_is_stale(&u->socket)) {
+    if (state->idle_count >= u->server->origin->idle_max || socket_is_stale(&u->socket)) {
         upstream_destroy(u);
         return;
     }
@@ -102,7 +103,7 @@ void upstream_keep_idle(struct upstream *u)
     state->idle_count++;
     upstream_counters_of(u->server)->idle++;
     gate.counters->upstream_idle++;
-    timer_set(&u->timer, loop_now_ms() + u->origin->idle_ms);
+    timer_set(&u->timer, loop_now_ms() + u->server->origin->idle_ms);
     socket_park(&u->socket, on_idle_ready);
 }
 

@@ -28,7 +28,7 @@ struct server_counters *upstream_counters_of(const struct server *s);
 /* --- The pool: connections that nobody uses --------------------------------------------------- */
 
 /* One that is not connected yet; NULL when memory is out. */
-struct upstream *upstream_make(const struct server *s, const struct origin *o);
+struct upstream *upstream_make(const struct server *s);
 
 /* Closes it and frees it. Not counted as open any more. */
 void upstream_destroy(struct upstream *u);
