@@ -153,11 +153,34 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, UN
     return 0;
 }
 
+/* The peer broke the rules: it is told, and the connection ends when that has gone. */
+static int end_with(struct h2_session *s, uint32_t code, const char *why)
+{
+    s->why = why;
+    if (nghttp2_session_terminate_session(s->nghttp2, code) != 0) {
+        h2_session_fail(s, -ENOMEM);
+        return s->failed;
+    }
+    h2_session_wake(s);
+    return 0;
+}
+
+/* RFC 9113 §6.9.2: a setting that overflows the window of a stream is an error of the connection,
+ * which the library makes one of the stream. (Of an increment, §6.9.1 leaves the choice.) */
+static void note_reset(struct h2_session *s, const nghttp2_frame *frame)
+{
+    h2_guard_reset(&s->guard, (uint32_t)frame->hd.stream_id);
+    if (frame->rst_stream.error_code == NGHTTP2_FLOW_CONTROL_ERROR)
+        (void)end_with(s, NGHTTP2_FLOW_CONTROL_ERROR, "a window is overflowed");
+}
+
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
 {
     struct h2_session *s = context;
     if (frame->hd.type == NGHTTP2_GOAWAY)
         s->is_going = true;
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+        note_reset(s, frame);
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     if (!stream)
         return 0;
@@ -267,7 +290,7 @@ int h2_session_flush(struct h2_session *s, int64_t deadline_ms)
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
-int h2_session_feed(struct h2_session *s, slice bytes)
+static int feed_library(struct h2_session *s, slice bytes)
 {
     ssize_t used = nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)bytes.ptr, bytes.len);
     if (nghttp2_session_want_write(s->nghttp2))
@@ -278,6 +301,29 @@ int h2_session_feed(struct h2_session *s, slice bytes)
         s->why = nghttp2_strerror((int)used);
     h2_session_fail(s, used == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO);
     return s->failed;
+}
+
+static bool stream_is_open(const struct h2_session *s, uint32_t id)
+{
+    nghttp2_stream *stream = nghttp2_session_find_stream(s->nghttp2, (int32_t)id);
+    nghttp2_stream_proto_state state =
+        stream ? nghttp2_stream_get_state(stream) : NGHTTP2_STREAM_STATE_CLOSED;
+    return state == NGHTTP2_STREAM_STATE_OPEN || state == NGHTTP2_STREAM_STATE_HALF_CLOSED_LOCAL ||
+           state == NGHTTP2_STREAM_STATE_HALF_CLOSED_REMOTE;
+}
+
+int h2_session_feed(struct h2_session *s, slice bytes)
+{
+    size_t at = 0, fed = 0, before;
+    struct h2_frame_head head;
+    while (h2_guard_walk(&s->guard, bytes, &at, &before, &head)) {
+        TRY(feed_library(s, slice_of(bytes.ptr + fed, before - fed)));
+        fed = before;
+        uint32_t code = h2_guard_judge(&s->guard, &head, stream_is_open(s, head.stream));
+        if (code != 0) /* from now on the library passes over everything */
+            return end_with(s, code, "a frame of a wrong size, or on a stream that is over");
+    }
+    return feed_library(s, slice_after(bytes, fed));
 }
 
 int h2_session_receive(struct h2_session *s, int64_t deadline_ms)
@@ -409,6 +455,7 @@ int h2_session_open(struct h2_session *s, struct socket *socket, const struct h2
     event_init(&s->written);
     event_init(&s->to_write);
     event_init(&s->answered);
+    h2_guard_open(&s->guard, settings->is_server);
     TRY(make_session(s));
     int result = submit_settings(s);
     if (result != 0)

@@ -21,6 +21,7 @@
 
 #include "net/socket.h"
 #include "runtime/bundle.h"
+#include "wire/h2_guard.h"
 
 struct h2_session;
 struct h2_stream;
@@ -64,6 +65,7 @@ struct h2_session {
     bool settled;    /* the peer's SETTINGS have come */
     bool has_writer;
     bool wants_write;
+    struct h2_guard guard;
     uint64_t bytes_read, bytes_written;
 };
 
