@@ -1,5 +1,5 @@
-/* What requests and responses have in common in HTTP/1: lines, fields, framing. Only h1_*.c include
- * this. */
+/* What requests and responses have in common in HTTP/1: lines, fields, framing. Only h1_*.c and
+ * h2_*.c include this. */
 #pragma once
 
 #include "wire/h1.h"
@@ -28,3 +28,7 @@ MUST_CHECK int h1_transfer_coding(const struct fields *fs, struct h1_error *e);
  * ones that RFC 9110 §7.6.1 lists. A Connection that names an end-to-end security field, or more
  * than 32 fields, is refused. */
 MUST_CHECK int h1_drop_hop_by_hop(struct fields *fs, struct h1_error *e);
+
+/* What is left to judge when a request's fields and framing are known, in any version: Expect.
+ * Names that alias others and fields that no origin may see are marked dropped. 0 · -EPROTO */
+MUST_CHECK int h1_settle_fields(struct h1_request *r, struct h1_error *e);

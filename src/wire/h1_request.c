@@ -158,6 +158,16 @@ static void drop_aliasing(struct fields *fs)
             fs->items[i].dropped = true;
 }
 
+int h1_settle_fields(struct h1_request *r, struct h1_error *e)
+{
+    drop_aliasing(&r->fields);
+    TRY(parse_expect(r, e));
+    /* Proxy: a CGI-style back end would take it for the variable HTTP_PROXY. */
+    fields_drop_set(&r->fields, FIELD_BIT(FIELD_EXPECT) | FIELD_BIT(FIELD_PROXY) |
+                                    FIELD_BIT(FIELD_PROXY_AUTHORIZATION));
+    return 0;
+}
+
 int h1_request_parse(slice head, const struct h1_limits *limits, struct field *fields,
                      struct h1_request *ret, struct h1_error *reterr)
 {
@@ -168,15 +178,10 @@ int h1_request_parse(slice head, const struct h1_limits *limits, struct field *f
     TRY(h1_first_line(head, &line, &used, reterr));
     TRY(parse_request_line(line, limits, ret, reterr));
     TRY(h1_fields_parse(head, used, limits, &ret->fields, reterr));
-    drop_aliasing(&ret->fields);
     TRY(parse_host(ret, reterr));
     TRY(parse_framing(ret, reterr));
-    TRY(parse_expect(ret, reterr));
+    TRY(h1_settle_fields(ret, reterr));
     TRY(parse_upgrade(ret, reterr));
     ret->keep_alive = keeps_alive(ret);
-    TRY(h1_drop_hop_by_hop(&ret->fields, reterr));
-    /* Proxy: a CGI-style back end would take it for the variable HTTP_PROXY. */
-    fields_drop_set(&ret->fields, FIELD_BIT(FIELD_EXPECT) | FIELD_BIT(FIELD_PROXY) |
-                                      FIELD_BIT(FIELD_PROXY_AUTHORIZATION));
-    return 0;
+    return h1_drop_hop_by_hop(&ret->fields, reterr);
 }
