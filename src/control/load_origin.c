@@ -23,11 +23,12 @@ static struct origin *new_origin(struct loader *l, slice name)
 }
 
 /* Slots and rows in shared memory. */
-static int connect_server(struct loader *l, const struct origin *origin, struct server *server,
+static int connect_server(struct loader *l, struct origin *origin, struct server *server,
                           const struct span *where)
 {
     const struct load_hooks *hooks = l->options->hooks;
     server->origin = origin;
+    origin->is_grpc = origin->is_grpc || server->is_grpc;
     server->index = l->c->server_count++;
     if (!hooks)
         return 0;

@@ -406,7 +406,7 @@ TEST(what_is_wrong_is_said_once_and_with_its_code)
         { "listen :1\nsite a.test { to backend }", E0401 },
         { "listen :1\nsite a.test { to 127.0.0.1:1/x }", E0402 },
         { "listen :1\nsite a.test { to https://127.0.0.1:1 }", E0204 },
-        { "listen :1\nsite a.test { to grpc://127.0.0.1:1 }", E0204 },
+        { "listen :1\nsite a.test { to ftp://127.0.0.1:1 }", E0204 },
         { "listen :1\nsite a.test { to 127.0.0.1:99999 }", E0304 },
         { "listen :1\nsite a.test { to 127.0.0.1 }", E0304 },
         { "listen :1\nsite a.test { use p; respond 200 }", E0401 },

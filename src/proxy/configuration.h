@@ -56,16 +56,21 @@ struct limits_global {
 
 /* One server of an origin: an address that the configuration wrote. A name has several addresses in
  * time; see shared/names.h. */
+/* What a server is spoken to in. */
+enum server_speaks { SPEAKS_HTTP1, SPEAKS_HTTP2 };
+
 struct server {
     const struct origin *origin; /* whose it is */
     slice text;                  /* as written, for logs */
     bool is_name;
+    bool is_grpc; /* grpc:// */
+    enum server_speaks speaks;
     slice host; /* when is_name */
     uint16_t port;
     struct address address; /* when not is_name */
     int name_slot;          /* when is_name; -1 none (checks without shared memory) */
     uint32_t weight;        /* 1..1000 */
-    uint32_t max;           /* connections in use at once over all workers; 0 unlimited */
+    uint32_t max;           /* requests at once over all workers; 0 unlimited */
     uint32_t counter_row;
     uint32_t index; /* 0.. over the whole configuration */
 };
@@ -81,6 +86,7 @@ struct origin {
     uint32_t idle_max;  /* idle connections kept per server and worker; keep-alive 64 */
     int64_t idle_ms;    /* how long; 60s (fewer than the usual server's 75 s) */
     enum proxy_protocol_out proxy_protocol;
+    bool is_grpc; /* one of its servers is: calls may take long */
     const struct timeout_settings
         *timeout; /* NULL: the route's; else connect, head, idle, send of it that are not 0 */
     uint32_t index;

@@ -104,12 +104,38 @@ static int refuse_server(slice text, const char **reterr_expected)
     return -EINVAL;
 }
 
+/* What stands before an address: how its servers are spoken to. */
+static const struct scheme {
+    const char *name;
+    uint16_t port; /* when none is written; 0: one has to be */
+    enum server_speaks speaks;
+    bool is_grpc;
+} schemes[] = {
+    { "", 0, SPEAKS_HTTP1, false },
+    { "http", 80, SPEAKS_HTTP1, false },
+    { "h2", 80, SPEAKS_HTTP2, false },
+    { "grpc", 80, SPEAKS_HTTP2, true },
+};
+
+static const struct scheme *find_scheme(slice name)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(schemes); i++)
+        if (slice_equal_fold(slice_from(schemes[i].name), name))
+            return &schemes[i];
+    return NULL;
+}
+
 int endpoint_parse_server(slice text, struct server *ret, const char **reterr_expected)
 {
-    slice whole = text, scheme = take_scheme(&text);
-    if (scheme.len && !slice_equal_fold(scheme, SLICE("http")))
+    slice whole = text;
+    const struct scheme *scheme = find_scheme(take_scheme(&text));
+    if (!scheme)
         return -EPROTONOSUPPORT;
-    struct server server = { .text = whole, .weight = 1, .name_slot = -1 };
+    struct server server = { .text = whole,
+                             .weight = 1,
+                             .name_slot = -1,
+                             .speaks = scheme->speaks,
+                             .is_grpc = scheme->is_grpc };
     if (slice_starts_with(text, SLICE("unix:"))) {
         if (address_parse(text, &server.address) != 0)
             return refuse_server(text, reterr_expected);
@@ -119,10 +145,10 @@ int endpoint_parse_server(slice text, struct server *ret, const char **reterr_ex
     if (slice_find_byte(text, '/') < text.len)
         return -EISDIR;
     struct authority authority;
-    if (authority_parse(text, &authority) != 0 || (!authority.has_port && !scheme.len))
+    if (authority_parse(text, &authority) != 0 || (!authority.has_port && scheme->port == 0))
         return refuse_server(text, reterr_expected);
     server.host = authority.host;
-    server.port = authority.has_port ? authority.port : 80;
+    server.port = authority.has_port ? authority.port : scheme->port;
     server.is_name = !authority.is_ipv4 && !authority.is_ipv6;
     struct ip ip;
     if (!server.is_name) {

@@ -7,8 +7,9 @@
  * one. 0 · -EINVAL *reterr_expected says what was expected */
 MUST_CHECK int endpoint_parse_listen(slice text, struct address *ret, const char **reterr_expected);
 
-/* "127.0.0.1:3000", "[::1]:3000", "name:3000", "unix:/path", with or without "http://". Sets text,
- * host, port, address and is_name of *ret; slices point into `text`.
+/* "127.0.0.1:3000", "[::1]:3000", "name:3000", "unix:/path", with or without "http://"; behind
+ * "h2://" a server that speaks HTTP/2 at once, behind "grpc://" one that serves gRPC so. Sets text,
+ * host, port, address, is_name, speaks and is_grpc of *ret; slices point into `text`.
  * 0 · -EINVAL *reterr_expected · -EISDIR there is a path behind the address
  * · -EPROTONOSUPPORT another scheme */
 /* A name server: "192.0.2.53", "[2001:db8::53]:5353"; port 53 unless one is written. 0 · -EINVAL */

@@ -161,6 +161,7 @@ void exchange_free(struct exchange *x)
         x->from_client->operations->close(x->from_client);
     buffer_release(x->head_buffer);
     buffer_release(x->response_buffer);
+    h2_head_drop(&x->origin_head);
     arena_close(&x->arena);
     free_fields(x);
     if (pool_count >= POOL_MAX) {
@@ -209,6 +210,9 @@ int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const
 
 int exchange_refuse_total(struct exchange *x, enum fault whose)
 {
+    if (x->has_call_deadline)
+        return exchange_refuse(x, whose, 504, "grpc.deadline",
+                               "the call took longer than its grpc-timeout");
     uint16_t status = whose != FAULT_CLIENT ? 504 : x->response_begun ? 0 : 408;
     return exchange_refuse(x, whose, status, "timeout.total",
                            "the exchange took longer than `timeout total`");

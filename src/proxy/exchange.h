@@ -13,6 +13,7 @@
 #include "net/socket.h"
 #include "proxy/configuration.h"
 #include "proxy/h1_stream.h"
+#include "proxy/h2_head.h"
 #include "runtime/bundle.h"
 #include "runtime/loop.h"
 #include "wire/h1.h"
@@ -20,6 +21,7 @@
 
 struct client_protocol;
 struct connection;
+struct h2_stream;
 struct upstream;
 
 /* Whose fault it is that an exchange did not go the ordinary way. */
@@ -111,7 +113,8 @@ struct exchange {
     /* 2 routed */
     const struct site *site;
     const struct route *route;
-    int64_t deadline_ms; /* of the whole exchange */
+    int64_t deadline_ms;    /* of the whole exchange */
+    bool has_call_deadline; /* it is the one that grpc-timeout says */
 
     /* 6 the origin */
     struct upstream *upstream;
@@ -122,8 +125,10 @@ struct exchange {
     struct h1_response response;
     slice response_more;            /* what came behind the head: in scratch memory, until a wait */
     struct buffer *response_buffer; /* or in here, when it has outlived one; else NULL */
-    uint64_t response_bytes;        /* read from the origin in this attempt */
-    bool response_reusable;         /* the origin's connection may serve another request */
+    struct h2_stream *origin_stream; /* the exchange's own on a connection of HTTP/2; NULL */
+    struct h2_head origin_head;      /* what its response's slices point into */
+    uint64_t response_bytes;         /* read from the origin in this attempt */
+    bool response_reusable;          /* the origin's connection may serve another request */
 
     /* 9 delivered */
     struct answer answer;

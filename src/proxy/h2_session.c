@@ -29,6 +29,13 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *head, void *context)
+{
+    struct h2_session *s = context;
+    bool refused = s->events->on_frame && s->events->on_frame(s, head) != 0;
+    return refused ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
 {
     struct h2_session *s = context;
@@ -77,8 +84,6 @@ static int take_head(struct h2_session *s, const nghttp2_frame *frame, struct h2
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
 {
     struct h2_session *s = context;
-    if (s->events->on_frame && s->events->on_frame(s, frame) != 0)
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
@@ -92,6 +97,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         return 0;
     case NGHTTP2_SETTINGS:
         s->settled = s->settled || !(frame->hd.flags & NGHTTP2_FLAG_ACK);
+        event_signal_all(&s->answered);
         return 0;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && s->pings_open) {
@@ -388,6 +394,7 @@ static int make_callbacks(nghttp2_session_callbacks **ret)
     nghttp2_session_callbacks *c;
     if (nghttp2_session_callbacks_new(&c) != 0)
         return -ENOMEM;
+    nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(c, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(c, on_header);
     nghttp2_session_callbacks_set_on_invalid_header_callback(c, on_header);

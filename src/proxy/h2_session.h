@@ -40,8 +40,8 @@ struct h2_settings {
 struct h2_events {
     /* Server: the head of a request is complete; the stream belongs to the owner from now on. */
     MUST_NOT_WAIT void (*on_request)(struct h2_session *s, struct h2_stream *stream);
-    /* Every frame that has come, for budgets; non-zero ends the connection. */
-    MUST_NOT_WAIT int (*on_frame)(struct h2_session *s, const nghttp2_frame *frame);
+    /* The head of every frame as it comes, for budgets; non-zero ends the connection. */
+    MUST_NOT_WAIT int (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *head);
     /* The peer has reset a stream or provoked its reset; the stream may have been forgotten. */
     MUST_NOT_WAIT void (*on_stream_reset)(struct h2_session *s, uint32_t error_code);
 };
@@ -57,7 +57,7 @@ struct h2_session {
     struct bundle fibers; /* the writer */
     struct event written; /* signalled when the writer has nothing left, and when it fails */
     struct event to_write;
-    struct event answered; /* a PING was */
+    struct event answered; /* a PING was, or SETTINGS have come */
     uint32_t pings_open;
     int failed;      /* -errno: the connection is over; 0: it lives */
     const char *why; /* in nghttp2's words, when the peer broke the rules; NULL */

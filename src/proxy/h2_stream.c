@@ -142,6 +142,8 @@ static int take_trailers(struct h2_stream *stream)
 static int take(struct body_source *base, struct pieces *to)
 {
     struct h2_stream *stream = of_source(base);
+    if (base->ended)
+        return 0;
     TRY(judge_length(stream));
     while (to->count < PIECES_MAX && stream->taken < stream->in.length) {
         slice piece = chain_piece(&stream->in, stream->taken);
@@ -243,11 +245,21 @@ static int keep_trailers(struct h2_stream *stream, const struct fields *trailers
     return 0;
 }
 
+/* Enough has gone to add more. A response that is complete has gone when its end has; a request's
+ * may be answered before. */
+static bool has_gone(const struct h2_stream *stream)
+{
+    if (stream->out_ended && stream->session->settings.is_server)
+        return stream->end_sent;
+    return stream->out.length <= OUT_BYTES_MAX;
+}
+
 static int send_now(struct body_sink *base, struct pieces *p)
 {
     struct h2_stream *stream = of_sink(base);
-    if (p->count == 0 && (!p->last || stream->out_ended))
-        return stream->out.length ? 1 : 0;
+    bool ends = p->last && !stream->keeps_open && !stream->out_ended;
+    if (p->count == 0 && !ends)
+        return has_gone(stream) ? 0 : 1;
     TRY(send_failure(stream));
     for (int i = 0; i < p->count; i++) {
         const struct iovec *part = &p->parts[PIECES_FIRST + i];
@@ -257,18 +269,12 @@ static int send_now(struct body_sink *base, struct pieces *p)
             return -ENOBUFS;
         }
     }
-    if (p->last)
+    if (ends)
         TRY(keep_trailers(stream, p->trailers));
-    stream->out_ended = stream->out_ended || p->last;
+    stream->out_ended = stream->out_ended || ends;
     stream->progress_ms = loop_now_ms();
     resume(stream);
-    return stream->out_ended || stream->out.length > OUT_BYTES_MAX ? 1 : 0;
-}
-
-/* Enough has gone: all of it when no more will come. */
-static bool has_gone(const struct h2_stream *stream)
-{
-    return stream->out_ended ? stream->end_sent : stream->out.length <= OUT_BYTES_MAX / 2;
+    return has_gone(stream) ? 0 : 1;
 }
 
 static int64_t flush_deadline(const struct h2_stream *stream, const struct send_options *options)

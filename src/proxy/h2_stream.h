@@ -32,6 +32,7 @@ struct h2_stream {
     int64_t progress_ms;  /* when something last went */
     bool in_ended;        /* END_STREAM has come */
     bool out_ended;       /* no more will be added to `out` */
+    bool keeps_open;      /* the end of what goes is not the stream's: a tunnel comes */
     bool end_sent;        /* END_STREAM has gone */
     bool is_open;         /* nghttp2 knows it */
     bool refused;         /* provably not processed: may go out again */

@@ -115,8 +115,8 @@ int option_server(const struct option_apply *a, const struct word *word, slice t
     if (error == -EPROTONOSUPPORT) {
         struct diagnostic *item =
             diagnostics_add(a->diagnostics, E0204, &word->span,
-                            "origins speak HTTP/1.1 without TLS: other schemes are not built yet "
-                            "in this version");
+                            "origins speak HTTP/1.1, or HTTP/2 behind h2:// and grpc://: other "
+                            "schemes are not built yet in this version");
         diagnostic_label(a->diagnostics, item, "not built yet");
     }
     return error ? -EINVAL : 0;

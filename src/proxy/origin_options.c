@@ -64,8 +64,11 @@ static const struct directive rows[] = {
                        .min = 1,
                        .max = 1000000 } },
       .object = OBJECT_ORIGIN,
-      .meaning = "One or more servers: host:port, [v6]:port or unix:/path",
-      .details = "weight: its share of the requests (1). max: connections in use at once, over "
+      .meaning =
+          "One or more servers: host:port, [v6]:port or unix:/path, with or without a scheme",
+      .details = "http:// or no scheme: HTTP/1.1. h2://: HTTP/2 without TLS, at once. grpc://: the "
+                 "same, for servers of gRPC, whose calls may stay silent as long as WebSockets. "
+                 "weight: its share of the requests (1). max: requests at once, over "
                  "all workers (no limit). A name is resolved again when its time to live ends; "
                  "all its addresses are used.",
       .example = "server 10.0.0.1:3000 10.0.0.2:3000 weight 3 max 100",

@@ -6,6 +6,7 @@
 #include "proxy/connection.h"
 #include "proxy/forwarding.h"
 #include "proxy/gate_state.h"
+#include "proxy/grpc.h"
 #include "proxy/request_id.h"
 #include "proxy/router.h"
 
@@ -185,5 +186,6 @@ int exchange_route(struct exchange *x)
     x->deadline_ms = loop_now_ms() + exchange_timeouts(x)->total_ms;
     TRY(result);
     TRY(limit_length(x));
+    TRY(grpc_apply_deadline(x));
     return forwarding_apply(x);
 }

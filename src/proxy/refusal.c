@@ -3,8 +3,10 @@
 #include <errno.h>
 
 #include "base/panic.h"
+#include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
+#include "proxy/grpc.h"
 #include "wire/accept.h"
 
 const char *fault_name(enum fault whose)
@@ -152,6 +154,10 @@ static int add_status_fields(struct exchange *x)
 
 int refusal_deliver(struct exchange *x)
 {
+    if (exchange_is_grpc(x) && x->protocol != &h1_client) {
+        TRY(grpc_refuse(x));
+        return answer_deliver(x);
+    }
     enum { PAGE_BYTES = 2048 };
     char *memory = arena_take(&x->arena, PAGE_BYTES);
     struct writer w = writer_over(memory, memory ? PAGE_BYTES : 0);

@@ -4,6 +4,7 @@
 
 #include "proxy/client.h"
 #include "proxy/gate_state.h"
+#include "proxy/grpc.h"
 #include "proxy/relay.h"
 #include "proxy/upstream_protocol.h"
 
@@ -16,7 +17,7 @@ static int64_t rate_deadline(const struct relay *r)
 {
     const struct exchange *x = r->owner;
     uint64_t rate = exchange_limits(x)->body_rate_min;
-    if (rate == 0)
+    if (rate == 0 || exchange_is_long_call(x))
         return NEVER;
     int64_t paid_ms = (int64_t)(x->from_client->decoded * 1000 / rate);
     int64_t span_ms = paid_ms > RATE_GRACE_MS ? paid_ms : RATE_GRACE_MS;
@@ -42,10 +43,11 @@ static int check_upload(struct relay *r)
 
 static struct relay upload_relay(struct exchange *x)
 {
+    bool is_long = exchange_is_long_call(x);
     const struct timeout_settings *timeouts = exchange_timeouts(x);
     return (struct relay){ .from = x->from_client,
                            .to = x->to_origin,
-                           .idle_ms = timeouts->idle_ms,
+                           .idle_ms = is_long ? timeouts->tunnel_ms : timeouts->idle_ms,
                            .stall_ms = upstream_timeouts(x, x->upstream->server->origin).send_ms,
                            .deadline_ms = x->deadline_ms,
                            .deadline = rate_deadline,

@@ -2,6 +2,10 @@
 
 #include <errno.h>
 
+#include "base/panic.h"
+#include "proxy/client.h"
+#include "proxy/grpc.h"
+#include "proxy/h2_upstream.h"
 #include "proxy/upstream_protocol.h"
 #include "proxy/upstream_state.h"
 
@@ -14,13 +18,15 @@ struct timeout_settings upstream_timeouts(const struct exchange *x, const struct
 {
     struct timeout_settings t = *exchange_timeouts(x);
     const struct timeout_settings *own = origin->timeout;
-    if (!own)
-        return t;
-    t.connect_ms = own->connect_ms ? own->connect_ms : t.connect_ms;
-    t.head_ms = own->head_ms ? own->head_ms : t.head_ms;
-    t.idle_ms = own->idle_ms ? own->idle_ms : t.idle_ms;
-    t.send_ms = own->send_ms ? own->send_ms : t.send_ms;
-    t.tunnel_ms = own->tunnel_ms ? own->tunnel_ms : t.tunnel_ms;
+    if (own) {
+        t.connect_ms = own->connect_ms ? own->connect_ms : t.connect_ms;
+        t.head_ms = own->head_ms ? own->head_ms : t.head_ms;
+        t.idle_ms = own->idle_ms ? own->idle_ms : t.idle_ms;
+        t.send_ms = own->send_ms ? own->send_ms : t.send_ms;
+        t.tunnel_ms = own->tunnel_ms ? own->tunnel_ms : t.tunnel_ms;
+    }
+    if (exchange_is_long_call(x))
+        t.head_ms = t.idle_ms = t.tunnel_ms;
     return t;
 }
 
@@ -35,6 +41,9 @@ static int refuse_connect(struct exchange *x, int result)
             return exchange_refuse_total(x, FAULT_UPSTREAM);
         return exchange_refuse(x, FAULT_UPSTREAM, 504, "upstream.connect-timeout",
                                "no server took the connection within `timeout connect`");
+    case -EAGAIN:
+        return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
+                               "no fiber is left for a connection to the origin");
     case -EDESTADDRREQ:
         return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.name",
                                "the server's name has not been resolved to any address");
@@ -51,15 +60,90 @@ static int refuse_connect(struct exchange *x, int result)
     }
 }
 
-/* A connection to a server whose place is taken, idle or new. */
+/* A connection of HTTP/1: idle or new. */
+static int take_own(struct exchange *x, const struct origin *o, const struct server *s, bool fresh)
+{
+    x->upstream = fresh ? NULL : upstream_take_idle(s, !method_is_idempotent(x->request.method));
+    return x->upstream ? 0 : upstream_connect(x, o, s, &x->upstream);
+}
+
+/* A new connection that others will share; held. */
+static int connect_link(struct exchange *x, const struct origin *o, const struct server *s)
+{
+    struct server_state *state = upstream_state_of(s);
+    struct upstream *u;
+    state->is_connecting = true;
+    int result = upstream_connect(x, o, s, &u);
+    if (result == 0) {
+        result = h2_link_begin(u);
+        if (result == 0)
+            x->upstream = u;
+        else
+            upstream_destroy(u);
+    }
+    state->is_connecting = false;
+    event_signal_all(&state->connected);
+    return result;
+}
+
+/* A place on a connection of HTTP/2: on one that has room, on the one that somebody is making, or
+ * on a new one. */
+static int take_shared(struct exchange *x, const struct origin *o, const struct server *s,
+                       bool fresh)
+{
+    struct server_state *state = upstream_state_of(s);
+    int64_t deadline_ms = exchange_deadline(x, upstream_timeouts(x, o).connect_ms);
+    int result = 0;
+    x->upstream = NULL;
+    while (!fresh && result == 0 && !x->upstream) {
+        x->upstream = h2_link_find(x, s, &result);
+        if (x->upstream || result != 0 || !state->is_connecting)
+            break;
+        client_watch(x);
+        result = event_wait(&state->connected, deadline_ms);
+    }
+    if (result != 0 || x->upstream)
+        return result;
+    return connect_link(x, o, s);
+}
+
+/* A WebSocket goes over HTTP/2 where the server takes it (RFC 8441), else over a connection of
+ * HTTP/1 of its own. */
+static int take_for_websocket(struct exchange *x, const struct origin *o, const struct server *s,
+                              bool fresh)
+{
+    TRY(take_shared(x, o, s, fresh));
+    int64_t span = upstream_timeouts(x, o).connect_ms;
+    int result = h2_link_takes_websocket(x->upstream, exchange_deadline(x, span));
+    if (result > 0)
+        return 0;
+    h2_link_let_go(x->upstream);
+    x->upstream = NULL;
+    return result < 0 ? result : take_own(x, o, s, fresh);
+}
+
+static int take_connection(struct exchange *x, const struct origin *o, const struct server *s,
+                           bool fresh)
+{
+    switch (s->speaks) {
+    case SPEAKS_HTTP1:
+        return take_own(x, o, s, fresh);
+    case SPEAKS_HTTP2:
+        if (x->request.upgrades_to_websocket)
+            return take_for_websocket(x, o, s, fresh);
+        return take_shared(x, o, s, fresh);
+    }
+    UNREACHABLE();
+}
+
+/* A connection to a server whose place is taken. */
 static int take_from(struct exchange *x, const struct origin *o, const struct server *s, bool fresh)
 {
     struct server_counters *counters = upstream_counters_of(s);
     x->server = s;
     x->attempts++;
     x->origin_reused = false;
-    x->upstream = fresh ? NULL : upstream_take_idle(s, !method_is_idempotent(x->request.method));
-    int result = x->upstream ? 0 : upstream_connect(x, o, s, &x->upstream);
+    int result = take_connection(x, o, s, fresh);
     if (result != 0) {
         upstream_leave_place(s, o);
         return result;

@@ -5,6 +5,7 @@
 
 #include "base/panic.h"
 #include "base/random.h"
+#include "proxy/h2_upstream.h"
 #include "proxy/upstream_protocol.h"
 
 static struct server_state *servers;
@@ -23,6 +24,8 @@ int upstream_open(const struct configuration *c)
     }
     for (uint32_t i = 0; i < server_count; i++) {
         list_open(&servers[i].idle);
+        list_open(&servers[i].links);
+        event_init(&servers[i].connected);
         servers[i].next_address = (uint32_t)random_number();
     }
     for (uint32_t i = 0; i < origin_count; i++)
@@ -82,7 +85,8 @@ static void on_idle_timeout(struct timer *t)
 
 struct upstream *upstream_make(const struct server *s)
 {
-    struct upstream *u = calloc(1, sizeof *u);
+    size_t bytes = s->speaks == SPEAKS_HTTP1 ? sizeof(struct upstream) : sizeof(struct h2_link);
+    struct upstream *u = calloc(1, bytes);
     if (!u)
         return NULL;
     u->socket = (struct socket)SOCKET_CLOSED;
@@ -134,8 +138,16 @@ bool upstream_give_up_idle(void)
     return false;
 }
 
+static void close_idle(const struct origin *o)
+{
+    for (uint32_t i = 0; i < o->server_count; i++)
+        h2_links_close_idle(&o->servers[i]);
+}
+
 void upstream_close_idle(void)
 {
+    for (uint32_t i = 0; servers && i < origin_count; i++)
+        close_idle(&gate.configuration->origins[i]);
     for (uint32_t i = 0; i < server_count; i++)
         while (servers && !list_is_empty(&servers[i].idle)) {
             struct upstream *u = LIST_ENTRY(servers[i].idle.next, struct upstream, link);

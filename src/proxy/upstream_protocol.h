@@ -1,7 +1,7 @@
 /* The origin's side of an exchange, whatever protocol it speaks: x->upstream->protocol. Nothing
  * above it knows more than this: fetch, upload, deliver and tunnel are the same for all.
- * Implementations: h1_upstream.c. The request's body goes to x->to_origin and the response's comes
- * from x->from_origin, see body.h. */
+ * Implementations: h1_upstream.c, h2_upstream.c. The request's body goes to x->to_origin and the
+ * response's comes from x->from_origin, see body.h. */
 #pragma once
 
 #include "proxy/upstream.h"
@@ -34,5 +34,5 @@ struct upstream_protocol {
     void (*release)(struct exchange *x);
 };
 
-/* HTTP/1.1. */
-extern const struct upstream_protocol h1_upstream;
+/* HTTP/1.1, and streams on shared connections of HTTP/2. */
+extern const struct upstream_protocol h1_upstream, h2_upstream;

@@ -4,6 +4,7 @@
 
 #include "proxy/gate_state.h"
 #include "proxy/upstream.h"
+#include "runtime/event.h"
 
 /* A request tries at most this many servers; the configuration allows no more in one origin. */
 #define SERVERS_TRIED_MAX 64u
@@ -11,8 +12,11 @@
 struct server_state {
     struct list idle; /* newest first */
     uint32_t idle_count;
-    uint32_t in_flight; /* of this worker */
-    int32_t credit;     /* smooth weighted round robin */
+    struct list links;      /* of HTTP/2: those that take requests, or did so; newest first */
+    bool is_connecting;     /* somebody makes a connection that others will share */
+    struct event connected; /* he has */
+    uint32_t in_flight;     /* of this worker */
+    int32_t credit;         /* smooth weighted round robin */
     uint32_t next_address;
 };
 
@@ -27,7 +31,8 @@ struct server_counters *upstream_counters_of(const struct server *s);
 
 /* --- The pool: connections that nobody uses --------------------------------------------------- */
 
-/* One that is not connected yet; NULL when memory is out. */
+/* One that is not connected yet, with room for a link when the server may speak HTTP/2; NULL when
+ * memory is out. */
 struct upstream *upstream_make(const struct server *s);
 
 /* Closes it and frees it. Not counted as open any more. */

@@ -1,0 +1,64 @@
+"""A scripted origin server that speaks HTTP/2 with prior knowledge: every frame is the test's own."""
+
+from .deadline import Deadline
+from .http2 import PREFACE, Http2, block, data, headers, settings
+from .origin import Origin
+from .stream import Ended
+
+
+class Http2OriginConnection(Http2):
+    """One connection that the proxy made. Streams are told apart by the order of their heads."""
+
+    def __init__(self, sock, **how):
+        super().__init__(sock, **how)
+        self.given = set()
+
+    def begin(self, *pairs):
+        """Takes the preface and says our SETTINGS."""
+        deadline = Deadline()
+        while len(self.buffer) < len(PREFACE):
+            if not self.fill(deadline, "the connection preface"):
+                raise Ended(self.ended, self.buffer)
+        assert self.take(len(PREFACE)) == PREFACE
+        self.send(settings(*pairs))
+        return self
+
+    def request_head(self):
+        """The number of the next stream whose head has come."""
+
+        def fresh():
+            return [n for n, m in self.streams.items() if m.fields is not None and n not in self.given]
+
+        number = min(self.read_until(fresh, "the head of a request"))
+        self.given.add(number)
+        return number
+
+    def request(self):
+        """The next request, to its end: its stream's number and what came."""
+        number = self.request_head()
+        self.response(number)
+        return number, self.stream(number)
+
+    def head(self, number, status=200, fields=(), end=False):
+        self.send(headers(number, block((":status", str(status)), *fields), end=end))
+
+    def respond(self, number, body=b"ok", status=200, fields=(), trailers=None):
+        self.head(number, status, fields, end=not body and trailers is None)
+        if body:
+            self.send(data(number, body, end=trailers is None))
+        if trailers is not None:
+            self.send(headers(number, block(*trailers)))
+
+
+class Http2Origin(Origin):
+    def accept(self, *pairs, **how):
+        """The next connection of the proxy, its preface taken. `pairs`: our SETTINGS."""
+        plain = super().accept()
+        connection = Http2OriginConnection(plain.socket, **how)
+        with self.lock:
+            self.connections[-1] = connection
+        return connection.begin(*pairs)
+
+    def accept_plain(self):
+        """The next connection, whatever it speaks."""
+        return super().accept()
