@@ -1,11 +1,14 @@
 """The harness itself: that it sees what it is there to see. The program under test is a relay."""
 
+import contextlib
 import os
 import socket
+import ssl
+import threading
 
 import hpack
 import pytest
-from harness import http2, records, websocket
+from harness import certificates, http2, records, tls, websocket
 from harness.client import Client, request
 from harness.deadline import Deadline, eventually
 from harness.gate import Gate, replace_names
@@ -324,3 +327,28 @@ def test_an_http2_connection_keeps_what_it_was_sent(pair):
     assert client.goaways == [(5, "PROTOCOL_ERROR", b"why")]
     server.read_until(lambda: server.settings_acks and server.pings, "the answers")
     server.read_until(lambda: [f for f in server.frames if f.kind == http2.WINDOW_UPDATE][1:], "the windows")
+
+
+def test_certificates_and_tls_of_the_harness_fit_together(tmp_path):
+    root = certificates.Authority(tmp_path)
+    pair = certificates.Authority(tmp_path, "intermediate", root).issue("a.test", kind="rsa")
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(pair.certificate_path, pair.key_path)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+
+        def serve():
+            with contextlib.suppress(OSError):
+                for _ in range(2):
+                    with server.wrap_socket(listener.accept()[0], server_side=True) as one:
+                        one.recv(1000)
+                        one.send(response(b"x"))
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with tls.TlsClient(address, tls.context(root)) as client:
+            assert client.get().body == b"x"
+        with tls.RecordClient(address) as client:
+            client.send(tls.record(tls.HANDSHAKE, tls.client_hello()))
+            assert client.outcome() == "hello"
+        thread.join()

@@ -7,6 +7,8 @@ client     what a client does, good and bad
 origin     a scripted origin server that keeps every byte it was sent
 websocket  frames by hand
 http2      frames by hand, and a connection that keeps all it was sent
+tls        TLS connections, and records by hand
+certificates  an authority for one run, and what it signs
 gate       the program under test: start, ask, reload, stop, and what it left
 records    its logs
 metrics    its metrics, parsed strictly

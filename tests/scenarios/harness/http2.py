@@ -238,6 +238,22 @@ class Http2(Stream):
         except Ended:
             return self.ended
 
+    def has_ended_so_far(self):
+        """Reads what is there without waiting for more; whether the peer has ended the connection or
+        has said that it will."""
+        try:
+            while self.has_frame() or not self.has_nothing_now() and self.fill(Deadline(), "what is there"):
+                while self.has_frame():
+                    self.read_frame()
+        except Ended:
+            pass
+        return bool(self.ended or self.goaways)
+
+    def forget(self):
+        """What came on streams that are over."""
+        self.frames, self.received = [], b""
+        self.streams = {number: message for number, message in self.streams.items() if not message.is_over}
+
     def response(self, number=1):
         """The whole message of a stream, whatever becomes of it."""
         self.read_until(lambda: self.stream(number).is_over, f"the end of stream {number}")
