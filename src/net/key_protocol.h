@@ -1,0 +1,112 @@
+/* What is said to the keyholder: one SOCK_SEQPACKET datagram for each request and each answer, a
+ * head and a body. Many requests may be on their way on one channel; an answer carries the number
+ * of its request. A request that is malformed, or that the channel has no right to, ends the
+ * channel: nobody of ours sends one.
+ *
+ * verb           request                                         answer's body
+ * KEY_SIGN       key_id, detail: enum key_scheme, body: text     the signature
+ * KEY_LOAD       detail: KEY_FOR_TLS or 0, body: path, NUL,      struct key_described, SPKI,
+ * warning SPKI of the certificate (DER; empty: whatever key the file has) KEY_GENERATE   detail:
+ * enum key_recipe, and KEY_FOR_TLS;       as KEY_LOAD body: name KEY_DELETE     body: name nothing
+ * KEY_FORGET     key_id: the channel's hold on it ends           nothing
+ * KEY_OPEN       detail: rights, and one descriptor, the far     no answer
+ *                end of a new channel
+ * KEY_RESTRICT   detail: the rights that the channel keeps       no answer
+ *
+ * An answer's detail is 0 or -errno; the body is then the reason, a text for people. */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/slice.h"
+
+#define KEY_PROTOCOL_VERSION 1u
+#define KEY_BODY_MAX         61440u /* the messages of a TLS 1.2 handshake with large chains */
+#define KEY_SIGNATURE_MAX    1024u  /* RSA with 8192 bits */
+#define KEY_SPKI_MAX         2048u
+#define KEY_PATH_MAX         4096u
+#define KEY_NAME_MAX         200u
+#define KEY_TEXT_MAX         (KEY_PATH_MAX + 512u)
+
+enum key_verb {
+    KEY_SIGN = 1,
+    KEY_LOAD,
+    KEY_GENERATE,
+    KEY_DELETE,
+    KEY_FORGET,
+    KEY_OPEN,
+    KEY_RESTRICT
+};
+
+/* What a channel may ask for. */
+enum key_right {
+    KEY_MAY_SIGN = 1 << 0,          /* what TLS signs: wire/tls_signed.h */
+    KEY_MAY_SIGN_ANYTHING = 1 << 1, /* certificates and their requests, ACME */
+    KEY_MAY_LOAD = 1 << 2,          /* and forget */
+    KEY_MAY_GENERATE = 1 << 3,      /* and delete */
+    KEY_MAY_OPEN = 1 << 4,          /* channels with no more rights than its own */
+    KEY_MAY_ALL = (1 << 5) - 1,
+    /* Of KEY_OPEN, no right: keys that are loaded on the new channel, and on those opened from it,
+     * are forgotten when the last of these channels has gone. Without it the new one is of the
+     * family of the old. */
+    KEY_NEW_FAMILY = 1 << 8
+};
+
+/* Of KEY_SIGN: TLS SignatureScheme (RFC 8446 §4.2.3). */
+enum key_scheme {
+    KEY_RSA_PKCS1_SHA256 = 0x0401,
+    KEY_RSA_PKCS1_SHA384 = 0x0501,
+    KEY_RSA_PKCS1_SHA512 = 0x0601,
+    KEY_ECDSA_SHA256 = 0x0403,
+    KEY_ECDSA_SHA384 = 0x0503,
+    KEY_ECDSA_SHA512 = 0x0603,
+    KEY_RSA_PSS_SHA256 = 0x0804,
+    KEY_RSA_PSS_SHA384 = 0x0805,
+    KEY_RSA_PSS_SHA512 = 0x0806,
+    KEY_ED25519_PURE = 0x0807
+};
+
+/* Of KEY_LOAD and KEY_GENERATE: with this key handshakes may be signed. Not for those of an
+ * authority or an account: nobody but their owner has them sign. */
+#define KEY_FOR_TLS (1 << 8)
+
+enum key_recipe {
+    KEY_NEW_P256 = 1,
+    KEY_NEW_P384,
+    KEY_NEW_ED25519,
+    KEY_NEW_RSA_2048,
+    KEY_NEW_RSA_3072,
+    KEY_NEW_RSA_4096
+};
+
+struct key_head {
+    uint16_t version, verb; /* KEY_PROTOCOL_VERSION, enum key_verb */
+    int32_t detail;
+    uint64_t number; /* the asker's; comes back with the answer */
+    uint64_t key_id;
+};
+
+/* Behind the head of an answer to KEY_LOAD and KEY_GENERATE, whose head has the key's id. */
+struct key_described {
+    uint32_t spki_bytes;
+};
+
+struct key_packet {
+    struct key_head head;
+    slice body; /* received: into the memory that was given */
+    int fd;     /* -1: none */
+};
+
+/* Neither waits. 0 · -EAGAIN the channel is full · -EPIPE the other end is gone · -errno */
+MUST_CHECK int key_packet_send(int channel, const struct key_packet *p);
+/* memory: KEY_BODY_MAX + 1 bytes; the body is followed by a NUL. A descriptor that came along is
+ * the caller's.
+ * 0 · -EAGAIN nothing is there · -EPIPE the other end is gone · -EPROTO not of this protocol */
+MUST_CHECK int key_packet_receive(int channel, char *memory, struct key_packet *ret);
+
+/* A pair of connected ends, close-on-exec, that do not wait. 0 · -errno */
+MUST_CHECK int key_channel_pair(int ret_ends[2]);
+
+/* The id of a key in every process, generation and life: the first bytes of SHA-256 of its
+ * SubjectPublicKeyInfo, DER. */
+uint64_t key_id_of(slice spki);
