@@ -8,6 +8,7 @@
 #include "base/number.h"
 #include "control/boot.h"
 #include "control/generation.h"
+#include "control/keyholder.h"
 #include "control/logger.h"
 #include "control/observer.h"
 #include "control/supervisor.h"
@@ -29,6 +30,7 @@ int internal_main(int argc, char **argv)
         int (*run)(struct boot_record *boot);
     } roles[] = {
         { "generation", generation_main },
+        { "keyholder", keyholder_main },
         { "logger", logger_main },
         { "observer", observer_main },
         { "supervisor", supervisor_continue },

@@ -33,5 +33,6 @@ struct boot_record;
 int supervisor_continue(struct boot_record *handed_over);
 
 /* The entry point of the processes that the supervisor starts: `portcullis internal ROLE FD`;
- * argv holds ROLE (generation, logger, observer, supervisor) and FD. Returns the exit code. */
+ * argv holds ROLE (generation, keyholder, logger, observer, supervisor) and FD. Returns the exit
+ * code. */
 int internal_main(int argc, char **argv);
