@@ -21,6 +21,9 @@
 #define NOISE_MAX       1000u
 #define BYTES_PER_NOISE 128u
 
+/* So much may come while nobody has asked for anything: PING, SETTINGS, GOAWAY. */
+#define IDLE_BYTES_MAX (16u << 10)
+
 /* --- Floods ----------------------------------------------------------------------------------- */
 
 static bool is_noise(const nghttp2_frame_hd *head)
@@ -65,8 +68,11 @@ static void run(void *argument)
     struct h2_link *link = argument;
     struct h2_session *s = &link->session;
     int result = h2_session_begin(s);
-    while (result == 0)
+    while (result == 0) {
         result = h2_session_receive(s, NEVER);
+        if (link->users == 0 && s->bytes_read - link->idle_since_bytes > IDLE_BYTES_MAX)
+            result = -EPROTO;
+    }
     h2_session_fail(s, result);
     h2_session_end(s);
     list_remove(&link->base.link);
@@ -120,6 +126,7 @@ void h2_link_let_go(struct upstream *u)
     }
     note_idle(link, true);
     link->idle_since_ms = loop_now_ms();
+    link->idle_since_bytes = link->session.bytes_read;
     if (link->session.failed || link->session.is_going || gate.is_draining ||
         u->server->origin->idle_max == 0)
         fiber_cancel(link->reader);

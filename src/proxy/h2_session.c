@@ -73,8 +73,8 @@ static int take_head(struct h2_session *s, const nghttp2_frame *frame, struct h2
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     bool begins = s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     if (!h2_stream_head_ends(stream, ends)) {
-        h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
         h2_stream_fail(stream, -EOVERFLOW);
+        h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
     } else if (begins && s->events->on_request) {
         s->events->on_request(s, stream);
     }

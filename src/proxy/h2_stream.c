@@ -99,8 +99,8 @@ void h2_stream_data(struct h2_stream *stream, slice bytes)
     if (stream->failed)
         return;
     if (chain_append(&stream->in, bytes) != 0) {
-        h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
         h2_stream_fail(stream, -ENOBUFS);
+        h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     event_signal_all(&stream->input);
 }
@@ -264,8 +264,8 @@ static int send_now(struct body_sink *base, struct pieces *p)
     for (int i = 0; i < p->count; i++) {
         const struct iovec *part = &p->parts[PIECES_FIRST + i];
         if (chain_append(&stream->out, slice_of(part->iov_base, part->iov_len)) != 0) {
-            h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
             h2_stream_fail(stream, -ENOBUFS);
+            h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
             return -ENOBUFS;
         }
     }

@@ -13,11 +13,12 @@
 struct h2_link {
     struct upstream base; /* first */
     struct h2_session session;
-    struct fiber *reader;  /* NULL: it has ended */
-    uint32_t users;        /* exchanges that hold it */
-    uint32_t noise;        /* frames that move nothing */
-    int64_t idle_since_ms; /* when the last exchange let go of it */
-    bool is_flooded;       /* more noise than a well-behaved server makes */
+    struct fiber *reader;      /* NULL: it has ended */
+    uint32_t users;            /* exchanges that hold it */
+    uint32_t noise;            /* frames that move nothing */
+    int64_t idle_since_ms;     /* when the last exchange let go of it */
+    uint64_t idle_since_bytes; /* what it had read then */
+    bool is_flooded;           /* more noise than a well-behaved server makes */
 };
 
 static inline struct h2_link *h2_link_of(struct upstream *u)

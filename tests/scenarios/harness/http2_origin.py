@@ -1,7 +1,7 @@
 """A scripted origin server that speaks HTTP/2 with prior knowledge: every frame is the test's own."""
 
 from .deadline import Deadline
-from .http2 import PREFACE, Http2, block, data, headers, settings
+from .http2 import INITIAL_WINDOW_SIZE, PREFACE, WINDOW_UPDATE, Http2, block, data, headers, settings
 from .origin import Origin
 from .stream import Ended
 
@@ -12,6 +12,7 @@ class Http2OriginConnection(Http2):
     def __init__(self, sock, **how):
         super().__init__(sock, **how)
         self.given = set()
+        self.sent = {}  # bytes of bodies, by stream
 
     def begin(self, *pairs):
         """Takes the preface and says our SETTINGS."""
@@ -22,6 +23,23 @@ class Http2OriginConnection(Http2):
         assert self.take(len(PREFACE)) == PREFACE
         self.send(settings(*pairs))
         return self
+
+    def window(self, number):
+        """How many bytes of a body may be sent on the stream now."""
+        stream = self.peer_settings.get(INITIAL_WINDOW_SIZE, 65535)
+        return min(self.granted(number) + stream - self.sent.get(number, 0),
+                   self.granted(0) + 65535 - sum(self.sent.values()))
+
+    def granted(self, number):
+        return sum(int.from_bytes(f.payload, "big") for f in self.frames
+                   if f.kind == WINDOW_UPDATE and f.stream == number)
+
+    def send_data(self, number, payload, end=True):
+        self.sent[number] = self.sent.get(number, 0) + len(payload)
+        pieces = [payload[at : at + 16384] for at in range(0, len(payload), 16384)] or [b""]
+        for piece in pieces[:-1]:
+            self.send(data(number, piece, end=False))
+        self.send(data(number, pieces[-1], end))
 
     def request_head(self):
         """The number of the next stream whose head has come."""
@@ -45,7 +63,7 @@ class Http2OriginConnection(Http2):
     def respond(self, number, body=b"ok", status=200, fields=(), trailers=None):
         self.head(number, status, fields, end=not body and trailers is None)
         if body:
-            self.send(data(number, body, end=trailers is None))
+            self.send_data(number, body, end=trailers is None)
         if trailers is not None:
             self.send(headers(number, block(*trailers)))
 
