@@ -1,6 +1,6 @@
 /* The client's side of an exchange, whatever protocol it speaks: x->protocol. Nothing above it
  * knows more than this: receive, fetch, upload, deliver, refusal and tunnel are the same for all.
- * Implementation: h1_client.c. The body comes from x->from_client and the response
+ * Implementations: h1_client.c, h2_client.c. The body comes from x->from_client and the response
  * goes to x->to_client, see body.h. */
 #pragma once
 
@@ -11,6 +11,7 @@ struct response_shape {
     bool has_length; /* `length` is said; also without a body (HEAD, 304) */
     uint64_t length;
     bool is_streamed; /* a body whose end nobody knows yet */
+    bool is_empty;    /* no body follows, nor trailers */
 };
 
 struct client_protocol {
@@ -43,8 +44,8 @@ struct client_protocol {
     void (*open_tunnel)(struct exchange *x);
 };
 
-/* HTTP/1.0 and 1.1. */
-extern const struct client_protocol h1_client;
+extern const struct client_protocol h1_client; /* HTTP/1.0 and 1.1 */
+extern const struct client_protocol h2_client; /* HTTP/2, of x->client_stream */
 
 static inline void client_watch(struct exchange *x)
 {

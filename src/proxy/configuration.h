@@ -49,6 +49,7 @@ struct limits_global {
     uint32_t target_bytes_max;            /* target 8K */
     uint32_t connections_max;             /* connections 20000: over all workers */
     uint32_t connections_per_client_max;  /* connections-per-client 256 */
+    uint32_t streams_max;                 /* streams 100: of HTTP/2, at once on one connection */
     uint32_t requests_per_connection_max; /* requests-per-connection 10000 */
     uint32_t fibers_max;                  /* fibers auto: per worker; 0 auto */
     uint64_t buffered_bytes_max;          /* buffered 256M: per worker */
@@ -196,6 +197,7 @@ struct listen {
     struct address address; /* with the port as resolved when it was 0 */
     slice text;
     bool proxy_protocol;
+    bool is_h2c;   /* HTTP/2 with prior knowledge besides HTTP/1 */
     bool is_plain; /* always true until TLS is built */
 };
 

@@ -7,6 +7,7 @@
 #include "proxy/exchange.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
+#include "proxy/h2_server.h"
 #include "proxy/refusal.h"
 #include "proxy/scratch.h"
 #include "wire/proxy_protocol.h"
@@ -31,6 +32,8 @@ static void end(struct connection *c)
 {
     timer_clear(&c->timer);
     buffer_drop(&c->input);
+    if (c->h2)
+        h2_server_close(c);
     socket_close(&c->socket);
     crowd_leave(c);
     free(c);
@@ -218,18 +221,68 @@ static bool has_request_bytes(struct connection *c)
     return false;
 }
 
+/* Whether the first bytes are the preface of HTTP/2, on a listener with `h2c`. 1 they are · 0 they
+ * are not · -errno */
+static int speaks_h2(struct connection *c)
+{
+    const struct listen *listen = &gate.configuration->listens[c->listen];
+    int64_t deadline_ms = loop_now_ms() + timeouts()->header_ms;
+    while (listen->is_h2c && c->requests == 0 && c->input) {
+        struct buffer *b = c->input;
+        int result = h2_preface_check(slice_of(b->memory + b->start, buffer_length(b)));
+        if (result != -EAGAIN)
+            return result == 0;
+        ssize_t got = socket_read(&c->socket, b->memory + b->end, buffer_room(b), deadline_ms);
+        if (got <= 0)
+            return got == 0 ? -ECONNRESET : (int)got;
+        b->end += (uint32_t)got;
+    }
+    return 0;
+}
+
+static bool serve_h1(struct connection *c)
+{
+    bool goes_on = true;
+    while (goes_on && has_request_bytes(c))
+        goes_on = serve_one(c);
+    return goes_on;
+}
+
+static bool serve_h2(struct connection *c)
+{
+    bool goes_on = h2_server_serve(c);
+    if (!goes_on && c->h2_lingers)
+        linger(c);
+    return goes_on;
+}
+
 static void serve(void *argument)
 {
     struct connection *c = argument;
     bool goes_on = true;
     if (c->awaits_proxy_header)
         goes_on = admit_proxied(c);
-    while (goes_on && has_request_bytes(c))
-        goes_on = serve_one(c);
+    int is_h2 = !goes_on ? -ECONNRESET : c->h2 ? 1 : speaks_h2(c);
+    goes_on = is_h2 >= 0 && (is_h2 ? serve_h2(c) : serve_h1(c));
     c->fiber = NULL;
     if (goes_on) /* behind a PROXY header the first request is still to come */
         park(c, c->requests ? timeouts()->idle_ms : timeouts()->header_ms);
     else
+        end(c);
+}
+
+void connection_drain(struct connection *c)
+{
+    if (c->h2)
+        h2_server_drain(c);
+}
+
+void connection_resume(struct connection *c)
+{
+    socket_park(&c->socket, NULL);
+    timer_clear(&c->timer);
+    gate.counters->connections_idle--;
+    if (fiber_start("exchange", serve, c, &c->fiber) != 0)
         end(c);
 }
 

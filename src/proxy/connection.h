@@ -11,6 +11,7 @@
 #include "shared/clients.h"
 
 struct failure;
+struct h2_connection;
 
 struct connection {
     struct socket socket;
@@ -31,7 +32,8 @@ struct connection {
     uint8_t probe_left; /* bytes of that response which the socket did not take */
     bool merely_waits;  /* its fiber: for the rest of a head, or for the end after a refusal */
     bool client_gone;   /* noticed while an exchange waited for its origin */
-    struct client_key client_key;
+    bool h2_lingers;    /* its last words in HTTP/2 are to be read */
+    struct h2_connection *h2;   /* NULL: HTTP/1 is spoken, or nothing yet */
     const struct failure *shed; /* it gives way to somebody else; NULL */
 };
 
@@ -43,6 +45,12 @@ void connection_cancel(struct connection *c);
 
 /* The program ends: an idle one stays open for a second more at most. */
 void connection_hasten(struct connection *c);
+
+/* A drain begins: what is said about it at once. */
+void connection_drain(struct connection *c);
+
+/* A parked connection gets its fiber although nothing has come. */
+void connection_resume(struct connection *c);
 
 /* Whether nothing is served on it: it waits for a request or the rest of a head, or lingers; and
  * lets it go, so that somebody else has room. */

@@ -79,10 +79,19 @@ static bool stands_for_many(struct ip peer)
            network_set_find(&gate.configuration->trusted, peer) != NULL;
 }
 
+static struct client_key key_of(const struct connection *c)
+{
+    struct client_key key;
+    struct ip ip = ip_client_key(c->peer);
+    memcpy(key.bytes, ip.bytes, sizeof key.bytes);
+    return key;
+}
+
 static void forget_client(struct connection *c)
 {
+    struct client_key key = key_of(c);
     if (c->is_counted)
-        clients_leave(gate.shared.clients, gate.shared.slot, &c->client_key);
+        clients_leave(gate.shared.clients, gate.shared.slot, &key);
     c->is_counted = false;
 }
 
@@ -91,9 +100,8 @@ static bool enter_client(struct connection *c)
 {
     if (stands_for_many(c->peer))
         return true;
-    struct ip key = ip_client_key(c->peer);
-    memcpy(c->client_key.bytes, key.bytes, sizeof c->client_key.bytes);
-    uint32_t theirs = clients_enter(gate.shared.clients, gate.shared.slot, &c->client_key);
+    struct client_key key = key_of(c);
+    uint32_t theirs = clients_enter(gate.shared.clients, gate.shared.slot, &key);
     c->is_counted = theirs > 0;
     return theirs <= gate.configuration->limits.connections_per_client_max;
 }
@@ -114,7 +122,8 @@ bool crowd_count_client(struct connection *c)
 /* How many connections this one's client holds; 0 when they are not counted. */
 static uint32_t weight_of(const struct connection *c)
 {
-    return c->is_counted ? clients_count(gate.shared.clients, &c->client_key) : 0;
+    struct client_key key = key_of(c);
+    return c->is_counted ? clients_count(gate.shared.clients, &key) : 0;
 }
 
 /* A connection that waits for a request, of a client that holds more of them than the newcomer's;

@@ -78,7 +78,8 @@ static int make_head(struct exchange *x)
     struct response_shape shape = { .has_length = x->response.framing == H1_FRAMING_LENGTH ||
                                                   (empty && x->response.has_length),
                                     .length = x->response.content_length,
-                                    .is_streamed = is_streamed(x) };
+                                    .is_streamed = is_streamed(x),
+                                    .is_empty = x->from_origin->ended };
     int result = add_common(x);
     if (result == 0)
         result = add_via(x);
@@ -175,7 +176,9 @@ int answer_deliver(struct exchange *x)
 {
     const struct answer *answer = &x->answer;
     struct response_shape shape = { .has_length = answer->status != 204 && answer->status != 304,
-                                    .length = answer->body.len };
+                                    .length = answer->body.len,
+                                    .is_empty =
+                                        has_no_body(x, answer->status) || answer->body.len == 0 };
     struct relay r = { .to = x->to_client,
                        .stall_ms = exchange_timeouts(x)->send_ms,
                        .deadline_ms = x->deadline_ms };
@@ -185,7 +188,7 @@ int answer_deliver(struct exchange *x)
     TRY(filters_run(x, ON_DELIVER));
     TRY(add_common(x));
     TRY(x->protocol->respond(x, &shape));
-    if (!has_no_body(x, answer->status) && answer->body.len)
+    if (!shape.is_empty)
         pieces_add(&p, answer->body);
     x->response_begun = true;
     int result = relay_send(&r, &p);

@@ -85,6 +85,8 @@ struct upload {
 struct exchange {
     struct connection *connection;
     const struct client_protocol *protocol;
+    struct h2_stream *client_stream; /* the exchange's own on a connection of HTTP/2; NULL */
+    struct fiber *fiber;             /* that serves it, with a client_stream */
     const struct configuration *configuration;
     struct arena arena;
 
@@ -104,6 +106,7 @@ struct exchange {
     slice scheme;         /* "http" or "https": the client's, or a trusted proxy's word */
     struct ip client;     /* the client as far as trust reaches */
     uint16_t client_port; /* 0 when the client is behind a trusted proxy */
+    slice request_scheme; /* what the client's :scheme says; empty in HTTP/1 */
     bool peer_is_trusted;
     slice origin_host;         /* Host for the origin when the configuration sets one; else empty */
     slice user_agent, referer; /* as the client sent them, for the log */
@@ -139,6 +142,7 @@ struct exchange {
     bool close_after; /* the client's connection ends after this exchange */
     bool keep_told;   /* the response's head has promised that the connection goes on */
     bool must_linger; /* unread bytes of the client are on their way: close gently */
+    bool client_gone; /* its stream was reset, or its connection ended */
     bool truncated;   /* the client must be told by a reset */
     bool is_tunnel;
     uint64_t bytes_in, bytes_out; /* on the client's connection, heads included */

@@ -270,6 +270,7 @@ void gate_drain(const struct gate_end *end)
     }
     timer_clear(&rest_timer);
     upstream_close_idle();
+    crowd_each(connection_drain);
     if (end->is_last && !gate.is_last)
         end_soon();
     tell_when_empty();

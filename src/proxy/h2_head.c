@@ -48,18 +48,26 @@ int h2_head_add(struct h2_head *head, slice name, slice value)
     return 0;
 }
 
-int h2_head_fields(const struct h2_head *head, struct fields *list)
+bool h2_head_next(const struct h2_head *head, size_t *at, slice *ret_name, slice *ret_value)
 {
     const struct buffer *b = head->pairs;
-    const char *at = b ? b->memory + b->start : NULL;
-    for (uint32_t i = 0; i < head->count; i++) {
-        uint32_t lengths[2];
-        memcpy(lengths, at, sizeof lengths);
-        at += sizeof lengths;
-        slice name = slice_of(at, lengths[0]), value = slice_of(at + lengths[0], lengths[1]);
-        at += lengths[0] + lengths[1];
+    uint32_t lengths[2];
+    if (!b || *at >= buffer_length(b))
+        return false;
+    const char *from = b->memory + b->start + *at;
+    memcpy(lengths, from, sizeof lengths);
+    *ret_name = slice_of(from + sizeof lengths, lengths[0]);
+    *ret_value = slice_of(from + sizeof lengths + lengths[0], lengths[1]);
+    *at += sizeof lengths + lengths[0] + lengths[1];
+    return true;
+}
+
+int h2_head_fields(const struct h2_head *head, struct fields *list)
+{
+    size_t at = 0;
+    slice name, value;
+    for (uint32_t i = 0; i < head->count && h2_head_next(head, &at, &name, &value); i++)
         TRY(fields_add(list, name, value, FIELD_OTHER));
-    }
     return 0;
 }
 

@@ -24,4 +24,7 @@ uint64_t h2_head_bytes(const struct h2_head *head);
 /* Adds its fields to the list. Slices point into the head. 0 · -EMSGSIZE the list is full */
 MUST_CHECK int h2_head_fields(const struct h2_head *head, struct fields *list);
 
+/* Its next field. *at begins at 0. False: there are no more. */
+bool h2_head_next(const struct h2_head *head, size_t *at, slice *ret_name, slice *ret_value);
+
 void h2_head_drop(struct h2_head *head); /* for OWNS() */

@@ -32,8 +32,20 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
 static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *head, void *context)
 {
     struct h2_session *s = context;
+    if (head->type != NGHTTP2_CONTINUATION)
+        s->head_began_ms = 0;
     bool refused = s->events->on_frame && s->events->on_frame(s, head) != 0;
     return refused ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+/* RFC 9113 §8.7: REFUSED_STREAM says that nothing was processed; it may be tried again. */
+static int refuse_stream(struct h2_session *s, int32_t id)
+{
+    if (s->events->on_refused)
+        s->events->on_refused(s);
+    return nghttp2_submit_rst_stream(s->nghttp2, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) == 0
+               ? 0
+               : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
@@ -42,7 +54,11 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
+    s->head_began_ms = loop_now_ms();
     if (!stream && s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
+        /* A stream counts until its user has released it, whoever reset it before. */
+        if (s->stream_count >= s->settings.streams_max)
+            return refuse_stream(s, frame->hd.stream_id);
         stream = h2_stream_make(s, frame->hd.stream_id);
         if (!stream || nghttp2_session_set_stream_user_data(ng, frame->hd.stream_id, stream) != 0) {
             if (stream)
@@ -72,6 +88,11 @@ static int take_head(struct h2_session *s, const nghttp2_frame *frame, struct h2
 {
     bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     bool begins = s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    if (stream->has_final && !ends) { /* RFC 9113 §8.1: trailers end the stream */
+        h2_stream_fail(stream, -EPROTO);
+        h2_stream_reset(stream, NGHTTP2_PROTOCOL_ERROR);
+        return 0;
+    }
     if (!h2_stream_head_ends(stream, ends)) {
         h2_stream_fail(stream, -EOVERFLOW);
         h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -87,6 +108,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
+        s->head_began_ms = 0;
         return stream ? take_head(s, frame, stream) : 0;
     case NGHTTP2_DATA:
         if (stream && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
@@ -100,6 +122,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
         event_signal_all(&s->answered);
         return 0;
     case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && s->events->on_ping_answered)
+            s->events->on_ping_answered(s, frame->ping.opaque_data);
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) && s->pings_open) {
             s->pings_open--;
             event_signal_all(&s->answered);
@@ -127,6 +151,7 @@ static int on_invalid_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame
     struct h2_session *s = context;
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     s->why = nghttp2_strerror(error);
+    s->head_began_ms = 0;
     if (stream)
         h2_stream_fail(stream, -EPROTO);
     return 0;
@@ -337,7 +362,7 @@ int h2_session_receive(struct h2_session *s, int64_t deadline_ms)
     if (s->failed)
         return s->failed;
     ssize_t got = socket_read(s->socket, scratch_body, READ_BYTES_MAX, deadline_ms);
-    if (got == -ETIMEDOUT || got == -ECANCELED)
+    if (got == -ETIMEDOUT || got == -ECANCELED || got == -EINTR)
         return (int)got;
     if (got <= 0) {
         h2_session_fail(s, -ECONNRESET);
@@ -374,7 +399,11 @@ void h2_session_fail(struct h2_session *s, int error)
     event_signal_all(&s->to_write);
     event_signal_all(&s->written);
     event_signal_all(&s->answered);
-    socket_abort(s->socket); /* wakes the reader; what was written goes out first */
+    /* Wakes the reader; what was written goes out first. A server lets the client read it. */
+    if (s->settings.is_server)
+        pollable_nudge(&s->socket->poll);
+    else
+        socket_abort(s->socket);
 }
 
 bool h2_session_has_room(const struct h2_session *s)
@@ -418,6 +447,10 @@ static int make_session(struct h2_session *s)
     if (result == 0) {
         nghttp2_option_set_no_auto_window_update(option, 1);
         nghttp2_option_set_no_closed_streams(option, 1);
+        if (s->settings.is_server) { /* messages are judged in wire/h2_request.c, and logged */
+            nghttp2_option_set_no_http_messaging(option, 1);
+            nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
+        }
         result = s->settings.is_server
                      ? nghttp2_session_server_new2(&s->nghttp2, callbacks, s, option)
                      : nghttp2_session_client_new2(&s->nghttp2, callbacks, s, option);
@@ -430,7 +463,7 @@ static int make_session(struct h2_session *s)
 static int submit_settings(struct h2_session *s)
 {
     const struct h2_settings *ours = &s->settings;
-    nghttp2_settings_entry entries[6] = {
+    nghttp2_settings_entry entries[7] = {
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, ours->stream_window },
         { NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, HEADER_TABLE_BYTES },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, ours->head_bytes_max },
@@ -441,6 +474,8 @@ static int submit_settings(struct h2_session *s)
     else
         entries[count++] =
             (nghttp2_settings_entry){ NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, ours->streams_max };
+    if (ours->is_server) /* RFC 9218 §2.1: the tree of priorities of RFC 7540 is not kept */
+        entries[count++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 };
     if (ours->is_server && ours->allows_connect)
         entries[count++] = (nghttp2_settings_entry){ NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 };
     int result = nghttp2_submit_settings(s->nghttp2, NGHTTP2_FLAG_NONE, entries, count);
@@ -485,6 +520,18 @@ void h2_session_end(struct h2_session *s)
 {
     bundle_end(&s->fibers);
     s->has_writer = false;
+}
+
+void h2_session_say_goodbye(struct h2_session *s, uint32_t error_code)
+{
+    struct writer w = writer_over(scratch_body, SEND_BYTES_MAX + PIECE_BYTES_MAX);
+    ASSERT(!s->has_writer);
+    if (s->failed || nghttp2_session_terminate_session(s->nghttp2, error_code) != 0 ||
+        gather(s, &w) != 0)
+        return;
+    struct iovec part = { w.ptr, w.len };
+    ssize_t ignored = socket_write_now(s->socket, &part, 1);
+    (void)ignored; /* a peer that takes no more is closed without a word */
 }
 
 void h2_session_close(struct h2_session *s)

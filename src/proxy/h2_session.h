@@ -42,6 +42,9 @@ struct h2_events {
     MUST_NOT_WAIT void (*on_request)(struct h2_session *s, struct h2_stream *stream);
     /* The head of every frame as it comes, for budgets; non-zero ends the connection. */
     MUST_NOT_WAIT int (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *head);
+    /* Server: one more stream than streams_max was refused. */
+    MUST_NOT_WAIT void (*on_refused)(struct h2_session *s);
+    MUST_NOT_WAIT void (*on_ping_answered)(struct h2_session *s, const uint8_t *payload);
     /* The peer has reset a stream or provoked its reset; the stream may have been forgotten. */
     MUST_NOT_WAIT void (*on_stream_reset)(struct h2_session *s, uint32_t error_code);
 };
@@ -64,6 +67,7 @@ struct h2_session {
     bool is_going;   /* a GOAWAY has come or gone: no new streams */
     bool settled;    /* the peer's SETTINGS have come */
     bool has_writer;
+    int64_t head_began_ms; /* a head whose end has not come; 0: none */
     bool wants_write;
     struct h2_guard guard;
     uint64_t bytes_read, bytes_written;
@@ -87,7 +91,7 @@ MUST_CHECK int h2_session_feed(struct h2_session *s, slice bytes);
 
 /* One read, and what follows from it.
  * 0 go on · -ECONNRESET the connection has ended · -EPROTO the peer broke the rules (s->why), and
- * has been told · -ETIMEDOUT · -ECANCELED */
+ * has been told · -ETIMEDOUT · -ECANCELED · -EINTR nudged (pollable_nudge) */
 MAY_WAIT int h2_session_receive(struct h2_session *s, int64_t deadline_ms);
 
 /* Waits until everything that is queued and may go has gone. 0 · -ETIMEDOUT · -ECANCELED · -errno
@@ -97,6 +101,10 @@ MAY_WAIT int h2_session_flush(struct h2_session *s, int64_t deadline_ms);
 /* Asks the peer whether it is there; somebody must be in h2_session_receive() meanwhile.
  * 0 it is · -ETIMEDOUT · -ECANCELED · -errno */
 MAY_WAIT int h2_session_ping(struct h2_session *s, int64_t deadline_ms);
+
+/* Says GOAWAY with this code, without waiting, as far as the kernel takes it; nothing is sent after
+ * it. For a session without a writer. */
+void h2_session_say_goodbye(struct h2_session *s, uint32_t error_code);
 
 /* The connection is over: every stream hears it. The first reason stays. */
 void h2_session_fail(struct h2_session *s, int error);

@@ -9,6 +9,9 @@
 /* Above this much that has not gone yet a sender waits. */
 #define OUT_BYTES_MAX (64u << 10)
 
+/* How much of one body may wait here at most, while it is taken quickly. */
+#define WINDOW_MAX (1 << 20)
+
 /* --- Heads ------------------------------------------------------------------------------------ */
 
 void h2_stream_head_begins(struct h2_stream *stream)
@@ -96,10 +99,10 @@ void h2_stream_data(struct h2_stream *stream, slice bytes)
 {
     stream->arrived += bytes.len;
     stream->source.bytes_read += bytes.len;
-    if (stream->failed)
+    if (stream->failed || stream->discards)
         return;
     if (chain_append(&stream->in, bytes) != 0) {
-        h2_stream_fail(stream, -ENOBUFS);
+        stream->failed = -ENOBUFS;
         h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     event_signal_all(&stream->input);
@@ -142,7 +145,7 @@ static int take_trailers(struct h2_stream *stream)
 static int take(struct body_source *base, struct pieces *to)
 {
     struct h2_stream *stream = of_source(base);
-    if (base->ended)
+    if (base->ended || stream->is_held)
         return 0;
     TRY(judge_length(stream));
     while (to->count < PIECES_MAX && stream->taken < stream->in.length) {
@@ -171,6 +174,21 @@ static int wait_for_more(struct body_source *base, int64_t deadline_ms)
     return 0;
 }
 
+/* A window that is used up faster than it is opened is too small for the way between the two: as
+ * long as the bytes are taken and memory is there, it grows. */
+static void grow_window(struct h2_stream *stream)
+{
+    struct h2_session *s = stream->session;
+    if (stream->window == 0)
+        stream->window = (int32_t)s->settings.stream_window;
+    if (stream->window >= WINDOW_MAX || buffers_are_scarce() ||
+        stream->source.decoded < 2 * (uint64_t)stream->window)
+        return;
+    stream->window *= 2;
+    (void)nghttp2_session_set_local_window_size(s->nghttp2, NGHTTP2_FLAG_NONE, stream->id,
+                                                stream->window); /* else it stays as it is */
+}
+
 /* The peer may send as much again. */
 static void release(struct body_source *base)
 {
@@ -180,8 +198,10 @@ static void release(struct body_source *base)
     chain_skip(&stream->in, stream->taken);
     if (stream->is_open && !stream->in_ended && stream->session->failed == 0 &&
         nghttp2_session_consume_stream(stream->session->nghttp2, stream->id,
-                                       (size_t)stream->taken) == 0)
+                                       (size_t)stream->taken) == 0) {
+        grow_window(stream);
         h2_session_wake(stream->session);
+    }
     stream->taken = 0;
 }
 
@@ -473,12 +493,20 @@ int h2_stream_interim(struct h2_stream *stream, const struct fields *list)
     return 0;
 }
 
-void h2_stream_fail(struct h2_stream *stream, int error)
+static void wake(struct h2_stream *stream)
 {
-    if (!stream->failed)
-        stream->failed = error;
     event_signal_all(&stream->input);
     event_signal_all(&stream->output);
+}
+
+void h2_stream_fail(struct h2_stream *stream, int error)
+{
+    bool is_new = !stream->failed;
+    if (is_new)
+        stream->failed = error;
+    wake(stream);
+    if (is_new && stream->on_gone)
+        stream->on_gone(stream);
 }
 
 void h2_stream_reset(struct h2_stream *stream, uint32_t error_code)
@@ -490,7 +518,18 @@ void h2_stream_reset(struct h2_stream *stream, uint32_t error_code)
             h2_session_fail(s, -ENOMEM);
         h2_session_wake(s);
     }
-    h2_stream_fail(stream, -ECONNRESET);
+    if (!stream->failed)
+        stream->failed = -ECONNRESET;
+    wake(stream);
+}
+
+void h2_stream_linger(struct h2_stream *stream, int64_t deadline_ms)
+{
+    stream->discards = true;
+    chain_close(&stream->in);
+    while (stream->is_open && stream->end_sent && !stream->in_ended && !stream->failed)
+        if (event_wait(&stream->input, deadline_ms) != 0)
+            return;
 }
 
 void h2_stream_release(struct h2_stream *stream)

@@ -32,17 +32,22 @@ struct h2_stream {
     int64_t progress_ms;  /* when something last went */
     bool in_ended;        /* END_STREAM has come */
     bool out_ended;       /* no more will be added to `out` */
+    bool discards;        /* what comes is of no interest any more */
+    bool is_held;         /* what comes is kept for a tunnel that is not open yet */
     bool keeps_open;      /* the end of what goes is not the stream's: a tunnel comes */
     bool end_sent;        /* END_STREAM has gone */
     bool is_open;         /* nghttp2 knows it */
     bool refused;         /* provably not processed: may go out again */
     int failed;           /* -ECONNRESET, -EPROTO, -ENOBUFS, ...; 0 */
+    int32_t window;       /* ours, for what comes */
     uint32_t error_code;  /* of the RST_STREAM that ended it */
     struct h2_head out_trailers;
 
     /* Judges trailers that have come, decoded in *list; non-zero: they are malformed. NULL: they
      * are not given on. */
     int (*judge_trailers)(struct h2_stream *stream, struct fields *list);
+    /* It is over by the peer's will, not ours: called once. NULL: nobody minds. */
+    void (*on_gone)(struct h2_stream *stream);
     void *owner;
     struct fields trailer_fields; /* what source.trailers points to */
 };
@@ -64,6 +69,12 @@ struct h2_head h2_stream_take_head(struct h2_stream *stream);
 
 /* Ends the stream at once in both directions; whoever waits on it wakes. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t error_code);
+
+/* Server, after a response that did not wait for the whole request: RFC 9113 §8.1 lets the rest be
+ * called off with NO_ERROR, but a client that sees this together with the response may throw both
+ * away. So it gets a moment to see the response first.
+ * May wait. */
+void h2_stream_linger(struct h2_stream *stream, int64_t deadline_ms);
 
 /* Gives it up: reset with CANCEL (server: NO_ERROR when the response has gone) unless it has ended;
  * freed. */

@@ -21,7 +21,9 @@ static bool is_any_port(const struct address *a)
 static int add_listen(struct option_apply *a, const struct word *word, slice text)
 {
     struct configuration *c = a->object;
-    struct listen listen = { .is_plain = true, .proxy_protocol = option_argument(a, 2)->is_set };
+    struct listen listen = { .is_plain = true,
+                             .proxy_protocol = option_argument(a, 2)->is_set,
+                             .is_h2c = option_argument(a, 3)->is_set };
     const char *expected;
     if (endpoint_parse_listen(text, &listen.address, &expected) != 0) {
         option_refuse(a, word, expected);
@@ -97,15 +99,18 @@ static const struct directive rows[] = {
       .arguments = { { .name = "ADDRESS",
                        .kind = ARGUMENT_TEXT,
                        .form = FORM_MANY,
-                       .later = "tls|h2c" },
+                       .later = "tls" },
                      { .name = "plain", .kind = ARGUMENT_TEXT, .form = FORM_FLAG },
-                     { .name = "proxy-protocol", .kind = ARGUMENT_TEXT, .form = FORM_FLAG } },
+                     { .name = "proxy-protocol", .kind = ARGUMENT_TEXT, .form = FORM_FLAG },
+                     { .name = "h2c", .kind = ARGUMENT_TEXT, .form = FORM_FLAG } },
       .object = OBJECT_CONFIGURATION,
       .meaning = "Addresses on which clients are served",
-      .details = ":80 is every address of both families; unix:/path is a Unix socket. "
-                 "proxy-protocol: every connection begins with a PROXY header (v1 or v2), and one "
-                 "that does not is closed. plain says HTTP without TLS, which is all there is in "
-                 "this version.",
+      .details =
+          ":80 is every address of both families; unix:/path is a Unix socket. "
+          "proxy-protocol: every connection begins with a PROXY header (v1 or v2), and one "
+          "that does not is closed. plain says HTTP without TLS, which is all there is in "
+          "this version. h2c: clients may speak HTTP/2 at once, without TLS and without asking "
+          "(prior knowledge); others speak HTTP/1 on the same port.",
       .example = "listen 127.0.0.1:8080 [::1]:8080",
       .since = "0.1",
       .apply = listen_apply },

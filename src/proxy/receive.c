@@ -129,11 +129,15 @@ static int limit_length(struct exchange *x)
  * connection that has been secured". */
 static int judge_scheme(struct exchange *x)
 {
-    if (x->target.form != TARGET_ABSOLUTE || slice_equal_fold(x->target.scheme, x->scheme))
+    slice named = x->target.form == TARGET_ABSOLUTE ? x->target.scheme : x->request_scheme;
+    if (named.len == 0 || slice_equal_fold(named, x->scheme))
+        return 0;
+    /* behind a proxy that ended TLS, and speaks HTTP/2 to us: the scheme of its own connection */
+    if (x->request_scheme.len && x->peer_is_trusted)
         return 0;
     x->request.keep_alive = false;
     return exchange_refuse(x, FAULT_CLIENT, 421, "h1.scheme-differs",
-                           "the scheme of the absolute target is not the connection's");
+                           "the scheme of the target is not the connection's");
 }
 
 static int find_route(struct exchange *x)

@@ -33,7 +33,7 @@ void failure_note_result(struct exchange *x, int result)
         ASSERT(x->failure.whose != FAULT_NONE);
         break;
     case -ECANCELED:
-        if (x->connection->client_gone)
+        if (x->client_gone || x->connection->client_gone)
             (void)exchange_refuse(x, FAULT_CLIENT, 0, "client.gone",
                                   "the client hung up before the response");
         else

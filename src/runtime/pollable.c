@@ -48,6 +48,21 @@ void pollable_note(struct pollable *p, uint8_t ready, bool hangup, bool broken)
     call(p); /* may free p */
 }
 
+void pollable_nudge(struct pollable *p)
+{
+    p->nudged = true;
+    if (p->reader)
+        fiber_wake(p->reader);
+}
+
+static bool take_nudge(struct pollable *p, uint8_t direction)
+{
+    bool nudged = direction == POLL_READ && p->nudged;
+    if (nudged)
+        p->nudged = false;
+    return nudged;
+}
+
 int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms)
 {
     struct fiber **waiter = direction == POLL_READ ? &p->reader : &p->writer;
@@ -56,7 +71,7 @@ int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms)
     int result = 0;
     *waiter = fiber_current();
     while (!(p->ready & wanted) && result == 0)
-        result = fiber_wait(deadline_ms);
+        result = take_nudge(p, direction) ? -EINTR : fiber_wait(deadline_ms);
     *waiter = NULL;
     bool came_in_time = result == -ETIMEDOUT && (p->ready & wanted); /* in the same turn */
     return came_in_time ? 0 : result;

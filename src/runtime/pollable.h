@@ -26,6 +26,7 @@ struct pollable {
     bool broken;   /* HUP or ERR was seen: not a mere half-close */
     bool watched;  /* on_ready stays and fires at every new edge (pollable_watch) */
     bool registered;
+    bool nudged; /* pollable_nudge */
     struct fiber *reader, *writer;
     void (*on_ready)(struct pollable *); /* MUST_NOT_WAIT; set while parked */
 };
@@ -40,10 +41,13 @@ MUST_CHECK int pollable_open_level(struct pollable *p, int fd, void (*on_ready)(
  * EPOLL_CTL_DEL when the caller closes the last reference to the descriptor at once. */
 void pollable_close(struct pollable *p, bool forget);
 
-/* Waits for one direction; POLL_HELD will do for POLL_READ. 0 ready · -ETIMEDOUT · -ECANCELED. What
- * became ready in the very turn in which the time ran out is ready: a worker that was held up
- * blames nobody for it. */
+/* Waits for one direction; POLL_HELD will do for POLL_READ. 0 ready · -ETIMEDOUT · -ECANCELED ·
+ * -EINTR nudged. What became ready in the very turn in which the time ran out is ready: a worker
+ * that was held up blames nobody for it. */
 MAY_WAIT int pollable_wait(struct pollable *p, uint8_t direction, int64_t deadline_ms);
+
+/* Whoever waits for reading, or will next, gets -EINTR once. */
+void pollable_nudge(struct pollable *p);
 
 /* on_ready fires when readable or hung up, at once (in this turn) when it already is. NULL unparks.
  */

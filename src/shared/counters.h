@@ -48,10 +48,11 @@ struct server_counters {
 
 struct worker_counters {
     /* gauges */
-    uint64_t connections_open, connections_idle, tunnels_open, fibers, buffered_bytes,
-        upstream_idle, upstream_open;
+    uint64_t connections_open, connections_idle, tunnels_open, h2_connections, h2_streams, fibers,
+        buffered_bytes, upstream_idle, upstream_open;
     /* totals */
-    uint64_t connections_accepted;
+    uint64_t connections_accepted; /* the first total */
+    uint64_t h2_streams_opened, h2_streams_refused;
     uint64_t connections_refused_total, connections_refused_client, connections_refused_resources;
     uint64_t requests, refused, retries, panics;
     uint64_t bytes_in, bytes_out;

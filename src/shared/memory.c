@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 3u
+#define LAYOUT 4u
 
 static const struct {
     const char *name;

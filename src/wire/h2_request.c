@@ -169,6 +169,11 @@ void h2_request_add(struct h2_request *h, slice name, slice value)
         add_regular(h, name, value);
 }
 
+void h2_request_overflow(struct h2_request *h)
+{
+    too_large(h, 431, "h2.head-length", "the request head is longer than `limits head` allows");
+}
+
 /* --- The whole list --------------------------------------------------------------------------- */
 
 /* RFC 9113 §8.3.1 and §8.5, RFC 8441 §4: which pseudo-fields there must be. */

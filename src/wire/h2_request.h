@@ -32,6 +32,9 @@ void h2_request_begin(struct h2_request *h, struct arena *arena, const struct h1
                       struct field *fields, struct h1_request *request);
 void h2_request_add(struct h2_request *h, slice name, slice value);
 
+/* More of it came than anybody kept: it is over a limit. */
+void h2_request_overflow(struct h2_request *h);
+
 /* The list is complete. ends_stream: no body follows.
  *
  * returns    0 · -EPROTO malformed: RFC 9113 §8.1.1 "MUST be treated as a stream error"

@@ -1,0 +1,312 @@
+#include "proxy/h2_server.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/panic.h"
+#include "proxy/client.h"
+#include "proxy/filter.h"
+#include "proxy/gate_state.h"
+#include "proxy/h2_stream.h"
+
+/* What of a body may wait here at first; streams whose origin is quick get more. */
+#define STREAM_WINDOW 65535u
+
+/* How long the answer to the PING behind the first GOAWAY may take. */
+#define LEAVE_MS 2000
+
+/* How long a client may go on sending what was answered already. */
+#define LINGER_MS 1000
+
+enum leaving {
+    STAYING,
+    ANNOUNCED, /* the first GOAWAY has been queued */
+    LEFT,      /* the second one: what is open is finished, nothing new begins */
+};
+
+struct h2_connection {
+    struct h2_session session;
+    struct connection *connection;
+    struct bundle exchanges;
+    uint32_t at_work; /* exchanges that have not ended */
+    enum leaving leaving;
+    int64_t opened_ms, announced_ms;
+};
+
+static const struct failure late_head = { .whose = FAULT_CLIENT,
+                                          .status = 408,
+                                          .reason = "timeout.header",
+                                          .text = "the request head did not come within `timeout "
+                                                  "header`" };
+static const struct failure no_fiber = { .whose = FAULT_POLICY,
+                                         .status = 503,
+                                         .reason = "limits.fibers",
+                                         .text = "as many exchanges are at work as `limits fibers` "
+                                                 "allows" };
+static const struct failure no_memory = { .whose = FAULT_OURS,
+                                          .status = 503,
+                                          .reason = "resources.memory",
+                                          .text = "no memory is left for a request" };
+
+static const struct timeout_settings *timeouts(void)
+{
+    return gate.configuration->defaults[FEATURE_TIMEOUT];
+}
+
+int h2_preface_check(slice bytes)
+{
+    static const slice preface = SLICE(NGHTTP2_CLIENT_MAGIC);
+    if (slice_starts_with(bytes, preface))
+        return 0;
+    return slice_starts_with(preface, bytes) ? -EAGAIN : -EPROTO;
+}
+
+/* --- Leaving ---------------------------------------------------------------------------------- */
+
+static const uint8_t leave_ping[8] = { 'l', 'e', 'a', 'v', 'i', 'n', 'g', '.' };
+
+/* A GOAWAY that allows every stream, and a PING whose answer says that the client has read it. */
+static void announce(struct h2_connection *h)
+{
+    nghttp2_session *ng = h->session.nghttp2;
+    if (h->leaving != STAYING)
+        return;
+    h->leaving = ANNOUNCED;
+    h->announced_ms = loop_now_ms();
+    if (nghttp2_submit_shutdown_notice(ng) != 0 ||
+        nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, leave_ping) != 0)
+        h2_session_fail(&h->session, -ENOMEM);
+    h2_session_wake(&h->session);
+}
+
+static void leave(struct h2_connection *h)
+{
+    nghttp2_session *ng = h->session.nghttp2;
+    if (h->leaving != ANNOUNCED)
+        return;
+    h->leaving = LEFT;
+    if (nghttp2_submit_goaway(ng, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(ng),
+                              NGHTTP2_NO_ERROR, NULL, 0) != 0)
+        h2_session_fail(&h->session, -ENOMEM);
+    h2_session_wake(&h->session);
+}
+
+void h2_server_drain(struct connection *c)
+{
+    struct h2_connection *h = c->h2;
+    if (!h)
+        return;
+    announce(h);
+    if (!c->fiber) /* parked: a fiber of its own says it and waits for the answer */
+        connection_resume(c);
+}
+
+/* --- Exchanges -------------------------------------------------------------------------------- */
+
+static void note_refused(const struct failure *why, struct h2_connection *h)
+{
+    gate.counters->connections_refused_resources++;
+    filters_connection_refused(why, h->connection->peer);
+}
+
+/* The client has given the stream up, or its connection ended. */
+static void on_gone(struct h2_stream *stream)
+{
+    struct exchange *x = stream->owner;
+    x->client_gone = true;
+    fiber_cancel(x->fiber);
+}
+
+static void serve_stream(struct h2_connection *h, struct h2_stream *stream)
+{
+    struct exchange *x = exchange_make(h->connection);
+    if (!x) {
+        note_refused(&no_memory, h);
+        h2_stream_reset(stream, NGHTTP2_REFUSED_STREAM);
+        return;
+    }
+    x->protocol = &h2_client;
+    x->client_stream = stream;
+    x->fiber = fiber_current();
+    stream->owner = x;
+    stream->on_gone = on_gone;
+    exchange_run(x);
+    stream->on_gone = NULL;
+    if (x->truncated) /* never completed for the client */
+        h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    exchange_free(x);
+    h2_stream_linger(stream, loop_now_ms() + LINGER_MS);
+}
+
+static void run_stream(void *argument)
+{
+    struct h2_stream *stream = argument;
+    struct h2_connection *h = stream->session->owner;
+    if (stream->failed == 0) /* else it was reset before anybody had begun */
+        serve_stream(h, stream);
+    h2_stream_release(stream);
+    h->at_work--;
+    gate.counters->h2_streams--;
+    if (h->at_work == 0)
+        pollable_nudge(&h->connection->socket.poll);
+}
+
+static void on_request(struct h2_session *s, struct h2_stream *stream)
+{
+    struct h2_connection *h = s->owner;
+    struct connection *c = h->connection;
+    c->requests++;
+    int result = bundle_start(&h->exchanges, "exchange", run_stream, stream);
+    if (result != 0) {
+        note_refused(result == -EAGAIN ? &no_fiber : &no_memory, h);
+        h2_stream_reset(stream, NGHTTP2_REFUSED_STREAM);
+        h2_stream_release(stream);
+        return;
+    }
+    h->at_work++;
+    gate.counters->h2_streams++;
+    gate.counters->h2_streams_opened++;
+    if (gate.is_draining || c->requests >= gate.configuration->limits.requests_per_connection_max)
+        announce(h);
+}
+
+static void on_ping_answered(struct h2_session *s, const uint8_t *payload)
+{
+    if (memcmp(payload, leave_ping, sizeof leave_ping) == 0)
+        leave(s->owner);
+}
+
+static void on_refused(UNUSED struct h2_session *s)
+{
+    gate.counters->h2_streams_refused++;
+}
+
+static const struct h2_events events = { .on_request = on_request,
+                                         .on_refused = on_refused,
+                                         .on_ping_answered = on_ping_answered };
+
+/* --- The connection --------------------------------------------------------------------------- */
+
+static struct h2_connection *open_connection(struct connection *c)
+{
+    const struct limits_global *limits = &gate.configuration->limits;
+    struct h2_settings settings = { .is_server = true,
+                                    .allows_connect = true,
+                                    .streams_max = limits->streams_max,
+                                    .stream_window = STREAM_WINDOW,
+                                    .head_bytes_max = limits->head_bytes_max,
+                                    .head_fields_max = 4 * limits->fields_max,
+                                    .stall_ms = timeouts()->send_ms };
+    struct h2_connection *h = calloc(1, sizeof *h);
+    if (!h || h2_session_open(&h->session, &c->socket, &settings, &events, h) != 0) {
+        free(h);
+        return NULL;
+    }
+    h->connection = c;
+    h->opened_ms = loop_now_ms();
+    bundle_open(&h->exchanges);
+    gate.counters->h2_connections++;
+    return h;
+}
+
+static void free_connection(struct connection *c)
+{
+    h2_session_close(&c->h2->session);
+    free(c->h2);
+    c->h2 = NULL;
+    gate.counters->h2_connections--;
+}
+
+void h2_server_close(struct connection *c)
+{
+    h2_session_say_goodbye(&c->h2->session, NGHTTP2_NO_ERROR);
+    free_connection(c);
+}
+
+static int feed_input(struct connection *c)
+{
+    struct buffer *b = c->input;
+    if (!b)
+        return 0;
+    c->h2->session.bytes_read += buffer_length(b);
+    int result = h2_session_feed(&c->h2->session, slice_of(b->memory + b->start, buffer_length(b)));
+    buffer_drop(&c->input);
+    return result;
+}
+
+/* Something is under way that a parked connection cannot do. */
+static bool is_busy(const struct h2_connection *h)
+{
+    return h->at_work || h->session.head_began_ms || !h->session.settled || h->leaving == ANNOUNCED;
+}
+
+/* What must have come by when: the preface, the rest of a head, the answer to our PING. */
+static int64_t read_deadline(const struct h2_connection *h)
+{
+    int64_t header_ms = timeouts()->header_ms;
+    if (!h->session.settled)
+        return h->opened_ms + header_ms;
+    if (h->session.head_began_ms)
+        return h->session.head_began_ms + header_ms;
+    return h->leaving == ANNOUNCED ? h->announced_ms + LEAVE_MS : NEVER;
+}
+
+static int read_some(struct h2_connection *h)
+{
+    int result = h2_session_receive(&h->session, read_deadline(h));
+    if (result == -EINTR)
+        return h->session.failed;
+    if (result != -ETIMEDOUT || read_deadline(h) > loop_now_ms())
+        return result == -ETIMEDOUT ? 0 : result;
+    if (h->session.settled && !h->session.head_began_ms) {
+        leave(h); /* a client that answers no PING is not waited for */
+        return 0;
+    }
+    filters_connection_refused(&late_head, h->connection->peer);
+    return -ETIMEDOUT;
+}
+
+/* 0 nothing is under way any more · -errno the connection is over */
+static int serve(struct h2_connection *h)
+{
+    TRY(h2_session_begin(&h->session));
+    TRY(feed_input(h->connection));
+    while (is_busy(h))
+        TRY(read_some(h));
+    TRY(h2_session_flush(&h->session, NEVER)); /* the writer has its own limit */
+    return h->leaving == LEFT ? -ESHUTDOWN : 0;
+}
+
+/* Ends whatever runs. */
+static void end(struct connection *c, int result)
+{
+    struct h2_connection *h = c->h2;
+    bool is_gone = h->session.failed && h->session.failed != -EPROTO;
+    if (is_gone)
+        c->client_gone = true;
+    bundle_end(&h->exchanges);
+    h2_session_end(&h->session);
+    if (!is_gone && result != -ESHUTDOWN && result != -EPROTO)
+        h2_session_say_goodbye(&h->session, NGHTTP2_NO_ERROR);
+    c->h2_lingers = !is_gone && result != -ECANCELED;
+    free_connection(c);
+}
+
+bool h2_server_serve(struct connection *c)
+{
+    if (!c->h2)
+        c->h2 = open_connection(c);
+    if (!c->h2) {
+        filters_connection_refused(&no_memory, c->peer);
+        return false;
+    }
+    if (gate.is_draining)
+        announce(c->h2);
+    int result = serve(c->h2);
+    if (result != 0) {
+        end(c, result);
+        return false;
+    }
+    h2_session_end(&c->h2->session);
+    return true;
+}
