@@ -115,20 +115,26 @@ static int encode(struct encodings *e, X509 *x)
     return 0;
 }
 
+int chain_from_certificate(const struct certificate *from, struct chain **ret)
+{
+    OWNS(free_encodings) struct encodings all = { .count = 0 };
+    if (sk_X509_num(from->chain) >= (int)CERTIFICATE_CHAIN_MAX)
+        return -E2BIG;
+    TRY(encode(&all, from->leaf));
+    for (int i = 0; i < sk_X509_num(from->chain); i++)
+        TRY(encode(&all, sk_X509_value(from->chain, i)));
+    return make(all.der, all.count, from, ret);
+}
+
 int chain_from_pem(slice pem, struct chain **ret, const char **ret_why)
 {
     OWNS(certificate_drop) struct certificate *facts = NULL;
-    OWNS(free_encodings) struct encodings all = { .count = 0 };
     TRY(certificate_from_pem(pem, NULL, &facts, ret_why));
-    TRY(encode(&all, facts->leaf));
-    for (int i = 0; i < sk_X509_num(facts->chain); i++) {
-        if (all.count == CERTIFICATE_CHAIN_MAX) {
-            *ret_why = "there are more than 10 certificates in it";
-            return -EINVAL;
-        }
-        TRY(encode(&all, sk_X509_value(facts->chain, i)));
-    }
-    return make(all.der, all.count, facts, ret);
+    int result = chain_from_certificate(facts, ret);
+    if (result != -E2BIG)
+        return result;
+    *ret_why = "there are more than 10 certificates in it";
+    return -EINVAL;
 }
 
 int chain_from_leaf(X509 *leaf, X509 *issuer, struct chain **ret, const char **ret_why)

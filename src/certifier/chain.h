@@ -26,6 +26,8 @@ MUST_CHECK int chain_from_pem(slice pem, struct chain **ret, const char **ret_wh
 /* From the certificates of a record, which has some. */
 MUST_CHECK int chain_from_record(const struct certificate_record *r, struct chain **ret,
                                  const char **ret_why);
+/* From one that is presented. 0 · -ENOMEM · -E2BIG more than CERTIFICATE_CHAIN_MAX */
+MUST_CHECK int chain_from_certificate(const struct certificate *from, struct chain **ret);
 /* From a parsed leaf and the only certificate behind it, NULL: none. Does not take them over. */
 MUST_CHECK int chain_from_leaf(X509 *leaf, X509 *issuer, struct chain **ret, const char **ret_why);
 

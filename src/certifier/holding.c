@@ -36,6 +36,7 @@ static void forget(struct holdings *h, struct holding *one)
     h->count--;
     chain_free(&one->chain);
     free((void *)(uintptr_t)one->staple.response.ptr);
+    free(one->made_key);
     free(one->names);
     free(one->texts);
     free(one);
@@ -149,6 +150,16 @@ void holdings_put_in_force(struct holdings *h, uint64_t generation,
 
 /* --- One -------------------------------------------------------------------------------------- */
 
+int holding_note_key(struct holding *h, slice folder, const char *name)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%.*s/%s.pem", SLICE_ARGUMENTS(folder), name) < 0)
+        return -ENOMEM;
+    free(h->made_key);
+    h->made_key = path;
+    return 0;
+}
+
 void holding_take_chain(struct holding *h, struct chain **chain)
 {
     chain_free(&h->chain);
@@ -183,7 +194,8 @@ void holding_fill_record(const struct holding *h, struct certificate_record *ret
     *ret = (struct certificate_record){ .set = h->set,
                                         .source = h->source,
                                         .certificate_path = h->certificate_path,
-                                        .key_path = h->key_path,
+                                        .key_path =
+                                            h->made_key ? slice_from(h->made_key) : h->key_path,
                                         .ocsp = h->staple.response,
                                         .error = slice_from(h->error) };
     if (h->chain)

@@ -13,6 +13,7 @@
 struct staple {
     slice response; /* its own memory; empty: none */
     struct ocsp_verdict verdict;
+    bool has_begun;   /* it was planned when to ask, since the chain came */
     bool is_known;    /* verdict is of a response, which may be one that is not stapled (revoked) */
     bool is_fetching; /* a fiber is at it */
     int64_t due_s;    /* ask again at, wall clock; 0: never, there is nothing to ask */
@@ -39,7 +40,9 @@ struct holding {
     uint64_t wanted_by; /* the newest generation that asked */
     bool is_in_force;
     bool is_changed;     /* since it was published last */
+    uint64_t sequence;   /* of its last publication */
     struct chain *chain; /* NULL: there is none (yet) */
+    char *made_key;      /* file of a key that was made for it, own memory; NULL: none was */
     struct staple staple;
     struct file_state files;
     int64_t renew_s;               /* wall clock; 0: not planned here */
@@ -72,6 +75,8 @@ MUST_CHECK int holdings_want(struct holdings *h, const struct certificate_record
 void holdings_put_in_force(struct holdings *h, uint64_t generation,
                            void (*forget)(struct holding *));
 
+/* Its key was made by the keyholder, and is kept as NAME.pem in the folder. 0 · -ENOMEM */
+MUST_CHECK int holding_note_key(struct holding *h, slice folder, const char *name);
 /* Takes the chain over. What was stapled belongs to the old one and goes. */
 void holding_take_chain(struct holding *h, struct chain **chain);
 /* Says why; the newest sentence counts. NULL: all is well. */

@@ -182,6 +182,8 @@ static int obtain(struct certifier_world *w, struct local_authority *a, struct h
     certificate_store_file_name(name, h->set, ".local");
     if (result == 0)
         result = w->make_key(w->context, name, KEY_EC, &key, why);
+    if (result == 0)
+        result = holding_note_key(h, w->keys, name);
     if (result == 0 && !h->chain)
         result = take_stored(w, a, h, key);
     if (result == 1)

@@ -18,5 +18,5 @@ void local_authority_close(struct local_authority *a);
 
 /* Sees to it that the holding has a certificate for its names that is good for a while: the one in
  * force, the one in the store, or a new one. 0 nothing changed · 1 it has another · -errno, its
- * error says why. Plans h->renew_s in every case. */
-MAY_WAIT int local_ensure(struct certifier_world *w, struct local_authority *a, struct holding *h);
+ * error says why, and so does the log. Plans h->renew_s in every case. May wait. */
+int local_ensure(struct certifier_world *w, struct local_authority *a, struct holding *h);

@@ -54,6 +54,7 @@ TEST(a_certificate_is_issued_once_and_kept_over_lives)
     assert_true(h->is_changed);
     assert_true(h->renew_s == TESTING_NOW_S + (AUTHORITY_LEAF_DAYS - LOCAL_RENEW_DAYS) * DAY_S);
     memcpy(hash, h->chain->hash, sizeof hash);
+    assert_string_equal(h->made_key, "/keys/shop.test.local.pem");
     assert_int_equal(ensure(h), 0);
     begin_anew();
     h = want(names, 2);

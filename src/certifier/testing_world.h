@@ -102,7 +102,8 @@ static inline int testing_world_open(void **state)
 {
     char path[80];
     testing = (struct testing_world){ .now_s = TESTING_NOW_S };
-    testing.world = (struct certifier_world){ .machine = SLICE("machine"),
+    testing.world = (struct certifier_world){ .keys = SLICE("/keys"),
+                                              .machine = SLICE("machine"),
                                               .make_key = testing_make_key,
                                               .load_key = testing_load_key,
                                               .read_certificates = testing_read,

@@ -13,6 +13,7 @@
 struct certifier_world {
     void *context;
     struct certificate_store store;
+    slice keys;    /* the folder of the keys that are made */
     slice machine; /* its name, for the local root */
     /* The key of that name, made when there is none; the same each time. `name`: letters, digits,
      * '-', '.', '_'. 0 · -errno, why says it */

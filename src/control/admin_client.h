@@ -1,6 +1,7 @@
 /* What the command line says to a running Portcullis: one HTTP request over the admin socket.
  *
  *     GET /status           JSON
+ *     GET /certificates     JSON, one on each line
  *     GET /metrics          Prometheus text
  *     GET /healthz /readyz  "ok"
  *     POST /reload          waits for the outcome: 200 done, 409 refused; the body is what to print

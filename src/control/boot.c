@@ -18,8 +18,9 @@ void boot_record_clear(struct boot_record *r)
     r->magic = BOOT_MAGIC;
     r->version = BOOT_VERSION;
     r->bytes = sizeof *r;
-    r->config_fd = r->channel = r->log_wake_fd = r->out_fd = r->err_fd = -1;
-    r->adoption_fd = r->admin_fd = r->lock_fd = r->logger_channel = r->observer_channel = -1;
+    r->config_fd = r->channel = r->key_channel = r->log_wake_fd = r->out_fd = r->err_fd = -1;
+    r->adoption_fd = r->admin_fd = r->lock_fd = r->logger_channel = r->observer_channel =
+        r->certifier_channel = -1;
     for (int i = 0; i < SHARED_COUNT; i++)
         r->shared[i] = -1;
 }
@@ -61,9 +62,10 @@ bool boot_process_has_name(pid_t pid, const char *name)
 /* Calls `use` for every descriptor the record names. */
 static void each_descriptor(const struct boot_record *r, void (*use)(int fd))
 {
-    const int32_t own[] = { r->config_fd,      r->channel,         r->log_wake_fd, r->out_fd,
-                            r->err_fd,         r->adoption_fd,     r->admin_fd,    r->lock_fd,
-                            r->logger_channel, r->observer_channel };
+    const int32_t own[] = { r->config_fd,      r->channel,          r->key_channel,
+                            r->log_wake_fd,    r->out_fd,           r->err_fd,
+                            r->adoption_fd,    r->admin_fd,         r->lock_fd,
+                            r->logger_channel, r->observer_channel, r->certifier_channel };
     for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
         use(own[i]);
     for (int i = 0; i < SHARED_COUNT; i++)
@@ -71,8 +73,11 @@ static void each_descriptor(const struct boot_record *r, void (*use)(int fd))
     for (uint32_t l = 0; l < r->listener_count; l++)
         for (int32_t i = 0; i < r->listeners[l].count; i++)
             use(r->listeners[l].sockets[i]);
-    for (uint32_t g = 0; g < r->generation_count; g++)
+    for (uint32_t g = 0; g < r->generation_count; g++) {
         use(r->generations[g].channel);
+        if (r->generations[g].wish_fd)
+            use(r->generations[g].wish_fd);
+    }
 }
 
 static void keep_over_exec(int fd)

@@ -47,9 +47,15 @@ struct boot_generation {
     int32_t has_ended, end_status;
     uint32_t slots[BOOT_SOCKETS_MAX];
     uint32_t slot_count, slots_wanted; /* wanted: it waits for that many */
+    int32_t wish_fd;                   /* sheet of the certificates it wants; 0: none */
     uint64_t listeners;                /* bit i: it asked for the record's listeners[i] */
     uint32_t listen_count; /* of them, those it accepts from, in its configuration's order */
     uint8_t listens[BOOT_LISTENERS_MAX];
+};
+
+/* Text of MESSAGE_WANT_CERTIFICATES. */
+struct certificates_wish {
+    uint32_t uid, gid; /* whom the certifier runs as */
 };
 
 struct boot_record {
@@ -69,8 +75,9 @@ struct boot_record {
     int32_t shared[SHARED_COUNT];
     int32_t channel; /* to the supervisor */
     int32_t log_wake_fd;
+    int32_t key_channel;       /* to the keyholder, with the rights of this process; -1: none */
     int32_t out_fd, err_fd;    /* the supervisor's own stdout and stderr */
-    uint32_t run_uid, run_gid; /* whom logger and observer run as */
+    uint32_t run_uid, run_gid; /* whom the helpers run as */
     /* a generation */
     uint64_t generation;
     int32_t adoption_fd; /* listening socket by which a new supervisor finds the generation */
@@ -79,6 +86,8 @@ struct boot_record {
     /* an upgrade: the supervisor's whole state */
     int32_t lock_fd;
     int32_t logger_pid, logger_channel, observer_pid, observer_channel;
+    int32_t certifier_pid, certifier_channel; /* 0, -1: no configuration wanted certificates */
+    struct certificates_wish certifier_user;
     int64_t started_wall_ms, drain_ms;
     uint32_t drain_generations_max;
     uint64_t next_generation;

@@ -37,6 +37,7 @@ int command_help(int argc, char **argv);
 int command_show(int argc, char **argv);
 int command_explain(int argc, char **argv);
 int command_version(int argc, char **argv);
+int command_certs(int argc, char **argv);
 int command_completion(int argc, char **argv);
 
 struct quick_start;

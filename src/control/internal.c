@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "control/boot.h"
+#include "control/certifier.h"
 #include "control/generation.h"
 #include "control/keyholder.h"
 #include "control/logger.h"
@@ -29,11 +30,9 @@ int internal_main(int argc, char **argv)
         const char *role;
         int (*run)(struct boot_record *boot);
     } roles[] = {
-        { "generation", generation_main },
-        { "keyholder", keyholder_main },
-        { "logger", logger_main },
-        { "observer", observer_main },
-        { "supervisor", supervisor_continue },
+        { "certifier", certifier_main }, { "generation", generation_main },
+        { "keyholder", keyholder_main }, { "logger", logger_main },
+        { "observer", observer_main },   { "supervisor", supervisor_continue },
     };
     uint64_t fd;
     struct boot_record *record;

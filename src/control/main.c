@@ -31,6 +31,12 @@ const struct command commands[] = {
       "Listening sockets and connections are kept.", "--state", command_upgrade },
     { "status", "[--json] [--state DIR]", "Shows how the running program is doing",
       "Generations, workers, connections and origins.", "--json --state", command_status },
+    { "certs", "[trust|untrust] [--json] [--state DIR]",
+      "Shows the certificates of the running program",
+      "Names, issuer, end, next renewal, status and the last error of each. certs trust makes this "
+      "system believe the local CA, which issues for localhost, *.test and the like; certs untrust "
+      "takes that back. Both take --storage DIR.",
+      "--json --state --storage", command_certs },
     { "fmt", "[-w] [FILE...]", "Writes the configuration in its one layout",
       "To the standard output, or with -w to the file itself. Comments stay. - is the standard "
       "input.",

@@ -19,6 +19,9 @@ enum message_kind {
     MESSAGE_READY,     /* text: struct ready_report, then warnings */
     MESSAGE_FAILED,    /* text: why */
     MESSAGE_EXHAUSTED, /* workers died too often */
+    MESSAGE_WANT_CERTIFICATES, /* text: struct certificates_wish; one descriptor: a sheet
+                                  (net/certificate_record.h). Handed on to the certifier, with
+                                  number: the generation */
     /* supervisor to generation */
     MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or
                           -errno */
@@ -42,6 +45,10 @@ enum message_kind {
     MESSAGE_ADOPT,
     MESSAGE_ADOPTED,          /* see adoption.c */
     MESSAGE_ADOPTED_LISTENER, /* descriptors: the sockets of one address */
+    /* certifier to supervisor to generation to worker */
+    MESSAGE_CERTIFICATES, /* one descriptor: a sheet of what is presented from now on. number: the
+                             generation whose wish is answered; 0: news for all */
+    MESSAGE_IN_FORCE,     /* supervisor to certifier. number: the generation */
 };
 
 enum control_verb {
@@ -50,7 +57,9 @@ enum control_verb {
     VERB_DRAIN,
     VERB_STOP,
     VERB_UPGRADE,
-    VERB_REOPEN
+    VERB_REOPEN,
+    VERB_CERTIFICATES /* answered with the certifier's report, one descriptor; none: there is none
+                       */
 };
 
 enum listener_use { USE_TRAFFIC, USE_METRICS, USE_ADMIN };

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,8 +33,10 @@
 #define REST_MS          100    /* of a door whose connections cannot be accepted */
 #define ENDING_MS        500    /* for those who have asked already when it ends */
 #define ASK_MS           120000 /* a reload compiles for a while */
+#define SOON_MS          2000   /* for what can be left out */
 #define LISTENERS_MAX    16u
 #define STATUS_BYTES_MAX (1u << 20)
+#define REPORT_BYTES_MAX (64u << 20)
 
 /* A question to the supervisor that waits for its answer. */
 struct ticket {
@@ -43,6 +46,7 @@ struct ticket {
     int status;
     char *text;
     size_t length;
+    int fd; /* -1: none came along */
 };
 
 struct door {
@@ -73,7 +77,7 @@ static struct bundle fibers, clients;
 /* --- Answers of the supervisor ------------------------------------------------------------------
  */
 
-static void take_answer(const struct message *m)
+static void take_answer(struct message *m)
 {
     LIST_EACH(node, &tickets)
     {
@@ -85,6 +89,10 @@ static void take_answer(const struct message *m)
         t->length = t->text ? m->text_length : 0;
         if (t->text)
             memcpy(t->text, m->text, m->text_length + 1);
+        if (m->fd_count == 1 && t->fd < 0) {
+            t->fd = m->fds[0];
+            m->fd_count = 0;
+        }
         event_signal_all(&t->answered);
         return;
     }
@@ -181,8 +189,8 @@ static void on_channel(struct pollable *p)
     while ((result = message_receive(p->fd, &message_in)) == 0) {
         switch (message_in.kind) {
         case MESSAGE_ANSWER:
-            message_close_fds(&message_in);
             take_answer(&message_in);
+            message_close_fds(&message_in);
             break;
         case MESSAGE_OBSERVE:
             take_listener(&message_in);
@@ -208,14 +216,21 @@ static void on_channel(struct pollable *p)
     end_loop(); /* without a supervisor there is nothing to observe */
 }
 
-/* Asks the supervisor and waits. The text is the caller's to free. */
-static int ask(enum control_verb verb, struct ticket *t)
+static void clear_ticket(struct ticket *t)
 {
-    *t = (struct ticket){ .number = next_ticket++ };
+    free(t->text);
+    if (t->fd >= 0)
+        close(t->fd);
+}
+
+/* Asks the supervisor and waits. clear_ticket() afterwards, in any case. */
+static int ask(enum control_verb verb, struct ticket *t, int64_t wait_ms)
+{
+    *t = (struct ticket){ .number = next_ticket++, .fd = -1 };
     event_init(&t->answered);
     TRY(message_send_plain(boot->channel, MESSAGE_ASK, verb, t->number));
     list_push_back(&tickets, &t->link);
-    int result = event_wait(&t->answered, loop_now_ms() + ASK_MS);
+    int result = event_wait(&t->answered, loop_now_ms() + wait_ms);
     list_remove(&t->link);
     return result;
 }
@@ -245,10 +260,61 @@ static int respond_text(struct client *c, uint16_t status, const char *text)
     return respond_with(c, status, TEXT_TYPE, slice_from(text));
 }
 
+/* Asks the supervisor. *t holds its answer, whose text is the caller's to free; when there is none
+ * the client has been told, and the result is not 0. */
+static int ask_for(struct client *c, enum control_verb verb, struct ticket *t)
+{
+    int result = ask(verb, t, ASK_MS);
+    if (result == 0)
+        return 0;
+    int told = result == -ETIMEDOUT
+                   ? respond_text(c, 504, "the supervisor did not answer in time\n")
+                   : respond_text(c, 503, "the supervisor cannot be asked\n");
+    return told != 0 ? told : result;
+}
+
+/* The certifier's report; "[]": there are no certificates. The text is the caller's to free. */
+static char *read_report(int fd, size_t *ret_length)
+{
+    struct stat status;
+    size_t room = fd >= 0 && fstat(fd, &status) == 0 && status.st_size > 0 &&
+                          status.st_size < REPORT_BYTES_MAX
+                      ? (size_t)status.st_size
+                      : 0;
+    char *text = malloc(room + 4);
+    ssize_t got = text && room ? read(fd, text, room) : 0;
+    if (text && got <= 0) {
+        memcpy(text, "[]\n", 3);
+        got = 3;
+    }
+    *ret_length = got > 0 ? (size_t)got : 0;
+    return text;
+}
+
+static void free_text(char **text)
+{
+    free(*text);
+}
+
+static int respond_certificates(struct client *c)
+{
+    OWNS(clear_ticket) struct ticket t = { .fd = -1 };
+    TRY(ask_for(c, VERB_CERTIFICATES, &t));
+    size_t length;
+    OWNS(free_text) char *text = read_report(t.fd, &length);
+    return text ? respond_with(c, 200, JSON_TYPE, slice_of(text, length))
+                : respond_text(c, 500, "there is not enough memory\n");
+}
+
+/* Without an answer of the supervisor the metrics of certificates are missing, and only they. */
 static int respond_metrics(struct client *c)
 {
+    OWNS(clear_ticket) struct ticket t = { .fd = -1 };
+    size_t length = 0;
+    OWNS(free_text)
+    char *report = ask(VERB_CERTIFICATES, &t, SOON_MS) == 0 ? read_report(t.fd, &length) : NULL;
     struct writer w;
-    TRY(prometheus_write(&memory, boot->started_wall_ms, &w));
+    TRY(prometheus_write(&memory, boot->started_wall_ms, slice_of(report, length), &w));
     int result = w.overflowed ? respond_text(c, 500, "the metrics do not fit\n")
                               : respond_with(c, 200,
                                              "Content-Type: text/plain; version=0.0.4; "
@@ -258,31 +324,16 @@ static int respond_metrics(struct client *c)
     return result;
 }
 
-/* Asks the supervisor. *t holds its answer, whose text is the caller's to free; when there is none
- * the client has been told, and the result is not 0. */
-static int ask_for(struct client *c, enum control_verb verb, struct ticket *t)
-{
-    int result = ask(verb, t);
-    if (result == 0)
-        return 0;
-    int told = result == -ETIMEDOUT
-                   ? respond_text(c, 504, "the supervisor did not answer in time\n")
-                   : respond_text(c, 503, "the supervisor cannot be asked\n");
-    return told != 0 ? told : result;
-}
-
 static int respond_asked(struct client *c, enum control_verb verb)
 {
-    struct ticket t;
+    OWNS(clear_ticket) struct ticket t = { .fd = -1 };
     TRY(ask_for(c, verb, &t));
-    int result = respond_with(c, (uint16_t)t.status, TEXT_TYPE, slice_of(t.text, t.length));
-    free(t.text);
-    return result;
+    return respond_with(c, (uint16_t)t.status, TEXT_TYPE, slice_of(t.text, t.length));
 }
 
 static int respond_status(struct client *c)
 {
-    struct ticket t;
+    OWNS(clear_ticket) struct ticket t = { .fd = -1 };
     TRY(ask_for(c, VERB_STATUS, &t));
     char *text = malloc(STATUS_BYTES_MAX);
     struct writer w = writer_over(text, text ? STATUS_BYTES_MAX : 0);
@@ -294,7 +345,6 @@ static int respond_status(struct client *c)
     int result = w.overflowed ? respond_text(c, 500, "the status does not fit\n")
                               : respond_with(c, 200, JSON_TYPE, writer_slice(&w));
     free(text);
-    free(t.text);
     return result;
 }
 
@@ -329,7 +379,9 @@ static int answer_get(struct client *c, slice target)
         return respond_text(c, 404, "there are /metrics /healthz /readyz\n");
     if (slice_equal(target, SLICE("/status")))
         return respond_status(c);
-    return respond_text(c, 404, "there are /status /metrics /healthz /readyz\n");
+    if (slice_equal(target, SLICE("/certificates")))
+        return respond_certificates(c);
+    return respond_text(c, 404, "there are /status /certificates /metrics /healthz /readyz\n");
 }
 
 static int answer_post(struct client *c, slice target)

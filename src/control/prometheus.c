@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "control/certificate_rows.h"
+
 #define TEXT_BYTES_MAX (16u << 20) /* touched only as far as it is written */
 
 static void describe(struct writer *w, const char *name, const char *type, const char *help)
@@ -307,7 +309,43 @@ static void write_workers(struct writer *w, const struct shared_memory *m)
                  "Client connections of generations before the newest.", draining);
 }
 
-int prometheus_write(const struct shared_memory *m, int64_t started_wall_ms, struct writer *ret)
+/* Labels of a certificate. */
+static void open_certificate(struct writer *w, const char *name, slice row)
+{
+    char memory[512];
+    struct writer plain = writer_over(memory, sizeof memory);
+    certificate_row_write_text(&plain, certificate_row_label(row));
+    writer_format(w, "portcullis_%s{certificate=\"", name);
+    write_label(w, writer_slice(&plain));
+    writer_literal(w, "\",kind=\"");
+    writer_slice_add(w, certificate_row_get(row, "kind"));
+    writer_literal(w, "\"} ");
+}
+
+static void write_certificates(struct writer *w, slice rows)
+{
+    slice rest = rows, row;
+    if (!certificate_rows_next(&rest, &row))
+        return;
+    describe(w, "certificate_days_left", "gauge", "Whole days until the certificate ends.");
+    for (rest = rows; certificate_rows_next(&rest, &row);) {
+        slice days = certificate_row_get(row, "days_left");
+        if (days.len == 0)
+            continue;
+        open_certificate(w, "certificate_days_left", row);
+        writer_slice_add(w, days);
+        writer_byte(w, '\n');
+    }
+    describe(w, "certificate_error", "gauge",
+             "1 when the certificate could not be obtained, replaced or renewed the last time.");
+    for (rest = rows; certificate_rows_next(&rest, &row);) {
+        open_certificate(w, "certificate_error", row);
+        writer_text(w, certificate_row_get(row, "error").len ? "1\n" : "0\n");
+    }
+}
+
+int prometheus_write(const struct shared_memory *m, int64_t started_wall_ms, slice certificates,
+                     struct writer *ret)
 {
     static struct worker_counters sum;
     char *text = malloc(TEXT_BYTES_MAX);
@@ -325,6 +363,7 @@ int prometheus_write(const struct shared_memory *m, int64_t started_wall_ms, str
     write_logs(ret, m, &sum);
     write_sites(ret, m, &sum);
     write_servers(ret, m, &sum);
+    write_certificates(ret, certificates);
     return 0;
 }
 

@@ -5,8 +5,8 @@
 #include "base/writer.h"
 #include "shared/memory.h"
 
-/* started_wall_ms: when the program was. 0, *ret holds the text, to be freed with prometheus_free ·
- * -ENOMEM */
+/* started_wall_ms: when the program was. certificates: the certifier's report. 0, *ret holds the
+ * text, to be freed with prometheus_free · -ENOMEM */
 MUST_CHECK int prometheus_write(const struct shared_memory *m, int64_t started_wall_ms,
-                                struct writer *ret);
+                                slice certificates, struct writer *ret);
 void prometheus_free(struct writer *w);

@@ -66,7 +66,7 @@ int state_make_folder(const char *path)
         if (part[i] != '/' && i != length)
             continue;
         part[i] = '\0';
-        if (mkdir(part, 0750) < 0 && errno != EEXIST)
+        if (mkdir(part, 0755) < 0 && errno != EEXIST)
             return -errno;
         part[i] = path[i];
     }

@@ -18,7 +18,7 @@ MUST_CHECK int state_folder_default(char *to, size_t room);
  * 0 · -ENAMETOOLONG */
 MUST_CHECK int state_storage_default(char *to, size_t room, const char *chosen);
 
-/* Makes a folder with its parents (0750 each) unless it is there; one that is not ours or that
+/* Makes a folder with its parents (0755 each) unless it is there; one that is not ours or that
  * everybody may write to is refused. 0 · -errno */
 MUST_CHECK int state_make_folder(const char *path);
 

@@ -82,8 +82,11 @@ void status_write_supervisor(struct writer *w, const struct status_facts *f)
     text(w, "state_folder", state->state_folder);
     writer_byte(w, ',');
     text(w, "storage_folder", state->storage_folder);
-    writer_format(w, ",\"logger_pid\":%d,\"observer_pid\":%d,\"descriptor_limit\":%llu",
-                  state->logger_pid, state->observer_pid, (unsigned long long)files.rlim_cur);
+    writer_format(w,
+                  ",\"logger_pid\":%d,\"observer_pid\":%d,\"certifier_pid\":%d,"
+                  "\"descriptor_limit\":%llu",
+                  state->logger_pid, state->observer_pid, state->certifier_pid,
+                  (unsigned long long)files.rlim_cur);
     if (f->last_reload[0]) {
         writer_format(w, ",\"last_reload\":{\"ok\":%s,", f->last_reload_failed ? "false" : "true");
         text(w, "text", f->last_reload);

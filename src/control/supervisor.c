@@ -66,7 +66,8 @@ static void hear_signals(void)
 static int sleep_ms(void)
 {
     const int64_t moments[] = { supervisor.logger_at_ms, supervisor.observer_at_ms,
-                                supervisor.sinks_at_ms, generations_due_ms() };
+                                supervisor.sinks_at_ms, supervisor.certifier_at_ms,
+                                generations_due_ms() };
     int64_t at_ms = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(moments); i++)
         if (moments[i] && (at_ms == 0 || moments[i] < at_ms))
@@ -87,12 +88,14 @@ static void do_what_is_due(void)
 
 static int serve(void)
 {
-    struct pollfd polled[BOOT_GENERATIONS_MAX + 3];
+    struct pollfd polled[BOOT_GENERATIONS_MAX + 4];
     while (!(supervisor.stopping && supervisor.state.generation_count == 0)) {
         nfds_t count = 0;
         polled[count++] = (struct pollfd){ .fd = supervisor.signals, .events = POLLIN };
         polled[count++] =
             (struct pollfd){ .fd = supervisor.state.observer_channel, .events = POLLIN };
+        polled[count++] =
+            (struct pollfd){ .fd = supervisor.state.certifier_channel, .events = POLLIN };
         for (uint32_t i = 0; i < supervisor.state.generation_count; i++)
             polled[count++] =
                 (struct pollfd){ .fd = supervisor.state.generations[i].channel, .events = POLLIN };
@@ -101,10 +104,12 @@ static int serve(void)
         hear_signals();
         if (polled[1].revents && supervisor.state.observer_channel >= 0)
             orders_hear();
-        for (nfds_t i = count; i-- > 2;) /* backwards: a generation may leave the list */
-            if (polled[i].revents && i - 2 < supervisor.state.generation_count &&
-                supervisor.state.generations[i - 2].channel == polled[i].fd)
-                (void)generations_hear(&supervisor.state.generations[i - 2]);
+        if (polled[2].revents && supervisor.state.certifier_channel >= 0)
+            certificates_hear();
+        for (nfds_t i = count; i-- > 3;) /* backwards: a generation may leave the list */
+            if (polled[i].revents && i - 3 < supervisor.state.generation_count &&
+                supervisor.state.generations[i - 3].channel == polled[i].fd)
+                (void)generations_hear(&supervisor.state.generations[i - 3]);
         do_what_is_due();
     }
     return 0;

@@ -35,6 +35,8 @@ static void forget(struct boot_generation *g)
     uint32_t index = (uint32_t)(g - supervisor.state.generations);
     if (g->channel >= 0)
         close(g->channel);
+    if (g->wish_fd)
+        close(g->wish_fd);
     supervisor.state.generation_count--;
     memmove(g, g + 1, (supervisor.state.generation_count - index) * sizeof *g);
 }
@@ -203,6 +205,7 @@ static void put_in_force(struct boot_generation *g)
     supervisor.state.run_uid = supervisor.settings.uid;
     supervisor.state.run_gid = supervisor.settings.gid;
     message_tell(g->channel, MESSAGE_SERVE, 0, 0);
+    certificates_follow(g);
     for (uint32_t i = 0; i < supervisor.state.generation_count; i++) {
         struct boot_generation *old = &supervisor.state.generations[i];
         if (old != g && !is_draining(old) && old->state != GENERATION_LOADING)
@@ -405,8 +408,12 @@ bool generations_hear(struct boot_generation *g)
         ended(g);
         return false;
     }
-    message_close_fds(m);
+    if (m->kind != MESSAGE_WANT_CERTIFICATES)
+        message_close_fds(m);
     switch (m->kind) {
+    case MESSAGE_WANT_CERTIFICATES:
+        certificates_want(g, m);
+        break;
     case MESSAGE_WANT_LISTENERS:
         give_listeners(g, m);
         break;

@@ -17,6 +17,7 @@ struct boot_record *helpers_child_record(int channel)
     child = supervisor.state;
     child.channel = channel;
     child.lock_fd = child.logger_channel = child.observer_channel = -1;
+    child.certifier_channel = -1;
     child.admin_fd = child.adoption_fd = -1;
     child.listener_count = child.generation_count = child.ticket_count = 0;
     child.run_uid = supervisor.settings.uid;
@@ -133,13 +134,14 @@ void helpers_replace(void)
         (void)kill(supervisor.state.logger_pid, SIGTERM);
     else
         supervisor.logger_at_ms = clock_monotonic_ms();
+    certificates_replace();
     if (supervisor.replacing_observer)
         (void)kill(supervisor.state.observer_pid, SIGTERM);
     else
         supervisor.observer_at_ms = clock_monotonic_ms();
 }
 
-static void note_end(const char *name, int32_t *pid, int32_t *channel, bool was_told)
+void helpers_note_end(const char *name, int32_t *pid, int32_t *channel, bool was_told)
 {
     *pid = 0;
     if (*channel >= 0)
@@ -153,20 +155,21 @@ bool helpers_ended(pid_t pid)
     struct boot_record *state = &supervisor.state;
     int64_t now = clock_monotonic_ms();
     if (pid == state->logger_pid) {
-        note_end("logger", &state->logger_pid, &state->logger_channel, supervisor.replacing_logger);
+        helpers_note_end("logger", &state->logger_pid, &state->logger_channel,
+                         supervisor.replacing_logger);
         supervisor.logger_at_ms = now + (supervisor.replacing_logger ? 0 : RESTART_MS);
         supervisor.replacing_logger = false;
         return true;
     }
     if (pid == state->observer_pid) {
-        note_end("observer", &state->observer_pid, &state->observer_channel,
-                 supervisor.replacing_observer);
+        helpers_note_end("observer", &state->observer_pid, &state->observer_channel,
+                         supervisor.replacing_observer);
         supervisor.observer_at_ms = now + (supervisor.replacing_observer ? 0 : RESTART_MS);
         supervisor.replacing_observer = false;
         orders_forget();
         return true;
     }
-    return false;
+    return certificates_ended(pid);
 }
 
 void helpers_do_what_is_due(int64_t now)
@@ -175,6 +178,7 @@ void helpers_do_what_is_due(int64_t now)
         start_logger();
     if (supervisor.observer_at_ms && now >= supervisor.observer_at_ms)
         start_observer();
+    certificates_do_what_is_due(now);
     if (supervisor.sinks_at_ms && now >= supervisor.sinks_at_ms)
         open_sinks(false);
 }

@@ -1,12 +1,18 @@
 /* What the supervisor is asked, by the command line through the observer or by a signal. */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "certifier/report.h"
+#include "control/certifier.h"
 #include "control/notify.h"
+#include "control/state.h"
 #include "control/status.h"
 #include "control/supervisor_state.h"
 
@@ -145,6 +151,34 @@ static void send_status(int64_t ticket)
     message_pass(supervisor.state.observer_channel, m);
 }
 
+/* The certifier's report, opened for the observer, who may not enter its folder. Whoever may write
+ * there must not lead us elsewhere. */
+static int open_report(void)
+{
+    char path[PATH_MAX + 64];
+    struct stat status;
+    if (state_path(path, sizeof path, supervisor.state.storage_folder,
+                   CERTIFIER_FOLDER "/" REPORT_FILE) != 0)
+        return -1;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0 && (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+static void send_report(int64_t ticket)
+{
+    struct message *m = message_with_text(MESSAGE_ANSWER, 200, ticket, "%s", "");
+    int fd = supervisor.state.certifier_pid || supervisor.certifier_at_ms ? open_report() : -1;
+    if (fd >= 0)
+        m->fds[m->fd_count++] = fd;
+    message_pass(supervisor.state.observer_channel, m);
+    if (fd >= 0)
+        close(fd);
+}
+
 void orders_hear(void)
 {
     struct message *m = &message_in;
@@ -176,6 +210,9 @@ void orders_hear(void)
     case VERB_REOPEN:
         helpers_reopen_logs();
         answer(ticket, 200, "log files are opened again");
+        break;
+    case VERB_CERTIFICATES:
+        send_report(ticket);
         break;
     }
 }

@@ -221,7 +221,8 @@ int supervisor_begin(const struct run_options *options)
  * parent we became (as process 1 of a container) are not waited for. */
 static void end_helpers(void)
 {
-    const pid_t pids[] = { supervisor.state.observer_pid, supervisor.state.logger_pid };
+    const pid_t pids[] = { supervisor.state.observer_pid, supervisor.state.certifier_pid,
+                           supervisor.state.logger_pid };
     for (size_t i = 0; i < ARRAY_LENGTH(pids); i++) {
         if (pids[i] <= 0)
             continue;

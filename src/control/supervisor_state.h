@@ -1,6 +1,7 @@
 /* What the files of the supervisor share: supervisor.c (the loop and its signals),
  * supervisor_start.c (beginning and end), supervisor_generations.c (their life),
- * supervisor_orders.c (what it is asked), supervisor_helpers.c (logger and observer). Nobody else
+ * supervisor_orders.c (what it is asked), supervisor_helpers.c (logger and observer),
+ * supervisor_certificates.c (the certifier). Nobody else
  * includes this. */
 #pragma once
 
@@ -30,9 +31,10 @@ struct supervisor {
     struct tickets loading, waiting;  /* for the one that loads, and for the one after it */
     bool last_reload_failed;
     char last_reload[512];
-    bool replacing_logger, replacing_observer; /* told to end, for one of another binary */
-    int64_t sinks_at_ms;                       /* try to open log files again at; 0: all are open */
-    int64_t logger_at_ms, observer_at_ms,
+    /* told to end, for one of another binary */
+    bool replacing_logger, replacing_observer, replacing_certifier;
+    int64_t sinks_at_ms; /* try to open log files again at; 0: all are open */
+    int64_t logger_at_ms, observer_at_ms, certifier_at_ms,
         generation_at_ms; /* start it (again) at; 0: not planned */
     int64_t back_off_ms, promoted_ms;
 };
@@ -62,6 +64,8 @@ MUST_CHECK int helpers_start(const char *role, struct boot_record *record, int p
 void helpers_follow(void);
 /* After an upgrade or an adoption. */
 void helpers_replace(void);
+/* One has ended; says so. was_told: for one of another binary. */
+void helpers_note_end(const char *name, int32_t *pid, int32_t *channel, bool was_told);
 /* True when it was one of them. */
 bool helpers_ended(pid_t pid);
 void helpers_do_what_is_due(int64_t now);
@@ -85,6 +89,18 @@ void generations_do_what_is_due(int64_t now);
 int64_t generations_due_ms(void);
 /* A fresh one after a while, longer each time. */
 void generations_plan(void);
+
+/* --- supervisor_certificates.c --- */
+
+/* A generation wants certificates: one descriptor in the message, taken over. The certifier is
+ * started when it does not run. */
+void certificates_want(struct boot_generation *g, struct message *m);
+/* A generation came into force. */
+void certificates_follow(const struct boot_generation *g);
+void certificates_hear(void); /* the certifier has something */
+bool certificates_ended(pid_t pid);
+void certificates_replace(void);
+void certificates_do_what_is_due(int64_t now);
 
 /* --- supervisor_orders.c --- */
 

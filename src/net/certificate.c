@@ -169,10 +169,18 @@ void certificate_set_put(struct certificate_set *set, struct certificate *c)
 {
     certificate_drop(&set->by_kind[c->kind]);
     set->by_kind[c->kind] = c;
+    certificate_set_explain(set, (slice){ 0 });
+}
+
+void certificate_set_explain(struct certificate_set *set, slice why)
+{
+    free(set->why_none);
+    set->why_none = why.len ? strndup(why.ptr, why.len) : NULL;
 }
 
 void certificate_set_clear(struct certificate_set *set)
 {
+    certificate_set_explain(set, (slice){ 0 });
     for (int i = 0; i < KEY_KINDS; i++)
         certificate_drop(&set->by_kind[i]);
 }

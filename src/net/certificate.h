@@ -47,7 +47,11 @@ struct certificate_set {
     slice name;  /* what the configuration calls it: a host name, or the certificate's file */
     uint32_t id; /* index in the configuration */
     struct certificate *by_kind[KEY_KINDS];
+    char *why_none; /* while there is none: what its certifier says; NULL: nothing */
 };
+
+/* Keeps a copy of the text; empty: there is nothing to say. Without memory nothing is said. */
+void certificate_set_explain(struct certificate_set *set, slice why);
 
 /* Puts it in the place of its kind; takes the caller's reference over. */
 void certificate_set_put(struct certificate_set *set, struct certificate *c);

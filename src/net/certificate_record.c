@@ -299,8 +299,10 @@ int certificate_record_make(const struct certificate_record *r, EVP_PKEY *key,
                             struct certificate **ret, const char **ret_why)
 {
     *ret_why = "the record holds no certificate";
-    if (r->chain_count == 0)
+    if (r->chain_count == 0) {
+        EVP_PKEY_free(key);
         return -EINVAL;
+    }
     ERR_clear_error();
     X509 *leaf = parse(r->chain[0]);
     STACK_OF(X509) *chain = sk_X509_new_null();
@@ -310,6 +312,7 @@ int certificate_record_make(const struct certificate_record *r, EVP_PKEY *key,
         *ret_why = "a certificate of the record cannot be parsed";
         X509_free(leaf);
         sk_X509_pop_free(chain, X509_free);
+        EVP_PKEY_free(key);
         return result;
     }
     TRY(certificate_make(leaf, chain, key, ret, ret_why));

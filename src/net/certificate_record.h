@@ -82,7 +82,8 @@ MUST_CHECK int certificate_reader_open(struct certificate_reader *r, slice sheet
 MUST_CHECK int certificate_reader_next(struct certificate_reader *r,
                                        struct certificate_record *ret);
 
-/* The certificate of a record that has one, its response stapled. `key` as in certificate_make().
+/* The certificate of a record that has one, its response stapled. `key` is taken over, also on
+ * failure, as in certificate_make().
  * 0 · -EINVAL with *ret_why, a static text · -ENOMEM */
 MUST_CHECK int certificate_record_make(const struct certificate_record *r, EVP_PKEY *key,
                                        struct certificate **ret, const char **ret_why);

@@ -1,6 +1,7 @@
 #include "net/fetch.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,25 @@
 #include "runtime/fiber.h"
 #include "runtime/loop.h"
 #include "runtime/pollable.h"
+
+/* The library is loaded by the process that fetches, and by no other: it brings thirty more with it
+ * (LDAP, Kerberos, SSH), which have no place in a process that strangers talk to. */
+#define CURL_LIBRARY "libcurl.so.4"
+#define CURL_FUNCTIONS(each)                                                                       \
+    each(global_init) each(global_cleanup) each(easy_init) each(easy_cleanup) each(easy_setopt)    \
+        each(easy_getinfo) each(easy_strerror) each(multi_init) each(multi_cleanup)                \
+            each(multi_setopt) each(multi_add_handle) each(multi_remove_handle)                    \
+                each(multi_socket_action) each(multi_info_read) each(slist_append)                 \
+                    each(slist_free_all)
+
+#undef curl_easy_setopt /* macros that check types, around functions of the same name */
+#undef curl_easy_getinfo
+#undef curl_multi_setopt
+#define DECLARE(name) typeof(&curl_##name) name;
+static struct {
+    CURL_FUNCTIONS(DECLARE)
+} curl;
+static void *library;
 
 #define EVENTS_MAX 16
 
@@ -30,14 +50,32 @@ struct transfer {
     char curl_why[CURL_ERROR_SIZE];
 };
 
+static void *find(const char *name)
+{
+    return dlsym(library, name);
+}
+
 int fetch_open(void)
 {
-    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -ENOMEM;
+    bool is_whole = true;
+    library = dlopen(CURL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        return -ENOSYS;
+#define FIND(name)                                                                                 \
+    curl.name = (typeof(curl.name))find("curl_" #name);                                            \
+    is_whole &= curl.name != NULL;
+    CURL_FUNCTIONS(FIND)
+    if (is_whole && curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        return 0;
+    (void)dlclose(library);
+    library = NULL;
+    return -ENOSYS;
 }
 
 void fetch_close(void)
 {
-    curl_global_cleanup();
+    if (library)
+        curl.global_cleanup(); /* the library stays: what it brought has handlers for the exit */
 }
 
 void fetched_clear(struct fetched *f)
@@ -113,23 +151,23 @@ static void on_ready(struct pollable *p)
 static void close_transfer(struct transfer *t)
 {
     if (t->multi && t->easy)
-        (void)curl_multi_remove_handle(t->multi, t->easy);
+        (void)curl.multi_remove_handle(t->multi, t->easy);
     if (t->easy)
-        curl_easy_cleanup(t->easy);
+        curl.easy_cleanup(t->easy);
     if (t->multi)
-        (void)curl_multi_cleanup(t->multi);
+        (void)curl.multi_cleanup(t->multi);
     if (t->poll.registered)
         pollable_close(&t->poll, false);
     if (t->epoll >= 0)
         close(t->epoll);
-    curl_slist_free_all(t->fields);
-    curl_slist_free_all(t->addresses);
+    curl.slist_free_all(t->fields);
+    curl.slist_free_all(t->addresses);
 }
 
 /* Appends to a list of libcurl's. */
 static int append(struct curl_slist **list, const char *text)
 {
-    struct curl_slist *grown = curl_slist_append(*list, text);
+    struct curl_slist *grown = curl.slist_append(*list, text);
     if (!grown)
         return -ENOMEM;
     *list = grown;
@@ -144,11 +182,11 @@ static int set_lists(struct transfer *t)
         TRY(append(&t->fields, text));
     }
     TRY(append(&t->fields, "Expect:"));
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields);
+    curl.easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields);
     if (t->what->connect_to) {
         (void)snprintf(text, sizeof text, "::%s", t->what->connect_to);
         TRY(append(&t->addresses, text));
-        curl_easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->addresses);
+        curl.easy_setopt(t->easy, CURLOPT_CONNECT_TO, t->addresses);
     }
     return 0;
 }
@@ -158,38 +196,38 @@ static int set_options(struct transfer *t)
     const struct fetch *f = t->what;
     CURL *e = t->easy;
     TRY(set_lists(t));
-    curl_easy_setopt(e, CURLOPT_URL, f->url);
-    curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, f->may_be_plain ? "http,https" : "https");
-    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-    curl_easy_setopt(e, CURLOPT_USERAGENT, "portcullis/" PORTCULLIS_VERSION);
-    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_why);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
-    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_field);
-    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl.easy_setopt(e, CURLOPT_URL, f->url);
+    curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, f->may_be_plain ? "http,https" : "https");
+    curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl.easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl.easy_setopt(e, CURLOPT_USERAGENT, "portcullis/" PORTCULLIS_VERSION);
+    curl.easy_setopt(e, CURLOPT_ERRORBUFFER, t->curl_why);
+    curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+    curl.easy_setopt(e, CURLOPT_WRITEDATA, t);
+    curl.easy_setopt(e, CURLOPT_HEADERFUNCTION, take_field);
+    curl.easy_setopt(e, CURLOPT_HEADERDATA, t);
     if (f->ca_file) {
-        curl_easy_setopt(e, CURLOPT_CAINFO, f->ca_file);
-        curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+        curl.easy_setopt(e, CURLOPT_CAINFO, f->ca_file);
+        curl.easy_setopt(e, CURLOPT_CAPATH, NULL);
     }
     if (f->is_head)
-        curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+        curl.easy_setopt(e, CURLOPT_NOBODY, 1L);
     if (f->body.ptr) {
-        curl_easy_setopt(e, CURLOPT_POST, 1L);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDS, f->body.ptr);
-        curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.len);
+        curl.easy_setopt(e, CURLOPT_POST, 1L);
+        curl.easy_setopt(e, CURLOPT_POSTFIELDS, f->body.ptr);
+        curl.easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->body.len);
     }
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-    curl_multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    curl_multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
-    return curl_multi_add_handle(t->multi, e) == CURLM_OK ? 0 : -ENOMEM;
+    curl.multi_setopt(t->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+    curl.multi_setopt(t->multi, CURLMOPT_SOCKETDATA, t);
+    curl.multi_setopt(t->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+    curl.multi_setopt(t->multi, CURLMOPT_TIMERDATA, t);
+    return curl.multi_add_handle(t->multi, e) == CURLM_OK ? 0 : -ENOMEM;
 }
 
 static int open_transfer(struct transfer *t)
 {
-    t->easy = curl_easy_init();
-    t->multi = curl_multi_init();
+    t->easy = curl.easy_init();
+    t->multi = curl.multi_init();
     t->result->body = calloc(1, 1);
     t->capacity = 1;
     if (!t->easy || !t->multi || !t->result->body)
@@ -210,11 +248,11 @@ static void advance(struct transfer *t, int *ret_running)
         int mask = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
                    (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
                    (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-        (void)curl_multi_socket_action(t->multi, events[i].data.fd, mask, ret_running);
+        (void)curl.multi_socket_action(t->multi, events[i].data.fd, mask, ret_running);
     }
     if (t->timer_ms <= loop_now_ms()) {
         t->timer_ms = NEVER;
-        (void)curl_multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, ret_running);
+        (void)curl.multi_socket_action(t->multi, CURL_SOCKET_TIMEOUT, 0, ret_running);
     }
 }
 
@@ -228,15 +266,15 @@ static int conclude(struct transfer *t)
 {
     int left;
     long status = 0;
-    const CURLMsg *message = curl_multi_info_read(t->multi, &left);
+    const CURLMsg *message = curl.multi_info_read(t->multi, &left);
     if (t->is_too_long)
         return fail(t, -EMSGSIZE, "the answer is too long");
     if (!message || message->msg != CURLMSG_DONE)
         return fail(t, -EIO, "the transfer ended without a result");
     if (message->data.result != CURLE_OK)
         return fail(t, -EIO,
-                    t->curl_why[0] ? t->curl_why : curl_easy_strerror(message->data.result));
-    (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+                    t->curl_why[0] ? t->curl_why : curl.easy_strerror(message->data.result));
+    (void)curl.easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
     t->result->status = (int)status;
     return 0;
 }
@@ -265,6 +303,8 @@ int fetch(const struct fetch *what, struct fetched *ret)
                           .epoll = -1,
                           .fiber = fiber_current(),
                           .timer_ms = loop_now_ms() };
+    if (!library)
+        return fail(&t, -ENOSYS, CURL_LIBRARY " is not installed");
     int result = open_transfer(&t);
     return result != 0 ? fail(&t, result, strerror(-result)) : run(&t);
 }

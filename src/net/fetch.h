@@ -29,7 +29,7 @@ struct fetched {
     char why[FETCH_WHY_MAX]; /* after a failure, for people */
 };
 
-/* Once per process, before the first. 0 · -ENOMEM */
+/* Once per process, before the first: loads libcurl. 0 · -ENOSYS it is not there, or another one */
 MUST_CHECK int fetch_open(void);
 void fetch_close(void);
 

@@ -1,0 +1,43 @@
+/* What the files of the certifier share: certifier.c (the process: its loop, what it is told),
+ * certifier_work.c (what is due), certifier_world.c (keys, files, responders). Nobody else includes
+ * this. */
+#pragma once
+
+#include "certifier/files.h"
+#include "certifier/local.h"
+#include "control/certifier.h"
+#include "runtime/bundle.h"
+#include "runtime/event.h"
+
+struct certifier {
+    struct boot_record *boot;
+    struct certifier_world world;
+    struct holdings holdings;
+    struct folders folders;
+    struct local_authority authority;
+    struct bundle fibers;    /* the keeper, and those that ask responders */
+    struct event has_work;   /* for the keeper */
+    bool is_told_of_changes; /* the kernel has something to say of folders */
+    bool must_report;
+    uint32_t asking;   /* responders, at once */
+    uint64_t sequence; /* of what is published */
+    /* What the generation that asked last was given; later news it gets when it is in force. */
+    uint64_t answered_generation, answered_sequence;
+};
+
+extern struct certifier certifier;
+
+/* --- certifier_world.c --- */
+
+/* Opens the world: the store in the working directory, the keyholder's channel. 0 · -errno */
+MUST_CHECK int certifier_world_open(struct certifier_world *w, int key_channel);
+void certifier_world_close(struct certifier_world *w);
+
+/* --- certifier_work.c --- */
+
+/* A generation wants these: the sheet of its wishes, taken over. Answers it. */
+void certifier_take_wish(uint64_t generation, int fd);
+/* A generation is in force: what it wants is worked on from now on. */
+void certifier_put_in_force(uint64_t generation);
+/* Does what is due, publishes what is new. When to come back at the latest, the loop's clock. */
+MAY_WAIT int64_t certifier_do_what_is_due(void);

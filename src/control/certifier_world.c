@@ -1,0 +1,174 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "certifier/ocsp.h"
+#include "control/certifier_state.h"
+#include "net/fetch.h"
+#include "net/key_call.h"
+#include "runtime/loop.h"
+
+#define LOCK_WAIT_MS 5000
+#define RESPONDER_MS 15000
+#define FILE_MAX     (1u << 20)
+
+static int keys = -1; /* channel to the keyholder */
+
+static int no_keys(int result, const struct key_answer *a, char why[WORLD_WHY_MAX])
+{
+    (void)snprintf(why, WORLD_WHY_MAX, "%.*s", (int)WORLD_WHY_MAX - 1,
+                   a->text[0] ? a->text : strerror(-result));
+    return result;
+}
+
+/* Nobody proves with the root's key who a server is. */
+static int32_t use_of(const char *name)
+{
+    return strcmp(name, LOCAL_ROOT_KEY) == 0 ? 0 : KEY_FOR_TLS;
+}
+
+/* As the keyholder keeps what it makes. */
+static int load_made(const char *name, struct key_answer *ret)
+{
+    char path[PATH_MAX + 300];
+    (void)snprintf(path, sizeof path, "%.*s/%s.pem", SLICE_ARGUMENTS(certifier.world.keys), name);
+    const struct key_load what = { .path = slice_from(path), .use = use_of(name) };
+    return key_call_load(keys, &what, ret);
+}
+
+static enum key_recipe recipe_of(enum key_kind kind)
+{
+    return kind == KEY_RSA       ? KEY_NEW_RSA_2048
+           : kind == KEY_ED25519 ? KEY_NEW_ED25519
+                                 : KEY_NEW_P256;
+}
+
+static int make_key(void *context, const char *name, enum key_kind kind, EVP_PKEY **ret,
+                    char why[WORLD_WHY_MAX])
+{
+    struct key_answer a = { 0 };
+    int result = key_call_generate(keys, recipe_of(kind), use_of(name), slice_from(name), &a);
+    if (result == -EEXIST)
+        result = load_made(name, &a);
+    if (result != 0)
+        return no_keys(result, &a, why);
+    *ret = remote_key_make(a.id, slice_of((const char *)a.spki, a.spki_bytes));
+    if (*ret)
+        return 0;
+    (void)snprintf(why, WORLD_WHY_MAX, "the key %s is of an unknown kind", name);
+    return -EINVAL;
+}
+
+static int load_key(void *context, slice path, slice spki, char why[WORLD_WHY_MAX])
+{
+    struct key_answer a = { 0 };
+    const struct key_load what = { .path = path, .leaf_spki = spki, .use = KEY_FOR_TLS };
+    int result = key_call_load(keys, &what, &a);
+    return result == 0 ? 0 : no_keys(result, &a, why);
+}
+
+static int read_all(int fd, char **ret, size_t *ret_bytes)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -EINVAL;
+    if (status.st_size > FILE_MAX)
+        return -EFBIG;
+    char *bytes = malloc((size_t)status.st_size + 1);
+    ssize_t got = bytes ? read(fd, bytes, (size_t)status.st_size) : -1;
+    if (got < 0) {
+        int error = bytes ? errno : ENOMEM;
+        free(bytes);
+        return -error;
+    }
+    bytes[got] = '\0';
+    *ret = bytes;
+    *ret_bytes = (size_t)got;
+    return 0;
+}
+
+static int read_certificates(void *context, slice path, char **ret, size_t *ret_bytes,
+                             char why[WORLD_WHY_MAX])
+{
+    char name[PATH_MAX];
+    int result = -ENAMETOOLONG;
+    if (path.len < sizeof name) {
+        memcpy(name, path.ptr, path.len);
+        name[path.len] = '\0';
+        int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        result = fd < 0 ? -errno : read_all(fd, ret, ret_bytes);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (result != 0)
+        (void)snprintf(why, WORLD_WHY_MAX, "%s", strerror(-result));
+    return result;
+}
+
+static int ask(void *context, const char *url, slice request, char **ret, size_t *ret_bytes,
+               char why[WORLD_WHY_MAX])
+{
+    OWNS(fetched_clear) struct fetched f = { 0 };
+    const struct fetch what = { .url = url,
+                                .may_be_plain = true,
+                                .body = request,
+                                .content_type = "application/ocsp-request",
+                                .bytes_max = OCSP_RESPONSE_MAX,
+                                .deadline_ms = loop_now_ms() + RESPONDER_MS };
+    int result = fetch(&what, &f);
+    if (result != 0) {
+        (void)snprintf(why, WORLD_WHY_MAX, "%.*s", (int)WORLD_WHY_MAX - 1, f.why);
+        return result;
+    }
+    if (f.status != 200) {
+        (void)snprintf(why, WORLD_WHY_MAX, "it answers with status %d", f.status);
+        return -EIO;
+    }
+    *ret = f.body;
+    *ret_bytes = f.bytes;
+    f.body = NULL;
+    return 0;
+}
+
+static int64_t wall_s(void *context)
+{
+    return clock_wall_ms() / 1000;
+}
+
+int certifier_world_open(struct certifier_world *w, int key_channel)
+{
+    static char machine[HOST_NAME_MAX + 1], keys_folder[PATH_MAX + 8];
+    if (gethostname(machine, sizeof machine - 1) < 0)
+        (void)snprintf(machine, sizeof machine, "this machine");
+    (void)snprintf(keys_folder, sizeof keys_folder, "%s/keys", certifier.boot->storage_folder);
+    *w = (struct certifier_world){ .store = { .folder = -1, .lock = -1 },
+                                   .keys = slice_from(keys_folder),
+                                   .machine = slice_from(machine),
+                                   .make_key = make_key,
+                                   .load_key = load_key,
+                                   .read_certificates = read_certificates,
+                                   .ask_responder = ask,
+                                   .wall_s = wall_s };
+    keys = key_channel;
+    key_call_sign_on(keys);
+    remote_key_sign_by(key_call_sign);
+    TRY(remote_key_open());
+    return certificate_store_open(&w->store, ".", LOCK_WAIT_MS);
+}
+
+void certifier_world_close(struct certifier_world *w)
+{
+    certificate_store_close(&w->store);
+    remote_key_close();
+    if (keys >= 0)
+        close(keys);
+    keys = -1;
+}

@@ -1,0 +1,170 @@
+/* The certifier, as the supervisor sees it: started when a configuration wants certificates, told
+ * what the generations want, and its news passed on to them. The supervisor reads none of it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/certifier.h"
+#include "control/state.h"
+#include "control/supervisor_state.h"
+
+/* --- Starting --------------------------------------------------------------------------------- */
+
+/* Its folder, which belongs to the user that it runs as. 0 · -errno, said */
+static int make_folder(const struct certificates_wish *user)
+{
+    char path[PATH_MAX + 32];
+    const char *storage = supervisor.state.storage_folder;
+    int result = state_make_folder(storage);
+    if (result == 0)
+        result = state_path(path, sizeof path, storage, CERTIFIER_FOLDER);
+    if (result == 0 && mkdir(path, 0755) < 0 && errno != EEXIST)
+        result = -errno;
+    int fd = result == 0 ? open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+    if (result == 0 && (fd < 0 || (geteuid() == 0 && fchown(fd, user->uid, user->gid) < 0)))
+        result = -errno;
+    if (fd >= 0)
+        close(fd);
+    if (result != 0)
+        log_error("cannot make the folder for certificates, %s/" CERTIFIER_FOLDER ": %s", storage,
+                  strerror(-result));
+    return result;
+}
+
+static void tell_wish(const struct boot_generation *g)
+{
+    struct message *m =
+        message_with_text(MESSAGE_WANT_CERTIFICATES, 0, (int64_t)g->number, "%s", "");
+    m->fd_count = 1;
+    m->fds[0] = g->wish_fd;
+    message_pass(supervisor.state.certifier_channel, m);
+}
+
+static void tell_in_force(const struct boot_generation *g)
+{
+    message_tell(supervisor.state.certifier_channel, MESSAGE_IN_FORCE, 0, (int64_t)g->number);
+}
+
+/* All that it has to know, the oldest first: the one in force decides what goes. */
+static void tell_all(void)
+{
+    const struct boot_generation *current = generations_find(GENERATION_CURRENT);
+    for (uint32_t i = 0; i < supervisor.state.generation_count; i++) {
+        const struct boot_generation *g = &supervisor.state.generations[i];
+        if (g->wish_fd && (g == current || g->state == GENERATION_LOADING))
+            tell_wish(g);
+    }
+    if (current)
+        tell_in_force(current);
+}
+
+static void start_certifier(void)
+{
+    int pair[2];
+    struct boot_record *state = &supervisor.state;
+    supervisor.certifier_at_ms = clock_monotonic_ms() + RETRY_MS; /* unless it succeeds */
+    if (make_folder(&state->certifier_user) != 0 || message_pair(pair) != 0)
+        return;
+    struct boot_record *child = helpers_child_record(pair[1]);
+    child->run_uid = state->certifier_user.uid;
+    child->run_gid = state->certifier_user.gid;
+    if (helpers_start("certifier", child, pair, &state->certifier_pid, &state->certifier_channel) !=
+        0)
+        return;
+    supervisor.certifier_at_ms = 0;
+    tell_all();
+}
+
+/* --- What is wanted --------------------------------------------------------------------------- */
+
+void certificates_want(struct boot_generation *g, struct message *m)
+{
+    if (m->fd_count != 1 || m->text_length != sizeof supervisor.state.certifier_user) {
+        message_close_fds(m);
+        return;
+    }
+    if (g->wish_fd)
+        close(g->wish_fd);
+    g->wish_fd = m->fds[0];
+    memcpy(&supervisor.state.certifier_user, m->text, sizeof supervisor.state.certifier_user);
+    if (supervisor.state.certifier_channel >= 0) {
+        tell_wish(g);
+        if (g->state == GENERATION_CURRENT) /* it was adopted */
+            tell_in_force(g);
+    } else if (!supervisor.state.certifier_pid) {
+        start_certifier();
+    }
+}
+
+void certificates_follow(const struct boot_generation *g)
+{
+    if (supervisor.state.certifier_channel >= 0)
+        tell_in_force(g);
+}
+
+/* --- What it says ----------------------------------------------------------------------------- */
+
+static void pass_on(struct message *m)
+{
+    for (uint32_t i = 0; i < supervisor.state.generation_count; i++) {
+        const struct boot_generation *g = &supervisor.state.generations[i];
+        bool loads = g->state == GENERATION_LOADING;
+        bool is_for_it = m->number ? loads && g->number == (uint64_t)m->number : !loads;
+        if (is_for_it && g->channel >= 0)
+            message_pass(g->channel, m);
+    }
+}
+
+void certificates_hear(void)
+{
+    struct message *m = &message_in;
+    int result = message_receive(supervisor.state.certifier_channel, m);
+    if (result == -EAGAIN)
+        return;
+    if (result != 0) {
+        close(supervisor.state.certifier_channel);
+        supervisor.state.certifier_channel = -1;
+        return;
+    }
+    if (m->kind == MESSAGE_CERTIFICATES && m->fd_count == 1)
+        pass_on(m);
+    message_close_fds(m);
+}
+
+/* --- Its end ---------------------------------------------------------------------------------- */
+
+bool certificates_ended(pid_t pid)
+{
+    struct boot_record *state = &supervisor.state;
+    if (pid != state->certifier_pid)
+        return false;
+    helpers_note_end("certifier", &state->certifier_pid, &state->certifier_channel,
+                     supervisor.replacing_certifier);
+    supervisor.certifier_at_ms =
+        clock_monotonic_ms() + (supervisor.replacing_certifier ? 0 : RESTART_MS);
+    supervisor.replacing_certifier = false;
+    return true;
+}
+
+void certificates_replace(void)
+{
+    const struct boot_generation *current = generations_find(GENERATION_CURRENT);
+    supervisor.replacing_certifier = supervisor.state.certifier_pid > 0;
+    if (supervisor.replacing_certifier)
+        (void)kill(supervisor.state.certifier_pid, SIGTERM);
+    else if (current && current->wish_fd)
+        supervisor.certifier_at_ms = clock_monotonic_ms();
+}
+
+void certificates_do_what_is_due(int64_t now)
+{
+    if (supervisor.certifier_at_ms && now >= supervisor.certifier_at_ms && !supervisor.stopping)
+        start_certifier();
+}
