@@ -40,6 +40,9 @@ struct client_protocol {
     /* Nobody will take the rest of it. */
     void (*leave_body)(struct exchange *x);
 
+    /* The request's body has turned out to be malformed: refuses the request. -EREFUSED */
+    int (*refuse_body)(struct exchange *x);
+
     /* x->from_client becomes the client's side of the tunnel, what has already come included. */
     void (*open_tunnel)(struct exchange *x);
 };

@@ -275,6 +275,12 @@ static int respond(struct exchange *x, const struct response_shape *shape)
     return 0;
 }
 
+static int refuse_body(struct exchange *x)
+{
+    return exchange_refuse(x, FAULT_CLIENT, 400, "h1.chunk",
+                           "the chunked framing of the request body is malformed");
+}
+
 const struct client_protocol h1_client = { .receive = receive,
                                            .watch = watch,
                                            .unwatch = unwatch,
@@ -283,4 +289,5 @@ const struct client_protocol h1_client = { .receive = receive,
                                            .respond = respond,
                                            .end_body = end_body,
                                            .leave_body = leave_body,
+                                           .refuse_body = refuse_body,
                                            .open_tunnel = open_tunnel };

@@ -73,17 +73,30 @@ static int read_list(struct exchange *x, const struct h2_head *head, struct h2_r
     return result == 0 ? 0 : refuse(x, result, &error);
 }
 
-static void open_body(struct exchange *x)
+/* Its length is not what was said, or the fields behind it are malformed. */
+static int refuse_body(struct exchange *x)
+{
+    struct h1_error length = { .status = 400,
+                               .reason = "h2.content-length",
+                               .text = "the body has another length than Content-Length says" };
+    struct h1_error trailers = { .status = 400,
+                                 .reason = "h2.trailers",
+                                 .text = "the fields behind the body are malformed" };
+    return refuse(x, -EPROTO, h2_stream_length_is_wrong(x->client_stream) ? &length : &trailers);
+}
+
+static int open_body(struct exchange *x)
 {
     struct h2_stream *stream = x->client_stream;
     if (x->request.framing == H1_FRAMING_LENGTH)
         stream->expected = x->request.content_length;
     stream->source.ended = stream->in_ended && stream->in.length == 0 && !stream->trailers.count;
     stream->judge_trailers = judge_trailers;
-    if (!x->request.upgrades_to_websocket)
-        return;
-    stream->is_held = true; /* what comes is for the tunnel */
-    stream->source.ended = true;
+    if (x->request.upgrades_to_websocket) {
+        stream->is_held = true; /* what comes is for the tunnel */
+        stream->source.ended = true;
+    }
+    return h2_stream_length_is_wrong(stream) ? refuse_body(x) : 0; /* all of it is here already */
 }
 
 static int receive(struct exchange *x)
@@ -97,7 +110,7 @@ static int receive(struct exchange *x)
     x->bytes_in = h2_head_bytes(&head);
     TRY(read_list(x, &head, &list));
     x->request_scheme = h2_request_scheme(&list);
-    open_body(x);
+    TRY(open_body(x));
     apply_priority(x, &x->request.fields, true);
     return x->request.upgrades_to_websocket ? add_websocket_key(x) : 0;
 }
@@ -184,4 +197,5 @@ const struct client_protocol h2_client = { .receive = receive,
                                            .respond = respond,
                                            .end_body = end_body,
                                            .leave_body = end_body,
+                                           .refuse_body = refuse_body,
                                            .open_tunnel = open_tunnel };

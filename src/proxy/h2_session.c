@@ -97,6 +97,7 @@ static int take_head(struct h2_session *s, const nghttp2_frame *frame, struct h2
         h2_stream_fail(stream, -EOVERFLOW);
         h2_stream_reset(stream, NGHTTP2_ENHANCE_YOUR_CALM);
     } else if (begins && s->events->on_request) {
+        stream->has_user = true;
         s->events->on_request(s, stream);
     }
     return 0;
@@ -171,6 +172,8 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code,
     if (error_code != NGHTTP2_NO_ERROR || !stream->in_ended || !stream->end_sent)
         h2_stream_fail(stream, -ECONNRESET);
     event_signal_all(&stream->output);
+    if (!stream->has_user) /* its head has not come to its end */
+        h2_stream_release(stream);
     return 0;
 }
 
@@ -536,6 +539,12 @@ void h2_session_say_goodbye(struct h2_session *s, uint32_t error_code)
 
 void h2_session_close(struct h2_session *s)
 {
+    LIST_EACH(node, &s->streams) /* those whose head has not come to its end */
+    {
+        struct h2_stream *stream = LIST_ENTRY(node, struct h2_stream, link);
+        if (!stream->has_user)
+            h2_stream_release(stream);
+    }
     ASSERT(list_is_empty(&s->streams) && !s->has_writer);
     nghttp2_session_del(s->nghttp2);
     s->nghttp2 = NULL;

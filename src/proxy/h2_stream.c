@@ -115,14 +115,12 @@ void h2_stream_input_ends(struct h2_stream *stream)
 }
 
 /* RFC 9113 §8.1.1: "the sum of the DATA frame payload lengths ... MUST equal" content-length. */
-static int judge_length(const struct h2_stream *stream)
+bool h2_stream_length_is_wrong(const struct h2_stream *stream)
 {
     if (stream->expected == UINT64_MAX)
-        return 0;
+        return false;
     return stream->arrived > stream->expected ||
-                   (stream->in_ended && stream->arrived != stream->expected)
-               ? -EPROTO
-               : 0;
+           (stream->in_ended && stream->arrived != stream->expected);
 }
 
 static int take_trailers(struct h2_stream *stream)
@@ -147,7 +145,8 @@ static int take(struct body_source *base, struct pieces *to)
     struct h2_stream *stream = of_source(base);
     if (base->ended || stream->is_held)
         return 0;
-    TRY(judge_length(stream));
+    if (h2_stream_length_is_wrong(stream))
+        return -EPROTO;
     while (to->count < PIECES_MAX && stream->taken < stream->in.length) {
         slice piece = chain_piece(&stream->in, stream->taken);
         pieces_add(to, piece);
@@ -453,7 +452,7 @@ int h2_stream_request(struct h2_session *s, const struct fields *list, bool ends
             h2_stream_release(stream);
         return -ENOMEM;
     }
-    stream->is_open = stream->sink.begun = true;
+    stream->is_open = stream->sink.begun = stream->has_user = true;
     stream->out_ended = stream->end_sent = ends;
     h2_session_wake(s);
     *ret = stream;
@@ -473,6 +472,7 @@ int h2_stream_respond(struct h2_stream *stream, const struct fields *list, bool 
     if (result != 0)
         return -ENOMEM;
     stream->sink.begun = true;
+    stream->progress_ms = loop_now_ms();
     stream->out_ended = stream->out_ended || ends;
     h2_session_wake(stream->session);
     return 0;

@@ -49,6 +49,7 @@ struct h2_stream {
     /* It is over by the peer's will, not ours: called once. NULL: nobody minds. */
     void (*on_gone)(struct h2_stream *stream);
     void *owner;
+    bool has_user; /* somebody will release it; else the session does, when it ends */
     struct fields trailer_fields; /* what source.trailers points to */
 };
 
@@ -66,6 +67,9 @@ MAY_WAIT int h2_stream_wait_head(struct h2_stream *stream, int64_t deadline_ms);
 
 /* Takes the first head; it is the caller's, to be dropped. One must be there. */
 struct h2_head h2_stream_take_head(struct h2_stream *stream);
+
+/* The body that has come is longer than `expected`, or has ended before. */
+bool h2_stream_length_is_wrong(const struct h2_stream *stream);
 
 /* Ends the stream at once in both directions; whoever waits on it wakes. */
 void h2_stream_reset(struct h2_stream *stream, uint32_t error_code);

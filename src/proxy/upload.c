@@ -89,8 +89,7 @@ static void note_failure(struct exchange *x, const struct relay *r, int result)
         (void)exchange_refuse(x, FAULT_CLIENT, 408, "timeout.body",
                               "the request body stopped for longer than `timeout idle`");
     else if (result == -EPROTO && !r->from->closed)
-        (void)exchange_refuse(x, FAULT_CLIENT, 400, "h1.chunk",
-                              "the chunked framing of the request body is malformed");
+        (void)x->protocol->refuse_body(x);
     else if (result == -ENOBUFS)
         (void)exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
                               "no memory for the request body within `limits buffered`");
