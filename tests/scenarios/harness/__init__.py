@@ -7,6 +7,7 @@ client     what a client does, good and bad
 origin     a scripted origin server that keeps every byte it was sent
 websocket  frames by hand
 http2      frames by hand, and a connection that keeps all it was sent
+http2_origin   an origin server that speaks it
 tls        TLS connections, and records by hand
 certificates  an authority for one run, and what it signs
 gate       the program under test: start, ask, reload, stop, and what it left
