@@ -288,7 +288,7 @@ static int send_now(struct body_sink *base, struct pieces *p)
             return -ENOBUFS;
         }
     }
-    if (ends)
+    if (ends && stream->session->settings.is_server) /* requests go without */
         TRY(keep_trailers(stream, p->trailers));
     stream->out_ended = stream->out_ended || ends;
     stream->progress_ms = loop_now_ms();
@@ -474,6 +474,7 @@ int h2_stream_respond(struct h2_stream *stream, const struct fields *list, bool 
     stream->sink.begun = true;
     stream->progress_ms = loop_now_ms();
     stream->out_ended = stream->out_ended || ends;
+    stream->progress_ms = loop_now_ms();
     h2_session_wake(stream->session);
     return 0;
 }
