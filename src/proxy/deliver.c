@@ -10,6 +10,8 @@
 #include "proxy/upstream_protocol.h"
 #include "wire/date.h"
 
+#define LAST_WORD_MS 1000
+
 /* What tells a client which software stands behind the gate. */
 static const uint64_t revealing =
     FIELD_BIT(FIELD_SERVER) | FIELD_BIT(FIELD_X_POWERED_BY) | FIELD_BIT(FIELD_X_ASPNET_VERSION) |
@@ -172,6 +174,13 @@ int answer_add(struct exchange *x, slice name, slice value)
     return fields_add(&x->response.fields, name, value, FIELD_OTHER);
 }
 
+/* The word that the exchange's time is over may take a little more of it. */
+static int64_t answer_deadline(const struct exchange *x)
+{
+    int64_t last_ms = loop_now_ms() + LAST_WORD_MS;
+    return x->deadline_ms > last_ms ? x->deadline_ms : last_ms;
+}
+
 int answer_deliver(struct exchange *x)
 {
     const struct answer *answer = &x->answer;
@@ -181,7 +190,7 @@ int answer_deliver(struct exchange *x)
                                         has_no_body(x, answer->status) || answer->body.len == 0 };
     struct relay r = { .to = x->to_client,
                        .stall_ms = exchange_timeouts(x)->send_ms,
-                       .deadline_ms = x->deadline_ms };
+                       .deadline_ms = answer_deadline(x) };
     struct pieces p = { .count = 0, .bytes = 0, .last = true };
     x->status = answer->status;
     x->protocol->leave_body(x);

@@ -237,8 +237,8 @@ static int read_head(struct exchange *x)
 static void open_body(struct exchange *x, bool is_empty)
 {
     x->from_origin = &x->origin_stream->source;
-    if (is_empty) /* whatever comes all the same: nobody waits for it */
-        x->from_origin->ended = true;
+    /* Whatever comes all the same: nobody waits for it. */
+    x->from_origin->ended = is_empty || x->origin_head.ends_stream;
 }
 
 static void open_tunnel(struct exchange *x)
