@@ -21,6 +21,7 @@ void boot_record_clear(struct boot_record *r)
     r->config_fd = r->channel = r->key_channel = r->log_wake_fd = r->out_fd = r->err_fd = -1;
     r->adoption_fd = r->admin_fd = r->lock_fd = r->logger_channel = r->observer_channel =
         r->certifier_channel = -1;
+    r->keyholder.channel = r->next_keyholder.channel = -1;
     for (int i = 0; i < SHARED_COUNT; i++)
         r->shared[i] = -1;
 }
@@ -62,10 +63,20 @@ bool boot_process_has_name(pid_t pid, const char *name)
 /* Calls `use` for every descriptor the record names. */
 static void each_descriptor(const struct boot_record *r, void (*use)(int fd))
 {
-    const int32_t own[] = { r->config_fd,      r->channel,          r->key_channel,
-                            r->log_wake_fd,    r->out_fd,           r->err_fd,
-                            r->adoption_fd,    r->admin_fd,         r->lock_fd,
-                            r->logger_channel, r->observer_channel, r->certifier_channel };
+    const int32_t own[] = { r->config_fd,
+                            r->channel,
+                            r->key_channel,
+                            r->log_wake_fd,
+                            r->out_fd,
+                            r->err_fd,
+                            r->adoption_fd,
+                            r->admin_fd,
+                            r->lock_fd,
+                            r->logger_channel,
+                            r->observer_channel,
+                            r->certifier_channel,
+                            r->keyholder.channel,
+                            r->next_keyholder.channel };
     for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
         use(own[i]);
     for (int i = 0; i < SHARED_COUNT; i++)

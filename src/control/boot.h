@@ -45,6 +45,7 @@ struct boot_generation {
     int32_t was_told;            /* it said itself why it failed */
     int32_t is_upgrade;          /* of the binary now on disk, for an upgrade */
     int32_t has_ended, end_status;
+    int32_t wants_keys; /* a channel to the keyholder, once there is one */
     uint32_t slots[BOOT_SOCKETS_MAX];
     uint32_t slot_count, slots_wanted; /* wanted: it waits for that many */
     int32_t wish_fd;                   /* sheet of the certificates it wants; 0: none */
@@ -56,6 +57,11 @@ struct boot_generation {
 /* Text of MESSAGE_WANT_CERTIFICATES. */
 struct certificates_wish {
     uint32_t uid, gid; /* whom the certifier runs as */
+};
+
+struct boot_keyholder {
+    int32_t pid;     /* 0: none */
+    int32_t channel; /* which may do everything */
 };
 
 struct boot_record {
@@ -88,6 +94,7 @@ struct boot_record {
     int32_t logger_pid, logger_channel, observer_pid, observer_channel;
     int32_t certifier_pid, certifier_channel; /* 0, -1: no configuration wanted certificates */
     struct certificates_wish certifier_user;
+    struct boot_keyholder keyholder, next_keyholder; /* next: of the upgrade that is loading */
     int64_t started_wall_ms, drain_ms;
     uint32_t drain_generations_max;
     uint64_t next_generation;

@@ -37,6 +37,10 @@ static struct pollable channel, signals, changes;
 static void take(const struct message *m)
 {
     int fd = m->fd_count == 1 ? m->fds[0] : -1;
+    if (m->kind == MESSAGE_KEYS && fd >= 0) {
+        certifier_world_renew_keys(fd);
+        return;
+    }
     bool is_known =
         m->kind == MESSAGE_IN_FORCE || (m->kind == MESSAGE_WANT_CERTIFICATES && fd >= 0);
     if (!is_known || inbox_count == INBOX_MAX) {

@@ -31,6 +31,8 @@ extern struct certifier certifier;
 
 /* Opens the world: the store in the working directory, the keyholder's channel. 0 · -errno */
 MUST_CHECK int certifier_world_open(struct certifier_world *w, int key_channel);
+/* Another keyholder took the place of the one that died; its channel is taken over. */
+void certifier_world_renew_keys(int channel);
 void certifier_world_close(struct certifier_world *w);
 
 /* --- certifier_work.c --- */

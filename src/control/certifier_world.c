@@ -10,15 +10,15 @@
 #include "base/clock.h"
 #include "certifier/ocsp.h"
 #include "control/certifier_state.h"
+#include "control/loaded_keys.h"
 #include "net/fetch.h"
-#include "net/key_call.h"
 #include "runtime/loop.h"
 
 #define LOCK_WAIT_MS 5000
 #define RESPONDER_MS 15000
 #define FILE_MAX     (1u << 20)
 
-static int keys = -1; /* channel to the keyholder */
+static struct loaded_keys keys = LOADED_KEYS_NONE;
 
 static int no_keys(int result, const struct key_answer *a, char why[WORLD_WHY_MAX])
 {
@@ -39,7 +39,7 @@ static int load_made(const char *name, struct key_answer *ret)
     char path[PATH_MAX + 300];
     (void)snprintf(path, sizeof path, "%.*s/%s.pem", SLICE_ARGUMENTS(certifier.world.keys), name);
     const struct key_load what = { .path = slice_from(path), .use = use_of(name) };
-    return key_call_load(keys, &what, ret);
+    return loaded_keys_load(&keys, &what, ret);
 }
 
 static enum key_recipe recipe_of(enum key_kind kind)
@@ -53,8 +53,10 @@ static int make_key(void *context, const char *name, enum key_kind kind, EVP_PKE
                     char why[WORLD_WHY_MAX])
 {
     struct key_answer a = { 0 };
-    int result = key_call_generate(keys, recipe_of(kind), use_of(name), slice_from(name), &a);
-    if (result == -EEXIST)
+    int result =
+        key_call_generate(keys.channel, recipe_of(kind), use_of(name), slice_from(name), &a);
+    if (result == 0 ||
+        result == -EEXIST) /* loaded from its file, also when another keyholder comes */
         result = load_made(name, &a);
     if (result != 0)
         return no_keys(result, &a, why);
@@ -69,7 +71,7 @@ static int load_key(void *context, slice path, slice spki, char why[WORLD_WHY_MA
 {
     struct key_answer a = { 0 };
     const struct key_load what = { .path = path, .leaf_spki = spki, .use = KEY_FOR_TLS };
-    int result = key_call_load(keys, &what, &a);
+    int result = loaded_keys_load(&keys, &what, &a);
     return result == 0 ? 0 : no_keys(result, &a, why);
 }
 
@@ -157,8 +159,8 @@ int certifier_world_open(struct certifier_world *w, int key_channel)
                                    .read_certificates = read_certificates,
                                    .ask_responder = ask,
                                    .wall_s = wall_s };
-    keys = key_channel;
-    key_call_sign_on(keys);
+    keys.channel = key_channel;
+    key_call_sign_on(key_channel);
     remote_key_sign_by(key_call_sign);
     TRY(remote_key_open());
     return certificate_store_open(&w->store, ".", LOCK_WAIT_MS);
@@ -168,7 +170,11 @@ void certifier_world_close(struct certifier_world *w)
 {
     certificate_store_close(&w->store);
     remote_key_close();
-    if (keys >= 0)
-        close(keys);
-    keys = -1;
+    loaded_keys_close(&keys);
+}
+
+void certifier_world_renew_keys(int channel)
+{
+    key_call_sign_on(channel);
+    loaded_keys_renew(&keys, channel);
 }

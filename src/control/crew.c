@@ -39,13 +39,14 @@ static char failure[160];
 
 /* --- Forking ---------------------------------------------------------------------------------- */
 
-static _Noreturn void become_worker(uint32_t index, int control)
+static _Noreturn void become_worker(uint32_t index, int control, int keys)
 {
     struct worker_options options = { .configuration = crew->configuration,
                                       .memory = crew->memory,
                                       .index = index,
                                       .slot = workers[index].slot,
                                       .control = control,
+                                      .keys = keys,
                                       .log_wake_fd = crew->boot->log_wake_fd,
                                       .listeners = crew->listeners,
                                       .listener_count = crew->listener_count };
@@ -66,14 +67,17 @@ static int start_worker(uint32_t index)
     *w = (struct worker){ .control = pair[0], .slot = w->slot, .is_covered = w->is_covered };
     slot->index = index;
     slot->generation = crew->boot->generation;
+    int keys = crew->open_keys();
     pid_t pid = fork();
     if (pid == 0) {
         close(pair[0]);
         w->control = -1;
-        become_worker(index, pair[1]);
+        become_worker(index, pair[1], keys);
     }
     int error = errno;
     close(pair[1]);
+    if (keys >= 0)
+        close(keys);
     if (pid < 0) {
         close(pair[0]);
         w->control = -1;
@@ -161,6 +165,24 @@ static void tell_all(enum message_kind kind, int32_t detail, int64_t number)
     for (uint32_t i = 0; crew && i < crew->count; i++)
         if (workers[i].pid > 0)
             message_tell(workers[i].control, kind, detail, number);
+}
+
+static void give_keys(const struct worker *w)
+{
+    int keys = w->pid > 0 && w->control >= 0 ? crew->open_keys() : -1;
+    if (keys < 0)
+        return;
+    struct message *m = message_with_text(MESSAGE_KEYS, 0, 0, "%s", "");
+    m->fd_count = 1;
+    m->fds[0] = keys;
+    message_pass(w->control, m);
+    close(keys);
+}
+
+void crew_renew_keys(void)
+{
+    for (uint32_t i = 0; crew && i < crew->count; i++)
+        give_keys(&workers[i]);
 }
 
 void crew_drain(uint64_t closed, bool is_last)
@@ -399,13 +421,16 @@ void crew_poll(struct pollfd *polled)
         polled[i] = (struct pollfd){ .fd = workers[i].control, .events = POLLIN };
 }
 
-/* A replacement says READY; nothing else comes. */
+/* A replacement says READY; one whose channel to the keyholder has ended wants another. */
 static void hear_worker(uint32_t index)
 {
     if (message_receive(workers[index].control, &message_in) != 0)
         return; /* its death is told by SIGCHLD */
     message_close_fds(&message_in);
-    workers[index].is_ready = true;
+    if (message_in.kind == MESSAGE_WANT_KEYS)
+        give_keys(&workers[index]);
+    else
+        workers[index].is_ready = true;
 }
 
 void crew_hear(const struct pollfd *polled)

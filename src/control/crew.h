@@ -20,6 +20,7 @@ struct crew_options {
     const struct worker_listener *listeners;
     uint32_t listener_count;
     void (*leave_generation)(void); /* in a new worker: closes what is the generation's alone */
+    int (*open_keys)(void);         /* a channel to the keyholder, for a worker; -1: none */
     void (*on_exhausted)(void);     /* one died that may not be replaced any more; once */
 };
 
@@ -27,6 +28,9 @@ struct crew_options {
  * 0 · -errno, crew_failure() says more; then crew_stop() and crew_end() */
 MUST_CHECK int crew_start(const struct crew_options *options);
 const char *crew_failure(void);
+
+/* The keyholder was replaced: each gets a new channel to it. */
+void crew_renew_keys(void);
 
 /* They accept connections from now on, and so do their replacements. */
 void crew_serve(void);

@@ -19,10 +19,12 @@
 #include "base/log.h"
 #include "control/adoption.h"
 #include "control/crew.h"
+#include "control/generation_keys.h"
 #include "control/load.h"
 #include "control/message.h"
 #include "control/reason.h"
 #include "control/worker.h"
+#include "net/remote_key.h"
 
 #define ANSWER_MS     10000
 #define LISTENERS_MAX (LISTENS_MAX * WORKER_SLOTS_MAX)
@@ -108,7 +110,8 @@ static int load(const char **ret_report)
 {
     static const struct load_hooks hooks = { .want_name = want_name,
                                              .site_row = site_row,
-                                             .server_row = server_row };
+                                             .server_row = server_row,
+                                             .load_key = generation_keys_load };
     struct load_options options = { .path = boot->config_path[0] ? boot->config_path : NULL,
                                     .generation = boot->generation,
                                     .hooks = &hooks,
@@ -293,6 +296,7 @@ static void drain(uint64_t closed, bool is_last)
 static void leave_generation(void)
 {
     close(signals);
+    generation_keys_close();
     if (boot->channel >= 0)
         close(boot->channel);
     if (boot->adoption_fd >= 0)
@@ -316,7 +320,23 @@ static void hear_signals(void)
     }
 }
 
-static void obey(const struct message *m)
+static void ask_for_keys(void)
+{
+    if (boot->channel >= 0)
+        message_tell(boot->channel, MESSAGE_WANT_KEYS, 0, 0);
+}
+
+/* Of the keyholder that took the place of ours. */
+static void renew_keys(struct message *m)
+{
+    if (m->fd_count != 1)
+        return;
+    m->fd_count = 0;
+    generation_keys_renew(m->fds[0]);
+    crew_renew_keys();
+}
+
+static void obey(struct message *m)
 {
     if (m->kind == MESSAGE_SERVE && !serving && !draining) {
         serving = true;
@@ -326,6 +346,8 @@ static void obey(const struct message *m)
     } else if (m->kind == MESSAGE_STOP) {
         crew_stop();
         draining = true;
+    } else if (m->kind == MESSAGE_KEYS) {
+        renew_keys(m);
     }
 }
 
@@ -343,8 +365,8 @@ static void hear_supervisor(void)
         boot->channel = -1;
         return;
     }
-    message_close_fds(&message_in);
     obey(&message_in);
+    message_close_fds(&message_in);
 }
 
 static void hear_new_supervisor(void)
@@ -369,25 +391,31 @@ static void hear_new_supervisor(void)
     for (int i = 0; i < LOG_CHANNELS; i++) /* the new logger has to write on */
         if (configuration->logs[i].is_on && want_sink(&configuration->logs[i]) != 0)
             log_warn("the new supervisor does not hear where the log goes");
+    if (generation_keys_fd() < 0)
+        ask_for_keys();
 }
 
 static int serve(void)
 {
-    struct pollfd polled[WORKER_SLOTS_MAX + 3];
+    struct pollfd polled[WORKER_SLOTS_MAX + 4];
     while (crew_living() > 0) {
         polled[0] = (struct pollfd){ .fd = signals, .events = POLLIN };
         polled[1] = (struct pollfd){ .fd = boot->channel, .events = POLLIN };
         polled[2] = (struct pollfd){ .fd = boot->channel < 0 && serving ? boot->adoption_fd : -1,
                                      .events = POLLIN };
-        crew_poll(polled + 3);
-        if (poll(polled, 3 + worker_count, crew_watch_ms()) < 0 && errno != EINTR)
+        polled[3] = (struct pollfd){ .fd = generation_keys_fd(), .events = POLLIN };
+        crew_poll(polled + 4);
+        if (poll(polled, 4 + worker_count, crew_watch_ms()) < 0 && errno != EINTR)
             return 1;
         hear_signals();
         if (polled[1].revents && boot->channel >= 0)
             hear_supervisor();
         if (polled[2].revents)
             hear_new_supervisor();
-        crew_hear(polled + 3);
+        if (polled[3].revents && polled[3].fd == generation_keys_fd() &&
+            generation_keys_have_ended())
+            ask_for_keys();
+        crew_hear(polled + 4);
         crew_watch();
     }
     return 0;
@@ -443,6 +471,21 @@ static int fail_user(int result)
     return say_failed(text);
 }
 
+/* The supervisor gave a channel to the keyholder at the start, unless it was just being replaced.
+ */
+static int take_keys(void)
+{
+    int fd = boot->key_channel;
+    boot->key_channel = -1;
+    if (fd < 0) {
+        TRY(ask(message_with_text(MESSAGE_WANT_KEYS, 0, 0, "%s", ""), MESSAGE_KEYS));
+        if (message_in.fd_count != 1)
+            return -EPROTO;
+        fd = message_in.fds[0];
+    }
+    return generation_keys_open(fd);
+}
+
 static int take_listeners(void)
 {
     for (uint32_t i = 0; i < configuration->listen_count; i++)
@@ -462,6 +505,7 @@ static int start_workers(void)
                                      .listeners = listeners,
                                      .listener_count = listener_count,
                                      .leave_generation = leave_generation,
+                                     .open_keys = generation_keys_for_worker,
                                      .on_exhausted = say_exhausted };
     int result = crew_start(&options);
     if (result == 0)
@@ -487,12 +531,16 @@ static int say_ready(const char *warnings)
 static int run(void)
 {
     const char *report_text;
+    int result = take_keys();
+    if (result != 0)
+        return fail_start(result, "the keyholder is not there");
     if (load(&report_text) != 0)
         return say_failed(report_text);
+    generation_keys_settle();
     worker_count = count_workers();
     report.drain_ms = configuration->drain_ms;
     report.generations_max = configuration->drain_generations_max;
-    int result = take_listeners();
+    result = take_listeners();
     if (result != 0)
         return fail_start(result, "cannot get the listening sockets");
     message_in.kind = 0;
@@ -534,6 +582,8 @@ int generation_main(struct boot_record *record)
         return fail_start(result, "the shared memory cannot be mapped");
     int code = run();
     configuration_free(configuration);
+    generation_keys_close();
+    remote_key_close();
     shared_memory_close(&memory);
     return code;
 }

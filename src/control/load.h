@@ -19,6 +19,10 @@ struct load_hooks {
      * row stands for what does not fit. */
     uint32_t (*site_row)(void *context, slice name);
     uint32_t (*server_row)(void *context, slice name);
+    /* Has the keyholder open the private key in the file `path`, which must belong to the public
+     * one (SubjectPublicKeyInfo, DER). NULL: keys are not looked at.
+     * 0, perhaps with a warning in `why` · -errno with the reason there */
+    int (*load_key)(void *context, slice path, slice spki, struct writer *why);
 };
 
 struct load_options {

@@ -22,15 +22,17 @@ enum message_kind {
     MESSAGE_WANT_CERTIFICATES, /* text: struct certificates_wish; one descriptor: a sheet
                                   (net/certificate_record.h). Handed on to the certifier, with
                                   number: the generation */
+    MESSAGE_WANT_KEYS,         /* its channel to the keyholder has ended; also of a worker, to it */
     /* supervisor to generation */
     MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or
                           -errno */
     MESSAGE_SLOTS,     /* text: uint32_t each */
+    MESSAGE_KEYS,      /* one descriptor: a channel to the keyholder */
     MESSAGE_SERVE,     /* accept from now on */
     MESSAGE_DRAIN,     /* number: bit i: listens[i] of the configuration is closed for good;
                           detail: 1 when the program ends. To the observer too: that it ends */
     MESSAGE_STOP,
-    /* generation to worker, besides SERVE, DRAIN and STOP */
+    /* generation to worker, besides KEYS, SERVE, DRAIN and STOP */
     MESSAGE_ACCEPT,         /* number: place in the listener table: also accept from this one */
     MESSAGE_ACCEPT_NO_MORE, /* number: the same: its own worker is back */
     /* observer to supervisor, and back with the same number */

@@ -21,7 +21,7 @@ static void reap(void)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-        if (!helpers_ended(pid))
+        if (!keyholders_ended(pid, status) && !helpers_ended(pid))
             generations_reap(pid, status);
 }
 
@@ -65,9 +65,9 @@ static void hear_signals(void)
 
 static int sleep_ms(void)
 {
-    const int64_t moments[] = { supervisor.logger_at_ms, supervisor.observer_at_ms,
-                                supervisor.sinks_at_ms, supervisor.certifier_at_ms,
-                                generations_due_ms() };
+    const int64_t moments[] = { supervisor.keyholder_at_ms, supervisor.logger_at_ms,
+                                supervisor.observer_at_ms,  supervisor.sinks_at_ms,
+                                supervisor.certifier_at_ms, generations_due_ms() };
     int64_t at_ms = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(moments); i++)
         if (moments[i] && (at_ms == 0 || moments[i] < at_ms))
@@ -81,6 +81,7 @@ static int sleep_ms(void)
 static void do_what_is_due(void)
 {
     int64_t now = clock_monotonic_ms();
+    keyholders_do_what_is_due(now);
     helpers_do_what_is_due(now);
     generations_do_what_is_due(now);
     orders_do_what_is_due();

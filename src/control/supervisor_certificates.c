@@ -75,8 +75,13 @@ static void start_certifier(void)
     struct boot_record *child = helpers_child_record(pair[1]);
     child->run_uid = state->certifier_user.uid;
     child->run_gid = state->certifier_user.gid;
-    if (helpers_start("certifier", child, pair, &state->certifier_pid, &state->certifier_channel) !=
-        0)
+    int keys = keyholders_channel(NULL, KEYS_OF_CERTIFIER);
+    child->key_channel = keys < 0 ? -1 : keys; /* it gets one when the keyholder runs again */
+    int result =
+        helpers_start("certifier", child, pair, &state->certifier_pid, &state->certifier_channel);
+    if (keys >= 0)
+        close(keys);
+    if (result != 0)
         return;
     supervisor.certifier_at_ms = 0;
     tell_all();

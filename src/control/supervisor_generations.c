@@ -54,6 +54,8 @@ int generations_start(bool is_upgrade)
     struct boot_record *state = &supervisor.state;
     if (state->generation_count >= BOOT_GENERATIONS_MAX)
         return -EAGAIN;
+    if (is_upgrade)
+        TRY(keyholders_prepare_upgrade());
     TRY(message_pair(pair));
     struct boot_record *child = helpers_child_record(pair[1]);
     struct boot_generation *g = &state->generations[state->generation_count];
@@ -65,7 +67,13 @@ int generations_start(bool is_upgrade)
     child->adoption_fd = state->adoption_fd;
     if (is_upgrade)
         memcpy(child->binary, state->binary, sizeof child->binary);
-    TRY(helpers_start("generation", child, pair, &g->pid, &g->channel));
+    int keys = keyholders_channel(g, KEYS_OF_GENERATION);
+    child->key_channel = keys < 0 ? -1 : keys; /* it asks again then */
+    int result = helpers_start("generation", child, pair, &g->pid, &g->channel);
+    if (keys >= 0)
+        close(keys);
+    if (result != 0)
+        return result;
     state->next_generation++;
     state->generation_count++;
     log_debug("generation %llu is loading (pid %d)", (unsigned long long)g->number, g->pid);
@@ -222,6 +230,7 @@ static void promote(struct boot_generation *g, const struct message *m)
     const char *warnings = m->text + sizeof supervisor.settings;
     memcpy(&supervisor.settings, m->text, sizeof supervisor.settings);
     put_in_force(g);
+    keyholders_finish_upgrade(true);
     log_info("generation %llu serves with %u workers", (unsigned long long)g->number,
              g->slot_count);
     helpers_follow();
@@ -272,6 +281,8 @@ static void loading_ended(struct boot_generation *g)
     bool told = g->was_told;
     describe_early_end(g, how, sizeof how);
     (void)snprintf(why, sizeof why, "the new generation ended while it was loading: %s", how);
+    if (g->is_upgrade)
+        keyholders_finish_upgrade(false);
     if (!told)
         kill_group(g, SIGKILL);
     if (has_workers(g))
@@ -424,6 +435,9 @@ bool generations_hear(struct boot_generation *g)
         sink_files_want(&supervisor.state, m->number, slice_of(m->text, m->text_length));
         if (g->state != GENERATION_LOADING) /* it was adopted, and lines are waiting */
             supervisor.sinks_at_ms = clock_monotonic_ms();
+        break;
+    case MESSAGE_WANT_KEYS:
+        keyholders_give(g);
         break;
     case MESSAGE_READY:
         promote(g, m);

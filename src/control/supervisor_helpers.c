@@ -18,6 +18,7 @@ struct boot_record *helpers_child_record(int channel)
     child.channel = channel;
     child.lock_fd = child.logger_channel = child.observer_channel = -1;
     child.certifier_channel = -1;
+    child.keyholder.channel = child.next_keyholder.channel = child.key_channel = -1;
     child.admin_fd = child.adoption_fd = -1;
     child.listener_count = child.generation_count = child.ticket_count = 0;
     child.run_uid = supervisor.settings.uid;

@@ -213,6 +213,9 @@ int supervisor_begin(const struct run_options *options)
         supervisor.announced = true;
         helpers_replace();
     }
+    result = keyholders_begin();
+    if (result != 0)
+        return supervisor_explain(result, "the keyholder");
     result = generations_start(false); /* after an adoption: with the configuration of now */
     return result == 0 ? 0 : supervisor_explain(result, "the first generation");
 }
@@ -222,7 +225,7 @@ int supervisor_begin(const struct run_options *options)
 static void end_helpers(void)
 {
     const pid_t pids[] = { supervisor.state.observer_pid, supervisor.state.certifier_pid,
-                           supervisor.state.logger_pid };
+                           supervisor.state.keyholder.pid, supervisor.state.logger_pid };
     for (size_t i = 0; i < ARRAY_LENGTH(pids); i++) {
         if (pids[i] <= 0)
             continue;
@@ -254,6 +257,7 @@ void supervisor_clean_up(void)
     if (supervisor.state.pid_file[0])
         (void)unlink(supervisor.state.pid_file);
     keeper_keep_only(&supervisor.state, 0);
+    keyholders_finish_upgrade(false);
     end_helpers();
 }
 

@@ -1,13 +1,13 @@
 /* What the files of the supervisor share: supervisor.c (the loop and its signals),
  * supervisor_start.c (beginning and end), supervisor_generations.c (their life),
  * supervisor_orders.c (what it is asked), supervisor_helpers.c (logger and observer),
- * supervisor_certificates.c (the certifier). Nobody else
- * includes this. */
+ * supervisor_certificates.c (the certifier), supervisor_keyholder.c. Nobody else includes this. */
 #pragma once
 
 #include "control/boot.h"
 #include "control/message.h"
 #include "control/supervisor.h"
+#include "net/key_protocol.h"
 
 #define RETRY_MS     1000 /* log files that cannot be opened, things that are waited for */
 #define RESTART_MS   200  /* from the death of a process until it is started again */
@@ -34,7 +34,7 @@ struct supervisor {
     /* told to end, for one of another binary */
     bool replacing_logger, replacing_observer, replacing_certifier;
     int64_t sinks_at_ms; /* try to open log files again at; 0: all are open */
-    int64_t logger_at_ms, observer_at_ms, certifier_at_ms,
+    int64_t keyholder_at_ms, logger_at_ms, observer_at_ms, certifier_at_ms,
         generation_at_ms; /* start it (again) at; 0: not planned */
     int64_t back_off_ms, promoted_ms;
 };
@@ -70,6 +70,26 @@ void helpers_note_end(const char *name, int32_t *pid, int32_t *channel, bool was
 bool helpers_ended(pid_t pid);
 void helpers_do_what_is_due(int64_t now);
 void helpers_reopen_logs(void);
+
+/* --- supervisor_keyholder.c --- */
+
+#define KEYS_OF_GENERATION (KEY_MAY_SIGN | KEY_MAY_LOAD | KEY_MAY_OPEN)
+#define KEYS_OF_CERTIFIER  (KEY_MAY_SIGN | KEY_MAY_SIGN_ANYTHING | KEY_MAY_LOAD | KEY_MAY_GENERATE)
+
+/* Starts the first one. 0 · -errno */
+MUST_CHECK int keyholders_begin(void);
+/* A new channel with these rights, for a generation (NULL: for somebody else): the descriptor ·
+ * -errno */
+MUST_CHECK int keyholders_channel(const struct boot_generation *g, uint32_t rights);
+/* Sends a generation that asked for it a channel, now or when the keyholder runs again. */
+void keyholders_give(struct boot_generation *g);
+/* True when it was a keyholder. */
+bool keyholders_ended(pid_t pid, int status);
+void keyholders_do_what_is_due(int64_t now);
+/* One of the binary now on disk, for the generation that will be started with it. 0 · -errno */
+MUST_CHECK int keyholders_prepare_upgrade(void);
+/* That generation is in force, or has failed. */
+void keyholders_finish_upgrade(bool in_force);
 
 /* --- supervisor_generations.c --- */
 

@@ -12,6 +12,7 @@
 #include "base/panic.h"
 #include "base/random.h"
 #include "control/message.h"
+#include "net/key_client.h"
 #include "proxy/gate.h"
 #include "runtime/loop.h"
 #include "runtime/pollable.h"
@@ -61,7 +62,7 @@ static void stop(void)
     gate_cancel_all();
 }
 
-static void obey(const struct message *m)
+static void obey(struct message *m)
 {
     switch (m->kind) {
     case MESSAGE_SERVE:
@@ -73,6 +74,12 @@ static void obey(const struct message *m)
         break;
     case MESSAGE_STOP:
         stop();
+        break;
+    case MESSAGE_KEYS:
+        if (m->fd_count == 1) {
+            m->fd_count = 0;
+            key_client_use(m->fds[0]);
+        }
         break;
     case MESSAGE_ACCEPT:
         if (!draining && m->number >= 0 && m->number < worker->listener_count)
@@ -91,8 +98,8 @@ static void on_control(struct pollable *p)
 {
     int result;
     while ((result = message_receive(p->fd, &message_in)) == 0) {
-        message_close_fds(&message_in);
         obey(&message_in);
+        message_close_fds(&message_in);
     }
     if (result == -EAGAIN)
         return;
@@ -155,6 +162,20 @@ static int open_gate(struct log_ring *ring)
     return gate_open(&options);
 }
 
+static void ask_for_keys(void)
+{
+    if (control.registered)
+        message_tell(control.fd, MESSAGE_WANT_KEYS, 0, 0);
+}
+
+static int open_keys(void)
+{
+    remote_key_sign_by(key_client_sign);
+    TRY(key_client_open(worker->keys));
+    key_client_on_end(ask_for_keys);
+    return 0;
+}
+
 static int open_worker(struct log_ring *ring)
 {
     struct loop_options loop = { .fibers_max = worker->configuration->limits.fibers_max };
@@ -163,6 +184,7 @@ static int open_worker(struct log_ring *ring)
     TRY(pollable_open_level(&control, worker->control, on_control));
     loop_on_turn(turn_begins, turn_ends);
     TRY(watchdog_open(TURN_CPU_MS_MAX));
+    TRY(open_keys());
     TRY(open_gate(ring));
     return message_send_plain(worker->control, MESSAGE_READY, 0, 0);
 }
@@ -190,6 +212,7 @@ int worker_main(const struct worker_options *options)
         return 1;
     }
     gate_close();
+    key_client_close();
     loop_close();
     return 0;
 }

@@ -12,6 +12,7 @@ struct worker_options {
     struct shared_memory *memory;
     uint32_t index, slot;
     int control; /* its end of the pair */
+    int keys;    /* channel to the keyholder; -1: none yet */
     int log_wake_fd;
     const struct worker_listener {
         int fd;

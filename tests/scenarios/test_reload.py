@@ -35,7 +35,8 @@ def test_reloads_under_load_lose_nothing(gate, origin):
     gate.wait_generations(1)
     assert processes.descriptor_count(supervisor) == descriptors
     assert processes.anonymous_bytes(supervisor) < memory + (1 << 20)
-    assert len(gate.members()) == 6, "supervisor, generation, two workers, logger, observer"
+    assert len(gate.members()) == 7, \
+        "supervisor, keyholder, generation, two workers, logger, observer"
 
 
 def test_everything_in_progress_survives_several_reloads(gate, origin):

@@ -306,7 +306,7 @@ UNPRIVILEGED = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
 def test_any_user_can_run_it(gate, origin):
     origin.serve(echo)
     gate = gate(CONFIG, origin=origin, options={"prefix": UNPRIVILEGED})
-    assert len(gate.members()) == 5
+    assert len(gate.members()) == 6
     for pid in gate.members():
         assert credentials(pid)[0] == {"65534"}
         eventually(lambda: not can_be_dumped(pid), "none to be dumpable, or looked into")
