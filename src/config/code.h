@@ -191,6 +191,12 @@
       "127.0.0.1:3000 }",                                                                          \
       "listen :80\nuser ${env:NOBODY_HAS_SET_THIS:-www-data}\nsite a.example { to "                \
       "127.0.0.1:3000 }")                                                                          \
+    X(E, 504, "file with another content",                                                         \
+      "The file can be read, and what is in it is not what is needed there.",                      \
+      "listen :80\norigin app { server https://10.0.0.1; tls ca /dev/null }\nsite a.example { "    \
+      "to app }",                                                                                  \
+      "listen :80\norigin app { server https://10.0.0.1; tls ca system }\nsite a.example { "       \
+      "to app }")                                                                                  \
     X(E, 601, "admin interface open to the network",                                               \
       "The admin interface can stop the proxy. Over TCP it listens on the loopback "               \
       "only.",                                                                                     \
@@ -218,7 +224,14 @@
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  allow ip 192.0.2.0/24\n"               \
       "}",                                                                                         \
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  allow ip 192.0.2.0/24\n"               \
-      "  deny all\n}")
+      "  deny all\n}")                                                                             \
+    X(W, 705, "TLS without proof",                                                                 \
+      "With 'verify off' the servers of an origin do not have to prove who they are: whoever "     \
+      "stands in between can read and change everything. Believing one certificate or one "        \
+      "key costs no more: 'tls ca FILE', 'tls pin sha256/...'.",                                   \
+      "listen :80\norigin app { server https://10.0.0.1; tls verify off }\nsite a.example { "      \
+      "to app }",                                                                                  \
+      "listen :80\norigin app { server https://10.0.0.1 }\nsite a.example { to app }")
 
 enum diagnostic_code {
 #define DIAGNOSTIC_CODE_ENUM(letter, number, ...) letter##0##number = number,

@@ -17,6 +17,7 @@ const char *const scope_names[SCOPE_COUNT] = {
     "'limits' at the top level",
     "'headers'",
     "'request' of 'headers'",
+    "'tls' of an origin",
 };
 
 bool choice_next(slice *rest, slice *ret)

@@ -25,8 +25,9 @@ enum scope {
     SCOPE_LIMITS_GLOBAL = 1u << 11, /* of the top */
     SCOPE_HEADERS = 1u << 12,
     SCOPE_HEADERS_REQUEST = 1u << 13,
+    SCOPE_ORIGIN_TLS = 1u << 14, /* tls { } of an origin */
 };
-#define SCOPE_COUNT 14u
+#define SCOPE_COUNT 15u
 /* "the top level", "a 'site'": what messages say. */
 extern const char *const scope_names[SCOPE_COUNT];
 

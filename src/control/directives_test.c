@@ -1,7 +1,10 @@
 /* Every row of every table is fed its example, its default, both bounds, one beyond each, a wrong
  * type, a wrong place and a misspelling, and the messages are looked at. */
 #include <errno.h>
+#include <openssl/pem.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/test.h"
 #include "config/suggest.h"
@@ -48,7 +51,7 @@ static const char *const frames[SCOPE_COUNT] = {
     "site sample.test { %s%s }",
     "site sample.test { respond 200; route /sample { %s } }",
     "site sample.test { respond 200 }\nextend site sample.test { %s }",
-    "origin sample { server 127.0.0.1:9; %s }",
+    "origin sample { server 127.0.0.1:9 https://127.0.0.1:9; %s }",
     "site sample.test { respond 200; timeout { %s } }",
     "timeout { %s }",
     "origin sample { server 127.0.0.1:9; timeout { %s } }",
@@ -56,6 +59,7 @@ static const char *const frames[SCOPE_COUNT] = {
     "limits { %s }",
     "site sample.test { respond 200; headers { %s } }",
     "site sample.test { respond 200; headers { request { %s } } }",
+    "origin sample { server https://127.0.0.1:9; tls { %s } }",
 };
 
 /* What examples refer to. */
@@ -164,6 +168,8 @@ static const char *object_of(const struct directive *row)
         return (const char *)&configuration->limits;
     case OBJECT_ORIGIN:
         return (const char *)&configuration->origins[0];
+    case OBJECT_ORIGIN_TLS:
+        return (const char *)configuration->origins[0].tls;
     case OBJECT_ROUTE:
         return (const char *)&configuration->sites[0].routes[0];
     default:
@@ -183,7 +189,8 @@ static void check_builtin(const struct directive *row, uint32_t bit)
             continue;
         check_preset(row, bit);
         memcpy(&written, object_of(row) + a->offset, a->bytes);
-        load(SLICE("listen :80\norigin o { server 127.0.0.1:9 }\nsite s.test { to o }"));
+        load(SLICE("listen :80\norigin o { server 127.0.0.1:9 https://127.0.0.1:9 }\nsite s.test { "
+                   "to o }"));
         memcpy(&builtin, object_of(row) + a->offset, a->bytes);
         if (written != builtin)
             fail_msg("%s: %llu is written, %llu is built in", row->name,
@@ -202,11 +209,18 @@ static const char *sample_of(const struct argument *a)
 {
     static const struct {
         const char *name, *sample;
-    } samples[] = {
-        { "ADDRESS", "127.0.0.1:9" }, { "PATTERN", "/sample" }, { "LOCATION", "/sample" },
-        { "NETWORK", "10.0.0.0/8" },  { "HOST", "x.test" },     { "ORIGIN", "127.0.0.1:9" },
-        { "path", "/sample" },        { "ITEM", "10.0.0.0/8" }, { "to", "stdout" }
-    };
+    } samples[] = { { "ADDRESS", "127.0.0.1:9" },
+                    { "PATTERN", "/sample" },
+                    { "LOCATION", "/sample" },
+                    { "NETWORK", "10.0.0.0/8" },
+                    { "HOST", "x.test" },
+                    { "ORIGIN", "127.0.0.1:9" },
+                    { "PIN", "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=" },
+                    { "NAME", "sample" },
+                    { "FILE", "system" },
+                    { "path", "/sample" },
+                    { "ITEM", "10.0.0.0/8" },
+                    { "to", "stdout" } };
     for (size_t i = 0; i < ARRAY_LENGTH(samples); i++)
         if (strcmp(samples[i].name, a->name) == 0)
             return samples[i].sample;
@@ -489,6 +503,32 @@ TEST(rows_are_complete)
         }
 }
 
+/* The system's authorities are many, and every load would read them: here one stands for all. */
+static char authorities[] = "/tmp/directives-test-XXXXXX";
+
+static int make_authorities(UNUSED void **state)
+{
+    X509 *x = X509_new();
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    FILE *file = fdopen(mkstemp(authorities), "w");
+    assert_non_null(file);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    assert_int_equal(PEM_write_X509(file, x), 1);
+    fclose(file);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return setenv("SSL_CERT_FILE", authorities, 1);
+}
+
+static int finish_all(void **state)
+{
+    unlink(authorities);
+    return finish(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -504,5 +544,5 @@ int main(void)
         cmocka_unit_test(a_misspelling_suggests_the_name),
         cmocka_unit_test(what_has_one_value_is_written_once),
     };
-    return cmocka_run_group_tests(tests, NULL, finish);
+    return cmocka_run_group_tests(tests, make_authorities, finish_all);
 }

@@ -9,6 +9,7 @@
 #include "control/loader.h"
 #include "control/regex.h"
 #include "control/vocabulary.h"
+#include "net/tls_client.h"
 #include "shared/log_ring.h"
 
 #define CONFIGURATION_BYTES_MAX ((size_t)4 << 30)
@@ -180,6 +181,8 @@ static int loader_open(struct loader *l)
     name_map_open(&l->policies, &l->scratch);
     name_map_open(&l->lists, &l->scratch);
     name_map_open(&l->hosts, &l->scratch);
+    name_map_open(&l->trusts, &l->scratch);
+    name_map_open(&l->tls_clients, &l->scratch);
     return 0;
 }
 
@@ -197,6 +200,7 @@ int loader_run(struct loader *l, const struct load_options *options, struct diag
 void loader_close(struct loader *l)
 {
     configuration_free(l->c);
+    load_trusts_free(l);
     arena_close(&l->scratch);
     *l = (struct loader){ 0 };
 }
@@ -217,6 +221,8 @@ void configuration_free(struct configuration *c)
         return;
     for (const struct compiled_regex *r = c->regexes; r; r = r->next)
         regex_free(r->code);
+    for (const struct made_client *m = c->tls_clients; m; m = m->next)
+        tls_client_free(m->client);
     arena_close(&c->arena);
     free(c);
 }

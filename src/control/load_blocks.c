@@ -3,6 +3,7 @@
 
 #include "control/loader.h"
 #include "filters/options.h"
+#include "proxy/origin_tls.h"
 
 static const size_t block_sizes[FEATURE_COUNT] = {
     [FEATURE_TIMEOUT] = sizeof(struct timeout_settings),
@@ -75,6 +76,14 @@ static void *origin_timeout(struct loader *l, struct origin *origin)
     return (void *)origin->timeout; /* ours, made above */
 }
 
+/* How TLS is spoken with its servers; all 0 is what is built in. */
+static void *origin_tls(struct loader *l, struct origin *origin)
+{
+    if (!origin->tls)
+        origin->tls = arena_take(&l->c->arena, sizeof *origin->tls);
+    return (void *)origin->tls; /* ours, made above */
+}
+
 /* The structure that a row changes. NULL: no memory. */
 static void *find_object(struct loader *l, const struct directive *row, struct apply_target *t)
 {
@@ -85,6 +94,8 @@ static void *find_object(struct loader *l, const struct directive *row, struct a
         return &l->c->limits;
     case OBJECT_ORIGIN:
         return t->origin;
+    case OBJECT_ORIGIN_TLS:
+        return origin_tls(l, t->origin);
     case OBJECT_ROUTE:
         return t->route;
     default:

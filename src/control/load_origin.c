@@ -71,6 +71,7 @@ static int build_origin(struct loader *l, struct statement *s, struct origin *or
         diagnostic_help(l->diagnostics, item, "for example:  server 10.0.0.1:3000");
         statement_mark_broken(s);
     }
+    TRY(load_origin_tls(l, s, origin, &s->name.span));
     return connect_servers(l, origin, &s->name.span);
 }
 
@@ -182,5 +183,6 @@ int load_find_origin(void *context, const struct option_apply *a, const struct w
     origin->server_count = 1;
     *ret = origin;
     TRY(name_map_add(&l->used, origin->name, origin));
+    TRY(load_origin_tls(l, NULL, origin, &word->span));
     return connect_servers(l, origin, &word->span);
 }

@@ -6,6 +6,7 @@
 
 #include "base/test.h"
 #include "control/load.h"
+#include "proxy/origin_tls.h"
 #include "proxy/router.h"
 #include "shared/log_ring.h"
 
@@ -247,6 +248,26 @@ TEST(an_address_is_one_origin_wherever_it_is_written)
     assert_int_equal(c->origin_count, 5);
 }
 
+TEST(origins_with_the_same_settings_of_tls_share_one_context)
+{
+    load("listen :1\nsite a.test { to https://app.internal; route /x { to https://10.0.0.1:8443 } "
+         "}\n"
+         "origin o { server https://10.0.0.1; tls { name o.test; min 1.3 } }\n"
+         "origin p { server https://10.0.0.2 10.0.0.3:80; tls { name 192.0.2.1; min 1.3 } }\n"
+         "site b.test { to o; route /p { to p } }");
+    const struct target_settings *a = BLOCK(route_of("a.test", "/"), FEATURE_TARGET),
+                                 *x = BLOCK(route_of("a.test", "/x"), FEATURE_TARGET);
+    const struct origin *o = &c->origins[0], *p = &c->origins[1];
+    assert_int_equal(a->origin->servers[0].port, 443);
+    assert_true(a->origin->servers[0].is_tls);
+    assert_ptr_equal(a->origin->tls->client, x->origin->tls->client);
+    assert_ptr_equal(o->tls->client, p->tls->client);
+    assert_ptr_not_equal(a->origin->tls->client, o->tls->client);
+    assert_slice_equal(o->tls->name, SLICE("o.test"));
+    assert_false(ip_is_none(p->tls->ip));
+    assert_false(p->servers[1].is_tls);
+}
+
 TEST(origins_have_servers_and_limits_of_their_own)
 {
     load("listen :1\norigin o { server 10.0.0.1:1 10.0.0.2:2 weight 3 max 7; server 10.0.0.3:3\n"
@@ -405,8 +426,34 @@ TEST(what_is_wrong_is_said_once_and_with_its_code)
     } cases[] = {
         { "listen :1\nsite a.test { to backend }", E0401 },
         { "listen :1\nsite a.test { to 127.0.0.1:1/x }", E0402 },
-        { "listen :1\nsite a.test { to https://127.0.0.1:1 }", E0204 },
         { "listen :1\nsite a.test { to ftp://127.0.0.1:1 }", E0204 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls verify off }\n"
+          "site a.test { to o }",
+          W0705 },
+        { "listen :1\norigin o { server 127.0.0.1:1; tls min 1.3 }\nsite a.test { to o }", E0406 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls { verify off; ca system } }\n"
+          "site a.test { to o }",
+          E0406 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls { verify off; pin "
+          "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= } }\nsite a.test { to o }",
+          E0406 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls ca /dev/null }\n"
+          "site a.test { to o }",
+          E0504 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls ca /does/not/exist }\n"
+          "site a.test { to o }",
+          E0501 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls pin sha256/AAAA }\n"
+          "site a.test { to o }",
+          E0304 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls name a.test:1 }\n"
+          "site a.test { to o }",
+          E0304 },
+        { "listen :1\norigin o { server https://127.0.0.1; tls { min 1.3; min 1.3 } }\n"
+          "site a.test { to o }",
+          E0203 },
+        { "listen :1\nsite a.test { to https://unix:/run/x }", E0404 },
+        { "listen :1\nsite a.test { to https://127.0.0.1/x }", E0402 },
         { "listen :1\nsite a.test { to 127.0.0.1:99999 }", E0304 },
         { "listen :1\nsite a.test { to 127.0.0.1 }", E0304 },
         { "listen :1\nsite a.test { use p; respond 200 }", E0401 },
@@ -667,6 +714,7 @@ int main(void)
         cmocka_unit_test(access_accumulates_and_the_nearer_block_wins),
         cmocka_unit_test(an_allow_without_a_deny_is_a_warning),
         cmocka_unit_test(an_address_is_one_origin_wherever_it_is_written),
+        cmocka_unit_test(origins_with_the_same_settings_of_tls_share_one_context),
         cmocka_unit_test(origins_have_servers_and_limits_of_their_own),
         cmocka_unit_test(routes_are_sorted_by_specificity),
         cmocka_unit_test(regular_expressions_and_extensions_serve_what_no_path_does),

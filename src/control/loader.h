@@ -2,6 +2,8 @@
  * proxy/configuration.h. */
 #pragma once
 
+#include <openssl/x509_vfy.h>
+
 #include "config/files.h"
 #include "config/schema.h"
 #include "control/load.h"
@@ -46,6 +48,12 @@ struct loader {
     struct name_map policies; /* -> struct policy */
     struct name_map lists;    /* -> struct network_list */
     struct name_map hosts;    /* -> struct site_draft, the first site of a host */
+    struct name_map trusts;   /* path of a file of authorities -> X509_STORE */
+    struct loaded_trust {
+        struct loaded_trust *next;
+        X509_STORE *store;
+    } * loaded_trusts;           /* those of `trusts`, to be freed after the load */
+    struct name_map tls_clients; /* settings -> struct tls_client */
     struct site_draft *drafts;
     uint32_t origin_capacity;
     struct blocks defaults;
@@ -85,6 +93,12 @@ MUST_CHECK int load_find_origin(void *context, const struct option_apply *a,
 
 /* "first at portcullis.conf:12": where this name was defined before. */
 void load_help_first(struct loader *l, struct diagnostic *item, const struct statement *again);
+
+/* load_origin_tls.c */
+/* When the servers of an origin are known; s: its statement, NULL for a `to ADDRESS`. */
+MUST_CHECK int load_origin_tls(struct loader *l, const struct statement *s, struct origin *o,
+                               const struct span *where);
+void load_trusts_free(struct loader *l);
 
 /* load_list.c */
 MUST_CHECK int load_lists(struct loader *l);

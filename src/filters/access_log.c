@@ -59,6 +59,8 @@ static void write_json_line(struct writer *w, const struct exchange *x)
     if (x->failure.whose != FAULT_NONE) {
         log_text(w, "reason", slice_from(x->failure.reason));
         log_text(w, "fault", slice_from(fault_name(x->failure.whose)));
+        if (!failure_is_refusal(&x->failure)) /* of those the security log says more */
+            log_text(w, "text", slice_from(x->failure.text));
     }
     log_number(w, "generation", x->configuration->generation);
     log_number(w, "worker", log_worker_pid());

@@ -56,6 +56,11 @@ const struct tls_facts *tls_facts_of(const struct socket *s)
     return s->tls ? &s->tls->facts : NULL;
 }
 
+uint8_t tls_alert_of(const struct socket *s)
+{
+    return s->tls ? s->tls->alert_received : 0;
+}
+
 SSL *tls_ssl(const struct socket *s)
 {
     return s->tls ? s->tls->ssl : NULL;
@@ -213,10 +218,17 @@ static int result_of(struct tls *t, int returned)
     return t->error;
 }
 
+/* close_notify has come: there may be no FIN behind it for as long as the peer likes. */
+static bool was_said_goodbye(const struct tls *t)
+{
+    return (SSL_get_shutdown(t->ssl) & SSL_RECEIVED_SHUTDOWN) != 0;
+}
+
 /* Whether a read would find something without the kernel. */
 static void note_held(struct socket *s)
 {
-    if (s->tls->error != 0 || s->tls->early || SSL_has_pending(s->tls->ssl))
+    if (s->tls->error != 0 || s->tls->early || SSL_has_pending(s->tls->ssl) ||
+        was_said_goodbye(s->tls))
         s->poll.ready |= POLL_HELD;
     else
         s->poll.ready &= (uint8_t)~POLL_HELD;
@@ -227,7 +239,8 @@ static void note_held(struct socket *s)
 
 static bool may_have_more(const struct socket *s)
 {
-    return (s->poll.ready & POLL_READ) || s->tls->early || SSL_has_pending(s->tls->ssl);
+    return (s->poll.ready & POLL_READ) || s->tls->early || SSL_has_pending(s->tls->ssl) ||
+           was_said_goodbye(s->tls);
 }
 
 ssize_t tls_read_now(struct socket *s, void *to, size_t bytes_max)
@@ -361,7 +374,8 @@ static void note_failure(const struct tls *t, struct tls_failure *ret)
     const char *text = error ? ERR_reason_error_string(error) : NULL;
     *ret = (struct tls_failure){ .text = text ? text : "the handshake failed",
                                  .alert_received = t->alert_received,
-                                 .verify_result = SSL_get_verify_result(t->ssl) };
+                                 .verify_result = SSL_get_verify_result(t->ssl),
+                                 .error = error };
 }
 
 static int wait_until_sent(struct socket *s, int64_t deadline_ms)
@@ -471,7 +485,8 @@ int tls_begin(struct socket *s, const struct tls_begin *how, struct tls_failure 
         s->tls->error = result;
         return result;
     }
-    SSL_set_info_callback(s->tls->ssl, NULL);
+    if (how->is_server)
+        SSL_set_info_callback(s->tls->ssl, NULL);
     note_facts(s->tls);
     note_held(s);
     return 0;

@@ -26,6 +26,9 @@ struct tls_facts {
 
 /* NULL: a plain connection. */
 const struct tls_facts *tls_facts_of(const struct socket *s);
+/* The last alert that a server has sent (RFC 8446 §6), also behind the handshake: only there does
+ * it say in TLS 1.3 that it wants another certificate of ours. 0: none, or it has closed. */
+uint8_t tls_alert_of(const struct socket *s);
 /* The library's object, for questions that the facts do not answer; NULL: plain. */
 SSL *tls_ssl(const struct socket *s);
 
@@ -34,7 +37,8 @@ SSL *tls_ssl(const struct socket *s);
 struct tls_failure {
     const char *text;
     uint8_t alert_received;
-    long verify_result; /* X509_V_OK unless the peer's certificate was the reason */
+    long verify_result;  /* X509_V_OK unless the peer's certificate was the reason */
+    unsigned long error; /* the library's first error; 0: none */
 };
 
 /* Starts TLS on an open socket and shakes hands.

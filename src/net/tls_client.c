@@ -19,6 +19,7 @@ struct tls_client {
 /* Where an SSL finds what belongs to its connection; made once, before the fork. */
 static int failure_index = -1; /* struct tls_peer_failure, while the handshake lasts */
 static int session_index = -1; /* SSL_SESSION **, as long as the connection lasts */
+static int asked_index = -1;   /* not NULL: the server has asked for a certificate of ours */
 
 static int make_indexes(void)
 {
@@ -26,7 +27,9 @@ static int make_indexes(void)
         failure_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
     if (session_index < 0)
         session_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    return failure_index < 0 || session_index < 0 ? -ENOMEM : 0;
+    if (asked_index < 0)
+        asked_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    return failure_index < 0 || session_index < 0 || asked_index < 0 ? -ENOMEM : 0;
 }
 
 /* --- Texts ------------------------------------------------------------------------------------ */
@@ -203,6 +206,12 @@ static int judge_server(X509_STORE_CTX *store, void *argument)
     return 0;
 }
 
+/* Called when the server asks for a certificate of ours; 1: go on. */
+static int note_asked(SSL *ssl, void *argument)
+{
+    return SSL_set_ex_data(ssl, asked_index, argument);
+}
+
 /* The last session with the server takes the place of the one before. */
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -238,9 +247,6 @@ static int set_up(struct tls_client *client, const struct tls_client_settings *s
 {
     SSL_CTX *context = client->context;
     ERR_clear_error();
-    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
-    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(context,
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(context, keep_session);
@@ -252,6 +258,7 @@ static int set_up(struct tls_client *client, const struct tls_client_settings *s
     bool judges = settings->trust || settings->pin_count;
     SSL_CTX_set_verify(context, judges ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     SSL_CTX_set_cert_verify_callback(context, judge_server, client);
+    SSL_CTX_set_cert_cb(context, note_asked, client);
     if (settings->trust)
         SSL_CTX_set1_cert_store(context, settings->trust);
     return settings->own ? use_own(context, settings->own, why) : 0;
@@ -269,8 +276,7 @@ int tls_client_make(const struct tls_client_settings *settings, struct tls_clien
     client->pin_count = settings->pin_count;
     if (settings->pin_count)
         memcpy(client->pins, settings->pins, settings->pin_count * sizeof client->pins[0]);
-    ERR_clear_error();
-    client->context = SSL_CTX_new(TLS_client_method());
+    client->context = tls_context_make(TLS_client_method());
     int result = client->context ? set_up(client, settings, why) : -ENOMEM;
     if (result == 0)
         *ret = client;
@@ -324,22 +330,20 @@ static bool set_peer(SSL *ssl, const struct tls_peer *peer)
     return is_set;
 }
 
-SSL *tls_client_begin(struct tls_client *client, const struct tls_peer *peer,
-                      struct tls_peer_failure *failure)
+int tls_client_prepare(SSL *ssl, const struct tls_peer *peer, struct tls_peer_failure *failure)
 {
     failure->kind = TLS_FAILURE_NONE;
     failure->text[0] = '\0';
     ERR_clear_error();
-    SSL *ssl = SSL_new(client->context);
-    if (!ssl)
-        return NULL;
-    SSL_set_connect_state(ssl);
-    if (set_peer(ssl, peer) && SSL_set_ex_data(ssl, failure_index, failure) == 1 &&
-        SSL_set_ex_data(ssl, session_index, peer->session) == 1)
-        return ssl;
-    SSL_free(ssl);
+    bool is_ready = set_peer(ssl, peer) && SSL_set_ex_data(ssl, failure_index, failure) == 1 &&
+                    SSL_set_ex_data(ssl, session_index, peer->session) == 1;
     ERR_clear_error();
-    return NULL;
+    return is_ready ? 0 : -ENOMEM;
+}
+
+SSL_CTX *tls_client_context(const struct tls_client *client)
+{
+    return client->context;
 }
 
 /* --- What went wrong -------------------------------------------------------------------------- */
@@ -443,56 +447,93 @@ static void note_library(unsigned long error, struct tls_peer_failure *failure)
     text_end(&t);
 }
 
-/* The verdict over the certificate comes first: it is what the library then fails for. */
-static void explain(int result, struct tls_peer_failure *failure)
+static void say_closed(struct tls_peer_failure *failure)
 {
-    unsigned long error = ERR_peek_error();
+    say(failure, TLS_FAILURE_CLOSED,
+        "the server closed the connection in the middle of the TLS handshake");
+}
+
+/* The verdict over the certificate comes first: it is what the library then fails for. */
+static void explain(int result, unsigned long error, struct tls_peer_failure *failure)
+{
     if (failure->kind != TLS_FAILURE_NONE)
         return;
     switch (result) {
+    case -ECANCELED:
+        return;
     case -ETIMEDOUT:
         say(failure, TLS_FAILURE_TIMEOUT,
             "the TLS handshake was not over within `timeout connect`");
-        break;
-    case -EPIPE:
-    case -ECONNRESET:
-        if (alert_of(error) >= 0)
-            note_alert(alert_of(error), failure);
-        else
-            say(failure, TLS_FAILURE_CLOSED,
-                "the server closed the connection in the middle of the TLS handshake");
-        break;
+        return;
     case -EPROTO:
         if (ERR_GET_REASON(error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
-            say(failure, TLS_FAILURE_CLOSED,
-                "the server closed the connection in the middle of the TLS handshake");
+            say_closed(failure);
         else
             note_library(error, failure);
-        break;
-    default:
+        return;
+    case -ENOMEM:
+    case -ENOBUFS:
         say(failure, TLS_FAILURE_OURS, "out of memory");
+        return;
+    default:
+        say_closed(failure);
     }
 }
 
-void tls_client_settle(SSL *ssl, int result, struct tls_peer_failure *failure)
+void tls_client_settle(SSL *ssl, int result, unsigned long error, struct tls_peer_failure *failure)
 {
-    if (result != 0) {
-        explain(result, failure);
-        SSL_SESSION **place = SSL_get_ex_data(ssl, session_index);
-        if (place) { /* a session that did not help is not offered again */
-            SSL_SESSION_free(*place);
-            *place = NULL;
-        }
+    if (result != 0)
+        explain(result, error, failure);
+    SSL_SESSION **place = SSL_get_ex_data(ssl, session_index);
+    if (result != 0 && place) { /* a session that did not help is not offered again */
+        SSL_SESSION_free(*place);
+        *place = NULL;
     }
     SSL_set_ex_data(ssl, failure_index, NULL);
-    ERR_clear_error();
 }
 
-bool tls_client_was_refused(unsigned long error, struct tls_peer_failure *ret)
+struct connecting {
+    const struct tls_peer *peer;
+    struct tls_peer_failure *failure;
+};
+
+static int prepare(SSL *ssl, void *argument)
 {
-    int alert = alert_of(error);
-    if (alert < 0 || !is_about_us(alert))
+    const struct connecting *c = argument;
+    return tls_client_prepare(ssl, c->peer, c->failure);
+}
+
+int tls_connect(struct socket *s, struct tls_client *client, const struct tls_peer *peer,
+                int64_t deadline_ms, struct tls_peer_failure *ret_failure)
+{
+    struct connecting c = { peer, ret_failure };
+    struct tls_begin how = {
+        .context = client->context, .prepare = prepare, .argument = &c, .deadline_ms = deadline_ms
+    };
+    struct tls_failure failure;
+    ret_failure->kind = TLS_FAILURE_NONE;
+    int result = tls_begin(s, &how, &failure);
+    SSL *ssl = tls_ssl(s);
+    if (ssl)
+        tls_client_settle(ssl, result, failure.error, ret_failure);
+    else
+        say(ret_failure, TLS_FAILURE_OURS, "out of memory");
+    return result;
+}
+
+bool tls_client_was_refused(const struct socket *s, struct tls_peer_failure *ret)
+{
+    SSL *ssl = tls_ssl(s);
+    uint8_t alert = tls_alert_of(s);
+    if (!ssl || (!is_about_us(alert) && !SSL_get_ex_data(ssl, asked_index)))
         return false;
-    note_alert(alert, ret);
+    if (is_about_us(alert))
+        note_alert(alert, ret);
+    else
+        say(ret, TLS_FAILURE_OWN,
+            SSL_get_certificate(ssl)
+                ? "the server asked for a certificate of ours, and then closed the connection"
+                : "the server asked for a certificate of ours, got none, and closed the connection "
+                  "(`tls { cert FILE; key FILE }` of the origin)");
     return true;
 }

@@ -10,10 +10,9 @@
  * suites, no compression, no renegotiation. */
 #pragma once
 
-#include <openssl/ssl.h>
-
 #include "net/address.h"
 #include "net/certificate.h"
+#include "net/tls.h"
 #include "net/x509_text.h"
 
 struct tls_client;
@@ -64,18 +63,23 @@ struct tls_peer_failure {
     char text[TLS_FAILURE_TEXT_BYTES]; /* one sentence for the operator, printable ASCII */
 };
 
-/* The parts of a handshake, for net/tls.c, which moves the bytes:
- *
- * tls_client_begin  an SSL in its first state. `failure` has to stay where it is until
- *                   tls_client_settle. NULL: no memory
- * tls_client_settle after the handshake, whatever came out of it. result: 0 · -ETIMEDOUT · -EPIPE
- * or -ECONNRESET the server closed · -EPROTO the library failed, its errors are still in the queue
- * · other -errno. Fills `failure` when it is not 0. */
-SSL *tls_client_begin(struct tls_client *client, const struct tls_peer *peer,
-                      struct tls_peer_failure *failure);
-void tls_client_settle(SSL *ssl, int result, struct tls_peer_failure *failure);
+/* Shakes hands on an open socket; results of tls_begin. With any but 0 and -ECANCELED *ret_failure
+ * says why; the socket is then only good to close. */
+MAY_WAIT int tls_connect(struct socket *s, struct tls_client *client, const struct tls_peer *peer,
+                         int64_t deadline_ms, struct tls_peer_failure *ret_failure);
 
-/* After the handshake: what the library's error (ERR_peek_error) on a read or write means, when it
- * means that the server did not like our certificate: TLS 1.3 says so only then. False: something
- * else. */
-bool tls_client_was_refused(unsigned long error, struct tls_peer_failure *ret);
+/* A connection has ended behind its handshake, without an answer: because the server does not like
+ * our certificate, or wants one? In TLS 1.3 it says so only there, and its alert may be lost when
+ * it closes with our request unread; that it has asked is known. False: something else. */
+bool tls_client_was_refused(const struct socket *s, struct tls_peer_failure *ret);
+
+/* The parts of tls_connect, for tests that move the bytes themselves.
+ *
+ * tls_client_prepare an SSL of the context becomes a connection to the peer; `failure` has to stay
+ *                    where it is until tls_client_settle. 0 · -ENOMEM
+ * tls_client_settle  after the handshake: its result, and the library's first error. Fills
+ *                    `failure` when the result is not 0. */
+SSL_CTX *tls_client_context(const struct tls_client *client);
+MUST_CHECK int tls_client_prepare(SSL *ssl, const struct tls_peer *peer,
+                                  struct tls_peer_failure *failure);
+void tls_client_settle(SSL *ssl, int result, unsigned long error, struct tls_peer_failure *failure);

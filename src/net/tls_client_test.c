@@ -146,13 +146,13 @@ static void shake(SSL *client, SSL *server, struct outcome *o)
             o->result = done == 1 ? 0 : -EPROTO;
         unsigned long first = ERR_peek_error();
         if (o->result == -EPROTO) {
-            tls_client_settle(client, -EPROTO, &o->failure);
+            tls_client_settle(client, -EPROTO, first, &o->failure);
             return;
         }
         assert_int_equal(first, 0);
         (void)SSL_do_handshake(server);
     }
-    tls_client_settle(client, o->result == -EAGAIN ? -ETIMEDOUT : o->result, &o->failure);
+    tls_client_settle(client, o->result == -EAGAIN ? -ETIMEDOUT : o->result, 0, &o->failure);
 }
 
 static struct outcome connect_to(SSL_CTX *context, struct tls_client *client,
@@ -164,8 +164,9 @@ static struct outcome connect_to(SSL_CTX *context, struct tls_client *client,
     assert_int_equal(BIO_new_bio_pair(&ours, 65536, &theirs, 65536), 1);
     SSL *server = SSL_new(context);
     SSL_set_accept_state(server);
-    SSL *ssl = tls_client_begin(client, peer, &o.failure);
-    assert_non_null(ssl);
+    SSL *ssl = SSL_new(tls_client_context(client));
+    SSL_set_connect_state(ssl);
+    assert_int_equal(tls_client_prepare(ssl, peer, &o.failure), 0);
     SSL_set_bio(ssl, ours, ours);
     SSL_set_bio(server, theirs, theirs);
     shake(ssl, server, &o);

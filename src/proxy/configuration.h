@@ -12,6 +12,9 @@
 #include "proxy/template.h"
 #include "wire/uri.h"
 
+struct origin_tls;
+struct tls_client;
+
 /* The features a route has settings of: one row here, one block in route.blocks. */
 enum feature_slot {
     FEATURE_TIMEOUT, /* struct timeout_settings */
@@ -65,6 +68,7 @@ struct server {
     slice text;                  /* as written, for logs */
     bool is_name;
     bool is_grpc; /* grpc:// */
+    bool is_tls;  /* https:// */
     enum server_speaks speaks;
     slice host; /* when is_name */
     uint16_t port;
@@ -87,7 +91,8 @@ struct origin {
     uint32_t idle_max;  /* idle connections kept per server and worker; keep-alive 64 */
     int64_t idle_ms;    /* how long; 60s (fewer than the usual server's 75 s) */
     enum proxy_protocol_out proxy_protocol;
-    bool is_grpc; /* one of its servers is: calls may take long */
+    bool is_grpc;                 /* one of its servers is: calls may take long */
+    const struct origin_tls *tls; /* proxy/origin_tls.h; NULL: no server has is_tls */
     const struct timeout_settings
         *timeout; /* NULL: the route's; else connect, head, idle, send of it that are not 0 */
     uint32_t index;
@@ -217,6 +222,10 @@ struct configuration {
         struct compiled_regex *next;
         void *code; /* pcre2_code */
     } * regexes;
+    struct made_client { /* for TLS to origins; freed with the configuration */
+        struct made_client *next;
+        struct tls_client *client;
+    } * tls_clients;
     uint64_t generation;
     struct listen *listens;
     uint32_t listen_count;

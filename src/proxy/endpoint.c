@@ -110,11 +110,11 @@ static const struct scheme {
     uint16_t port; /* when none is written; 0: one has to be */
     enum server_speaks speaks;
     bool is_grpc;
+    bool is_tls;
 } schemes[] = {
-    { "", 0, SPEAKS_HTTP1, false },
-    { "http", 80, SPEAKS_HTTP1, false },
-    { "h2", 80, SPEAKS_HTTP2, false },
-    { "grpc", 80, SPEAKS_HTTP2, true },
+    { "", 0, SPEAKS_HTTP1, false, false },       { "http", 80, SPEAKS_HTTP1, false, false },
+    { "https", 443, SPEAKS_HTTP1, false, true }, { "h2", 80, SPEAKS_HTTP2, false, false },
+    { "grpc", 80, SPEAKS_HTTP2, true, false },
 };
 
 static const struct scheme *find_scheme(slice name)
@@ -135,7 +135,8 @@ int endpoint_parse_server(slice text, struct server *ret, const char **reterr_ex
                              .weight = 1,
                              .name_slot = -1,
                              .speaks = scheme->speaks,
-                             .is_grpc = scheme->is_grpc };
+                             .is_grpc = scheme->is_grpc,
+                             .is_tls = scheme->is_tls };
     if (slice_starts_with(text, SLICE("unix:"))) {
         if (address_parse(text, &server.address) != 0)
             return refuse_server(text, reterr_expected);

@@ -123,7 +123,8 @@ struct exchange {
     struct upstream *upstream;
     const struct server *server; /* the last one tried */
     uint32_t attempts;
-    bool origin_reused; /* the last one, on a connection that was kept */
+    struct failure server_failure; /* of TLS with the last one tried */
+    bool origin_reused;            /* the last one, on a connection that was kept */
     struct upload upload;
     struct h1_response response;
     slice response_more;            /* what came behind the head: in scratch memory, until a wait */

@@ -169,6 +169,9 @@ int exchange_fetch(struct exchange *x)
             break;
         discard_attempt(x);
     }
+    if (result == -ECONNRESET && upstream_refused_us(x))
+        return fetch_fail(x, x->server_failure.status, x->server_failure.reason,
+                          x->server_failure.text);
     if (result == -ECONNRESET)
         return fetch_fail(x, 502, "upstream.closed",
                           "the origin closed the connection without a complete response head");

@@ -13,6 +13,7 @@ enum option_object {
     OBJECT_CONFIGURATION,
     OBJECT_LIMITS_GLOBAL,
     OBJECT_ORIGIN,
+    OBJECT_ORIGIN_TLS,
     OBJECT_ROUTE,   /* conditions and priority */
     OBJECT_FEATURE, /* + enum feature_slot: the block of settings that is being built */
 };
@@ -80,4 +81,4 @@ MUST_CHECK int option_server(const struct option_apply *a, const struct word *wo
 
 /* The tables. */
 extern const struct directive_table listen_options, program_options, site_options, route_options,
-    target_options, timeout_options, limits_options, origin_options;
+    target_options, timeout_options, limits_options, origin_options, origin_tls_options;

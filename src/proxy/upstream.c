@@ -44,6 +44,11 @@ static int refuse_connect(struct exchange *x, int result)
     case -EAGAIN:
         return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
                                "no fiber is left for a connection to the origin");
+    case -EPROTO: /* what the last server did wrong */
+        if (exchange_is_over(x))
+            return exchange_refuse_total(x, FAULT_UPSTREAM);
+        return exchange_refuse(x, x->server_failure.whose, x->server_failure.status,
+                               x->server_failure.reason, x->server_failure.text);
     case -EDESTADDRREQ:
         return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.name",
                                "the server's name has not been resolved to any address");

@@ -29,6 +29,10 @@ void upstream_close_idle(void);
  * returns 0 · -EREFUSED (x->failure: 502, 503 or 504) · -ECANCELED */
 MAY_WAIT int upstream_take(struct exchange *x, const struct origin *origin, bool fresh);
 
+/* After a connection has ended without an answer: the server did not like our certificate, or wants
+ * one (TLS 1.3 says so behind the handshake). Then x->server_failure says so. */
+bool upstream_refused_us(struct exchange *x);
+
 /* Gives it back: to the pool when x->response_reusable, else closed. Harmless without one. */
 void upstream_release(struct exchange *x);
 

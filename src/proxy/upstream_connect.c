@@ -31,12 +31,7 @@ static bool address_of(const struct server *s, uint32_t attempt, struct address 
     return true;
 }
 
-static int64_t connect_span(const struct exchange *x, const struct origin *o)
-{
-    return upstream_timeouts(x, o).connect_ms;
-}
-
-static int send_proxy_header(struct exchange *x, struct upstream *u)
+static int send_proxy_header(struct exchange *x, struct upstream *u, int64_t deadline_ms)
 {
     char memory[PROXY_HEADER_BYTES_MAX];
     struct writer w = writer_over(memory, sizeof memory);
@@ -53,15 +48,11 @@ static int send_proxy_header(struct exchange *x, struct upstream *u)
         proxy_protocol_write_v2(&w, &addresses);
     ASSERT(!w.overflowed);
     struct iovec part = { memory, w.len };
-    return socket_write(&u->socket, &part, 1, 0,
-                        exchange_deadline(x, connect_span(x, u->server->origin)), NULL);
+    return socket_write(&u->socket, &part, 1, 0, deadline_ms, NULL);
 }
 
-/* One address, within `timeout connect`. */
-static int connect_address(struct exchange *x, const struct origin *o, const struct address *to,
-                           struct upstream *u)
+static int connect_socket(struct upstream *u, const struct address *to, int64_t deadline_ms)
 {
-    int64_t deadline_ms = exchange_deadline(x, connect_span(x, o));
     for (;;) {
         int result = socket_connect(&u->socket, to, deadline_ms);
         if (result == -EMFILE && upstream_give_up_idle())
@@ -72,6 +63,21 @@ static int connect_address(struct exchange *x, const struct origin *o, const str
             return -ETIMEDOUT;
         TRY(fiber_sleep(loop_now_ms() + BACKLOG_LOOK_MS));
     }
+}
+
+/* One address, all within `timeout connect`: the PROXY header goes before TLS. */
+static int connect_address(struct exchange *x, const struct origin *o, const struct address *to,
+                           struct upstream *u)
+{
+    int64_t deadline_ms = exchange_deadline(x, upstream_timeouts(x, o).connect_ms);
+    int result = connect_socket(u, to, deadline_ms);
+    if (result == 0 && o->proxy_protocol != PROXY_PROTOCOL_OFF)
+        result = send_proxy_header(x, u, deadline_ms);
+    if (result == 0 && u->server->is_tls)
+        result = upstream_start_tls(x, u, deadline_ms);
+    if (result != 0)
+        socket_close(&u->socket);
+    return result;
 }
 
 /* Tries the server's addresses until one takes the connection.
@@ -109,13 +115,6 @@ int upstream_connect(struct exchange *x, const struct origin *o, const struct se
     }
     gate.counters->upstream_open++;
     upstream_counters_of(s)->connects++;
-    if (o->proxy_protocol != PROXY_PROTOCOL_OFF) {
-        result = send_proxy_header(x, u);
-        if (result != 0) {
-            upstream_destroy(u);
-            return result;
-        }
-    }
     *ret = u;
     return 0;
 }

@@ -72,6 +72,10 @@ static void leave_idle(struct upstream *u)
 static void on_idle_ready(struct pollable *p)
 {
     struct upstream *u = CONTAINER_OF(p, struct upstream, socket.poll);
+    if (u->socket.tls && !socket_is_stale(&u->socket)) { /* a ticket, or new keys */
+        socket_park(&u->socket, on_idle_ready);
+        return;
+    }
     leave_idle(u);
     upstream_destroy(u);
 }
@@ -159,6 +163,8 @@ void upstream_close_idle(void)
 void upstream_close(void)
 {
     upstream_close_idle();
+    for (uint32_t i = 0; servers && i < server_count; i++)
+        SSL_SESSION_free(servers[i].session);
     free(servers);
     free(origins);
     servers = NULL;

@@ -2,6 +2,8 @@
  * upstream*.c include this. */
 #pragma once
 
+#include <openssl/ssl.h>
+
 #include "proxy/gate_state.h"
 #include "proxy/upstream.h"
 #include "runtime/event.h"
@@ -18,6 +20,7 @@ struct server_state {
     uint32_t in_flight;     /* of this worker */
     int32_t credit;         /* smooth weighted round robin */
     uint32_t next_address;
+    SSL_SESSION *session; /* the last one of TLS with it, for the next connection; NULL: none */
 };
 
 struct origin_state {
@@ -66,7 +69,15 @@ static inline uint64_t upstream_bit_of(const struct server *s, const struct orig
 
 /* --- Connecting ------------------------------------------------------------------------------- */
 
-/* A new connection to the server: the first of its addresses that takes it.
- * 0 · -EDESTADDRREQ it has none · the last error · -ENOMEM · -ECANCELED */
+/* A new connection to the server: the first of its addresses that takes it, PROXY header and TLS
+ * included, each within `timeout connect`.
+ * 0 · -EDESTADDRREQ it has none · -EPROTO x->server_failure says what was wrong with its TLS · the
+ * last error · -ENOMEM · -ECANCELED */
 MAY_WAIT int upstream_connect(struct exchange *x, const struct origin *o, const struct server *s,
                               struct upstream **ret);
+
+/* --- TLS -------------------------------------------------------------------------------------- */
+
+/* Shakes hands on a new connection as the origin's settings say.
+ * 0 · -EPROTO x->server_failure · -ECANCELED */
+MAY_WAIT int upstream_start_tls(struct exchange *x, struct upstream *u, int64_t deadline_ms);

@@ -43,7 +43,8 @@ struct server_counters {
     uint64_t idle;      /* gauge: connections to it that are kept */
     uint64_t requests;
     uint64_t connects, connect_failures, reused, failures; /* failures: no valid response */
-    struct histogram head_time; /* from the request's end to the response head */
+    uint64_t tls_handshakes, tls_resumed; /* resumed: those without a certificate */
+    struct histogram head_time;           /* from the request's end to the response head */
 };
 
 struct worker_counters {

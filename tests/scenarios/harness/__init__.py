@@ -11,6 +11,7 @@ http2_origin   an origin server that speaks it
 tls        TLS connections, and records by hand
 certificates  an authority for one run, and what it signs
 gate       the program under test: start, ask, reload, stop, and what it left
+identities  certificates of all kinds, wrong ones and revoked ones too, made on the spot
 records    its logs
 metrics    its metrics, parsed strictly
 """

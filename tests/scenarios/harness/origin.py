@@ -33,7 +33,8 @@ class OriginConnection(Stream):
 
 
 class Origin:
-    def __init__(self, host="127.0.0.1", path=None, backlog=4096, port=0):
+    def __init__(self, host="127.0.0.1", path=None, backlog=4096, port=0, tls=None):
+        self.tls = tls  # an ssl.SSLContext; the handshake takes place with the first bytes read
         family = socket.AF_UNIX if path else socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -54,6 +55,11 @@ class Origin:
     def __str__(self):
         return self.address
 
+    def connection_of(self, peer):
+        if self.tls:
+            peer = self.tls.wrap_socket(peer, server_side=True, do_handshake_on_connect=False)
+        return OriginConnection(peer)
+
     # --- One by one -----------------------------------------------------------------------------
 
     def accept(self, seconds=None):
@@ -63,7 +69,7 @@ class Origin:
             peer, _ = self.listener.accept()
         except TimeoutError:
             raise TimeoutError(f"no origin connection within {deadline.seconds:g} s") from None
-        connection = OriginConnection(peer)
+        connection = self.connection_of(peer)
         with self.lock:
             self.connections.append(connection)
         return connection
@@ -109,7 +115,7 @@ class Origin:
             except OSError:
                 return
             peer.settimeout(SECONDS)
-            connection = OriginConnection(peer)
+            connection = self.connection_of(peer)
             thread = threading.Thread(target=self._answer_all, args=(connection, answer))
             thread.daemon = True
             with self.lock:

@@ -1,0 +1,106 @@
+/* TLS with origin servers: whom a connection is made to, and what a failure means for the client.
+ */
+#include <errno.h>
+
+#include "base/panic.h"
+#include "proxy/origin_tls.h"
+#include "proxy/upstream_state.h"
+
+/* What a kind of failure becomes in the log. The client learns the status alone. */
+static struct failure failure_of(enum tls_peer_failure_kind kind)
+{
+    struct failure f = { .whose = FAULT_UPSTREAM, .status = 502 };
+    switch (kind) {
+    case TLS_FAILURE_EXPIRED:
+        f.reason = "upstream.tls.expired";
+        return f;
+    case TLS_FAILURE_NOT_YET_VALID:
+        f.reason = "upstream.tls.not-yet-valid";
+        return f;
+    case TLS_FAILURE_NAME:
+        f.reason = "upstream.tls.name";
+        return f;
+    case TLS_FAILURE_UNTRUSTED:
+        f.reason = "upstream.tls.untrusted";
+        return f;
+    case TLS_FAILURE_PIN:
+        f.reason = "upstream.tls.pin";
+        return f;
+    case TLS_FAILURE_OWN:
+        f.reason = "upstream.tls.client-certificate";
+        return f;
+    case TLS_FAILURE_PROTOCOL:
+        f.reason = "upstream.tls.protocol";
+        return f;
+    case TLS_FAILURE_HANDSHAKE:
+        f.reason = "upstream.tls.handshake";
+        return f;
+    case TLS_FAILURE_CLOSED:
+        f.reason = "upstream.tls.closed";
+        return f;
+    case TLS_FAILURE_TIMEOUT:
+        f.reason = "upstream.tls.timeout";
+        f.status = 504;
+        return f;
+    case TLS_FAILURE_OURS:
+        f.reason = "resources.memory";
+        f.whose = FAULT_OURS;
+        f.status = 503;
+        return f;
+    case TLS_FAILURE_NONE:
+        break;
+    }
+    UNREACHABLE();
+}
+
+static struct failure describe(struct exchange *x, const struct tls_peer_failure *failure)
+{
+    struct failure f = failure_of(failure->kind);
+    const char *text = arena_text(&x->arena, slice_from(failure->text));
+    f.text = text ? text : "TLS with the server failed";
+    return f;
+}
+
+/* The name that the server has to prove: what the origin says, else its own. */
+static struct tls_peer peer_of(const struct server *s)
+{
+    const struct origin_tls *how = s->origin->tls;
+    struct tls_peer peer = { .name = how->name,
+                             .ip = how->ip,
+                             .alpn = SLICE("\x08http/1.1"),
+                             .session = &upstream_state_of(s)->session };
+    if (peer.name.len || !ip_is_none(peer.ip))
+        return peer;
+    if (s->is_name)
+        peer.name = s->host;
+    else if (s->address.any.sa_family != AF_UNIX)
+        peer.ip = address_ip(&s->address);
+    return peer;
+}
+
+int upstream_start_tls(struct exchange *x, struct upstream *u, int64_t deadline_ms)
+{
+    const struct server *s = u->server;
+    struct tls_peer peer = peer_of(s);
+    struct tls_peer_failure failure;
+    int result = tls_connect(&u->socket, s->origin->tls->client, &peer, deadline_ms, &failure);
+    if (result == -ECANCELED)
+        return result;
+    if (result != 0) {
+        x->server_failure = describe(x, &failure);
+        return -EPROTO;
+    }
+    struct server_counters *counters = upstream_counters_of(s);
+    counters->tls_handshakes++;
+    counters->tls_resumed += tls_facts_of(&u->socket)->is_resumed;
+    return 0;
+}
+
+bool upstream_refused_us(struct exchange *x)
+{
+    struct tls_peer_failure failure;
+    if (x->upstream->requests > 1 || !tls_client_was_refused(&x->upstream->socket, &failure))
+        return false;
+    x->server_failure = describe(x, &failure);
+    return true;
+}
