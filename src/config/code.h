@@ -176,6 +176,10 @@
       "'on' chooses among the addresses of 'listen'.",                                             \
       "listen :80\nsite a.example { on :8081; to 127.0.0.1:3000 }",                                \
       "listen :80 :8081\nsite a.example { on :8081; to 127.0.0.1:3000 }")                          \
+    X(E, 416, "site without a certificate",                                                        \
+      "The site is served on a listener with TLS and has no certificate for it.",                  \
+      "listen :443 tls\nsite a.example { to 127.0.0.1:3000 }",                                     \
+      "listen :80\nsite a.example { to 127.0.0.1:3000 }")                                          \
     X(E, 501, "file that cannot be read", "The file is missing, unreadable or too large.",         \
       "listen :80\nlist office ip /does/not/exist.txt\nsite a.example { respond "                  \
       "200; deny list office }",                                                                   \

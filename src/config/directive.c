@@ -18,6 +18,7 @@ const char *const scope_names[SCOPE_COUNT] = {
     "'headers'",
     "'request' of 'headers'",
     "'tls' of an origin",
+    "'tls'",
 };
 
 bool choice_next(slice *rest, slice *ret)

@@ -26,8 +26,9 @@ enum scope {
     SCOPE_HEADERS = 1u << 12,
     SCOPE_HEADERS_REQUEST = 1u << 13,
     SCOPE_ORIGIN_TLS = 1u << 14, /* tls { } of an origin */
+    SCOPE_TLS = 1u << 15,        /* tls { } of defaults, a policy or site */
 };
-#define SCOPE_COUNT 15u
+#define SCOPE_COUNT 16u
 /* "the top level", "a 'site'": what messages say. */
 extern const char *const scope_names[SCOPE_COUNT];
 
@@ -55,7 +56,7 @@ enum argument_form {
     FORM_FLAG,     /* its name alone; where it stands in the row decides where it may be written */
 };
 
-#define ARGUMENTS_MAX 4u
+#define ARGUMENTS_MAX 5u
 
 struct argument {
     const char *name; /* "ADDRESS" in the syntax; the keyword or flag itself in lower case */

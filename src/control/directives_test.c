@@ -60,6 +60,7 @@ static const char *const frames[SCOPE_COUNT] = {
     "site sample.test { respond 200; headers { %s } }",
     "site sample.test { respond 200; headers { request { %s } } }",
     "origin sample { server https://127.0.0.1:9; tls { %s } }",
+    "site sample.test { respond 200; tls { %s } }",
 };
 
 /* What examples refer to. */
@@ -70,7 +71,7 @@ static void write_surroundings(struct writer *w, const struct directive *row)
     if (!is_named(row, "policy"))
         writer_text(w, "policy public { }\n");
     if (!is_named(row, "site"))
-        writer_text(w, "site app.example.com { respond 200 }\n");
+        writer_text(w, "site app.example.com { respond 200; tls off }\n");
 }
 
 static void load_in_scope(const struct directive *row, uint32_t bit, const char *statement)

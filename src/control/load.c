@@ -163,6 +163,7 @@ static int load_all(struct loader *l)
     TRY(load_origins(l));
     TRY(load_policies(l));
     TRY(load_sites(l));
+    load_check_tls(l);
     check_limits(l);
     check_unused(l);
     return l->diagnostics->errors ? -EINVAL : 0;
@@ -175,7 +176,8 @@ static int loader_open(struct loader *l)
         return -ENOMEM;
     l->names = (struct option_names){ .context = l,
                                       .find_origin = load_find_origin,
-                                      .find_list = load_find_list };
+                                      .find_list = load_find_list,
+                                      .add_certificate = load_add_certificate };
     name_map_open(&l->origins, &l->scratch);
     name_map_open(&l->used, &l->scratch);
     name_map_open(&l->policies, &l->scratch);
@@ -183,6 +185,8 @@ static int loader_open(struct loader *l)
     name_map_open(&l->hosts, &l->scratch);
     name_map_open(&l->trusts, &l->scratch);
     name_map_open(&l->tls_clients, &l->scratch);
+    name_map_open(&l->certificates, &l->scratch);
+    name_map_open(&l->tls_policies, &l->scratch);
     return 0;
 }
 
@@ -219,6 +223,7 @@ void configuration_free(struct configuration *c)
 {
     if (!c)
         return;
+    load_free_tls(c);
     for (const struct compiled_regex *r = c->regexes; r; r = r->next)
         regex_free(r->code);
     for (const struct made_client *m = c->tls_clients; m; m = m->next)

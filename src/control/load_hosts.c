@@ -31,7 +31,7 @@ static int add_port_listen(struct loader *l, const struct word *word, slice host
     uint16_t port = host_port(host);
     if (port == 0 || listens_on_port(l->c, port))
         return 0;
-    struct listen listen = { .is_plain = true, .text = arena_copy(&l->c->arena, host) };
+    struct listen listen = { .text = arena_copy(&l->c->arena, host) };
     const char *expected;
     if (!listen.text.ptr)
         return -ENOMEM;

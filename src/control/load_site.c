@@ -79,6 +79,7 @@ static int build_site(struct loader *l, struct site_draft *draft)
     const struct load_hooks *hooks = l->options->hooks;
     if (hooks)
         draft->site->counter_row = hooks->site_row(hooks->context, draft->site->name);
+    TRY(load_site_tls(l, draft, &blocks));
     return load_routes(l, draft, &blocks);
 }
 

@@ -54,6 +54,8 @@ struct loader {
         X509_STORE *store;
     } * loaded_trusts;           /* those of `trusts`, to be freed after the load */
     struct name_map tls_clients; /* settings -> struct tls_client */
+    struct name_map certificates; /* "CERT\nKEY" -> struct certificate */
+    struct name_map tls_policies; /* settings -> SSL_CTX */
     struct site_draft *drafts;
     uint32_t origin_capacity;
     struct blocks defaults;
@@ -99,6 +101,14 @@ void load_help_first(struct loader *l, struct diagnostic *item, const struct sta
 MUST_CHECK int load_origin_tls(struct loader *l, const struct statement *s, struct origin *o,
                                const struct span *where);
 void load_trusts_free(struct loader *l);
+
+/* load_tls.c */
+MUST_CHECK int load_add_certificate(void *context, const struct option_apply *a, bool is_first);
+/* A site's part, when its settings are complete. */
+MUST_CHECK int load_site_tls(struct loader *l, struct site_draft *draft, const struct blocks *own);
+/* When all sites are known. */
+void load_check_tls(struct loader *l);
+void load_free_tls(struct configuration *c);
 
 /* load_list.c */
 MUST_CHECK int load_lists(struct loader *l);

@@ -67,7 +67,8 @@ static int sleep_ms(void)
 {
     const int64_t moments[] = { supervisor.keyholder_at_ms, supervisor.logger_at_ms,
                                 supervisor.observer_at_ms,  supervisor.sinks_at_ms,
-                                supervisor.certifier_at_ms, generations_due_ms() };
+                                supervisor.certifier_at_ms, supervisor.ticket_keys_at_ms,
+                                generations_due_ms() };
     int64_t at_ms = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(moments); i++)
         if (moments[i] && (at_ms == 0 || moments[i] < at_ms))
@@ -78,11 +79,21 @@ static int sleep_ms(void)
     return span < 0 ? 0 : span > 60000 ? 60000 : (int)span;
 }
 
+/* TLS tickets are encrypted with keys that do not grow old. */
+static void rotate_ticket_keys(int64_t now)
+{
+    if (now < supervisor.ticket_keys_at_ms)
+        return;
+    int64_t due_s = ticket_keys_rotate(supervisor.memory.ticket_keys, clock_wall_ms() / 1000);
+    supervisor.ticket_keys_at_ms = now + (due_s < 3600 ? due_s : 3600) * 1000;
+}
+
 static void do_what_is_due(void)
 {
     int64_t now = clock_monotonic_ms();
     keyholders_do_what_is_due(now);
     helpers_do_what_is_due(now);
+    rotate_ticket_keys(now);
     generations_do_what_is_due(now);
     orders_do_what_is_due();
 }
@@ -90,6 +101,7 @@ static void do_what_is_due(void)
 static int serve(void)
 {
     struct pollfd polled[BOOT_GENERATIONS_MAX + 4];
+    rotate_ticket_keys(clock_monotonic_ms());
     while (!(supervisor.stopping && supervisor.state.generation_count == 0)) {
         nfds_t count = 0;
         polled[count++] = (struct pollfd){ .fd = supervisor.signals, .events = POLLIN };

@@ -33,7 +33,8 @@ struct supervisor {
     char last_reload[512];
     /* told to end, for one of another binary */
     bool replacing_logger, replacing_observer, replacing_certifier;
-    int64_t sinks_at_ms; /* try to open log files again at; 0: all are open */
+    int64_t sinks_at_ms;       /* try to open log files again at; 0: all are open */
+    int64_t ticket_keys_at_ms; /* look whether a new one is due */
     int64_t keyholder_at_ms, logger_at_ms, observer_at_ms, certifier_at_ms,
         generation_at_ms; /* start it (again) at; 0: not planned */
     int64_t back_off_ms, promoted_ms;

@@ -14,6 +14,7 @@ const struct directive_table *const vocabulary_tables[] = {
     &headers_options,
     &timeout_options,
     &limits_options,
+    &tls_options,
     &program_options,
     NULL,
 };

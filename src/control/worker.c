@@ -13,6 +13,7 @@
 #include "base/random.h"
 #include "control/message.h"
 #include "net/key_client.h"
+#include "net/tls_server.h"
 #include "proxy/gate.h"
 #include "runtime/loop.h"
 #include "runtime/pollable.h"
@@ -147,6 +148,23 @@ static int watch_signals(void)
     return fd < 0 ? -errno : pollable_open_level(&signals, fd, on_signal);
 }
 
+static bool current_ticket_key(struct tls_ticket_key *ret)
+{
+    return ticket_keys_current(worker->memory->ticket_keys, (uint8_t *)ret);
+}
+
+static bool find_ticket_key(const uint8_t *name, struct tls_ticket_key *ret, bool *ret_is_current)
+{
+    return ticket_keys_find(worker->memory->ticket_keys, name, (uint8_t *)ret, ret_is_current);
+}
+
+static void use_tickets(void)
+{
+    static const struct tls_ticket_source source = { current_ticket_key, find_ticket_key };
+    _Static_assert(sizeof(struct tls_ticket_key) == TICKET_KEY_BYTES, "one layout");
+    tls_use_ticket_keys(&source);
+}
+
 static int open_gate(struct log_ring *ring)
 {
     struct shared_memory *m = worker->memory;
@@ -158,6 +176,7 @@ static int open_gate(struct log_ring *ring)
                                                 .names = m->names,
                                                 .ring = ring },
                                     .on_empty = on_empty };
+    use_tickets();
     log_ring_open(ring, m->rings, worker->slot, worker->log_wake_fd);
     return gate_open(&options);
 }

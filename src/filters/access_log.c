@@ -5,6 +5,7 @@
 
 #include "filters/filters.h"
 #include "filters/log_line.h"
+#include "net/tls.h"
 #include "proxy/connection.h"
 #include "proxy/refusal.h"
 #include "proxy/upstream.h"
@@ -36,6 +37,19 @@ static void write_client(struct writer *w, const struct exchange *x)
         log_ip(w, "peer", x->connection->peer);
 }
 
+static void write_tls(struct writer *w, const struct exchange *x)
+{
+    const struct tls_facts *facts = tls_facts_of(&x->connection->socket);
+    if (!facts)
+        return;
+    log_text(w, "tls", slice_from(facts->version));
+    log_text(w, "cipher", slice_from(facts->cipher));
+    if (facts->server_name.len)
+        log_text(w, "sni", facts->server_name);
+    if (facts->is_resumed)
+        writer_literal(w, ",\"resumed\":true");
+}
+
 static void write_json_line(struct writer *w, const struct exchange *x)
 {
     log_begin_object(w, x->times.wall_ms);
@@ -62,6 +76,7 @@ static void write_json_line(struct writer *w, const struct exchange *x)
         if (!failure_is_refusal(&x->failure)) /* of those the security log says more */
             log_text(w, "text", slice_from(x->failure.text));
     }
+    write_tls(w, x);
     log_number(w, "generation", x->configuration->generation);
     log_number(w, "worker", log_worker_pid());
     writer_byte(w, '}');

@@ -4,6 +4,7 @@
 #include "filters/filters.h"
 
 const struct filter *const filters_in_order[] = {
+    &https_filter,        /* before anything is told in plain text */
     &access_filter,       /* who may not come in learns nothing of what is behind */
     &answer_filter,       /* redirect and respond, before an origin is asked */
     &headers_filter,      /* edits: of what is really sent, so behind every decision */

@@ -4,6 +4,7 @@
 
 #include "proxy/filter.h"
 
+extern const struct filter https_filter;        /* https.c: the way to HTTPS, HSTS */
 extern const struct filter access_filter;       /* access.c: allow and deny */
 extern const struct filter answer_filter;       /* answer.c: redirect and respond */
 extern const struct filter headers_filter;      /* headers.c: set, add, remove */

@@ -17,6 +17,7 @@ struct tls; /* net/tls.h */
 struct socket {
     struct pollable poll;
     struct tls *tls; /* NULL: plain */
+    bool awaits_tls; /* nothing plain may be written: a handshake comes first */
 };
 
 static inline bool socket_is_open(const struct socket *s)

@@ -451,6 +451,7 @@ static struct tls *make(struct socket *s, const struct tls_begin *how)
     if (how->server_name.len)
         memcpy(t->server_name, how->server_name.ptr, how->server_name.len);
     t->facts.server_name = slice_of(t->server_name, how->server_name.len);
+    t->facts.owner = how->owner;
     if (how->fingerprint)
         memcpy(t->facts.fingerprint, how->fingerprint,
                strnlen(how->fingerprint, TLS_FINGERPRINT_MAX - 1));

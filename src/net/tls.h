@@ -20,6 +20,7 @@ struct tls_facts {
     const char *cipher;  /* "TLS_AES_128_GCM_SHA256" */
     slice server_name;   /* as the client sent it, lower case; empty: it sent none */
     slice alpn;          /* "h2", "http/1.1", or empty */
+    const void *owner;   /* of a server: what tls_choice said; NULL */
     bool is_resumed;
     char fingerprint[TLS_FINGERPRINT_MAX]; /* JA4; empty: not computed */
 };
@@ -54,6 +55,7 @@ struct tls_begin {
     struct buffer *early;
     bool is_server;
     slice server_name;
+    const void *owner; /* comes back in the facts */
     const char *fingerprint; /* NULL: none */
     int (*prepare)(SSL *ssl, void *argument);
     void *argument;

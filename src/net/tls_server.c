@@ -350,6 +350,7 @@ int tls_accept(struct socket *s, const struct tls_accept *how, struct tls_failur
                                .early = early,
                                .is_server = true,
                                .server_name = choice.server_name,
+                               .owner = choice.owner,
                                .fingerprint = choice.fingerprint,
                                .prepare = prepare,
                                .argument = &choice,

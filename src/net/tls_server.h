@@ -35,6 +35,7 @@ bool tls_groups_are_known(const char *list, slice *ret_word);
 struct tls_choice {
     SSL_CTX *context;
     struct certificate_set *certificates;
+    const void *owner; /* whose they are; comes back in tls_facts */
     slice alpn; /* what we speak, in our order, {length, name} each; empty: no ALPN */
     /* Sessions are resumed only where this is the same: it is derived from the site and from what
      * it asks of clients' certificates. */

@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "proxy/network_set.h"
 #include "proxy/template.h"
+#include "proxy/tls_settings.h"
 #include "wire/uri.h"
 
 struct origin_tls;
@@ -23,6 +24,7 @@ enum feature_slot {
     FEATURE_ANSWER,  /* struct answer_settings: redirect, respond */
     FEATURE_ACCESS,  /* struct access_settings: allow, deny */
     FEATURE_HEADERS, /* struct headers_settings */
+    FEATURE_TLS,     /* struct tls_settings; of a site, the same for all its routes */
     FEATURE_COUNT
 };
 
@@ -187,6 +189,7 @@ struct site {
     uint32_t route_count;
     uint32_t counter_row;
     slice where;
+    struct site_tls tls;
 };
 
 /* Host to sites, a bucket chained through next: several sites may share a host on different
@@ -202,8 +205,9 @@ struct listen {
     struct address address; /* with the port as resolved when it was 0 */
     slice text;
     bool proxy_protocol;
-    bool is_h2c;   /* HTTP/2 with prior knowledge besides HTTP/1 */
-    bool is_plain; /* always true until TLS is built */
+    bool is_h2c; /* HTTP/2 with prior knowledge besides HTTP/1 */
+    bool is_tls;
+    bool is_plain; /* `plain` is written: no redirect to HTTPS */
 };
 
 enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
@@ -226,6 +230,10 @@ struct configuration {
         struct made_client *next;
         struct tls_client *client;
     } * tls_clients;
+    struct tls_made_context *tls_contexts;
+    struct tls_identity *tls_identities;
+    uint32_t tls_identity_count;
+    const struct site *tls_default; /* `tls CERT KEY default`; NULL: none */
     uint64_t generation;
     struct listen *listens;
     uint32_t listen_count;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "net/tls.h"
 #include "proxy/crowd.h"
 #include "proxy/exchange.h"
 #include "proxy/filter.h"
@@ -10,6 +11,7 @@
 #include "proxy/h2_server.h"
 #include "proxy/refusal.h"
 #include "proxy/scratch.h"
+#include "proxy/tls_choice.h"
 #include "wire/proxy_protocol.h"
 
 /* How long a client that was refused may go on sending before the connection is closed for good. */
@@ -221,11 +223,30 @@ static bool has_request_bytes(struct connection *c)
     return false;
 }
 
+/* A request may have come with the last message of the handshake. False: the client has gone. */
+static bool take_held(struct connection *c)
+{
+    if (!(c->socket.poll.ready & POLL_ANY_READ))
+        return true;
+    c->input = buffer_take();
+    if (!c->input)
+        return false;
+    ssize_t got = socket_read_now(&c->socket, c->input->memory, BUFFER_BYTES);
+    if (got > 0)
+        c->input->end = (uint32_t)got;
+    else
+        buffer_drop(&c->input);
+    return got > 0 || got == -EAGAIN;
+}
+
 /* Whether the first bytes are the preface of HTTP/2, on a listener with `h2c`. 1 they are · 0 they
  * are not · -errno */
 static int speaks_h2(struct connection *c)
 {
     const struct listen *listen = &gate.configuration->listens[c->listen];
+    const struct tls_facts *secured = tls_facts_of(&c->socket);
+    if (secured)
+        return slice_equal(secured->alpn, SLICE("h2"));
     int64_t deadline_ms = loop_now_ms() + timeouts()->header_ms;
     while (listen->is_h2c && c->requests == 0 && c->input) {
         struct buffer *b = c->input;
@@ -262,6 +283,8 @@ static void serve(void *argument)
     bool goes_on = true;
     if (c->awaits_proxy_header)
         goes_on = admit_proxied(c);
+    if (goes_on && c->socket.awaits_tls)
+        goes_on = tls_secure(c) && take_held(c);
     int is_h2 = !goes_on ? -ECONNRESET : c->h2 ? 1 : speaks_h2(c);
     goes_on = is_h2 >= 0 && (is_h2 ? serve_h2(c) : serve_h1(c));
     c->fiber = NULL;

@@ -148,7 +148,7 @@ struct exchange *exchange_make(struct connection *c)
     x->connection = c;
     x->protocol = &h1_client;
     x->configuration = gate.configuration;
-    x->scheme = SLICE("http");
+    x->scheme = c->socket.tls ? SLICE("https") : SLICE("http");
     x->client = c->peer;
     x->client_port = c->peer_port;
     x->deadline_ms = NEVER;

@@ -103,6 +103,7 @@ static int accept_one(struct listener *l)
     c->peer_port = address_port(&peer);
     c->local_port = address_port(&listen->address);
     c->awaits_proxy_header = listen->proxy_protocol;
+    c->socket.awaits_tls = listen->is_tls;
     gate.counters->connections_accepted++;
     if (judge_proxy_peer(c) && crowd_admit(c)) {
         connection_begin(c);

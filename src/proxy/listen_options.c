@@ -21,9 +21,10 @@ static bool is_any_port(const struct address *a)
 static int add_listen(struct option_apply *a, const struct word *word, slice text)
 {
     struct configuration *c = a->object;
-    struct listen listen = { .is_plain = true,
+    struct listen listen = { .is_plain = option_argument(a, 1)->is_set,
                              .proxy_protocol = option_argument(a, 2)->is_set,
-                             .is_h2c = option_argument(a, 3)->is_set };
+                             .is_h2c = option_argument(a, 3)->is_set,
+                             .is_tls = option_argument(a, 4)->is_set };
     const char *expected;
     if (endpoint_parse_listen(text, &listen.address, &expected) != 0) {
         option_refuse(a, word, expected);
@@ -51,6 +52,11 @@ static int add_listen(struct option_apply *a, const struct word *word, slice tex
 static int listen_apply(struct option_apply *a)
 {
     const struct argument_value *addresses = option_argument(a, 0);
+    if (option_argument(a, 4)->is_set && option_argument(a, 1)->is_set)
+        return option_refuse(a, option_argument(a, 4)->word, "either 'plain' or 'tls'");
+    if (option_argument(a, 4)->is_set && option_argument(a, 3)->is_set)
+        return option_refuse(a, option_argument(a, 4)->word,
+                             "either 'h2c' or 'tls', which has HTTP/2 by itself");
     for (uint32_t i = 0; i < addresses->count; i++)
         TRY(add_listen(a, &addresses->words[i], addresses->texts[i]));
     return 0;
@@ -96,21 +102,20 @@ static const struct directive rows[] = {
     { .name = "listen",
       .scopes = SCOPE_TOP,
       .is_repeatable = true,
-      .arguments = { { .name = "ADDRESS",
-                       .kind = ARGUMENT_TEXT,
-                       .form = FORM_MANY,
-                       .later = "tls" },
+      .arguments = { { .name = "ADDRESS", .kind = ARGUMENT_TEXT, .form = FORM_MANY },
                      { .name = "plain", .kind = ARGUMENT_TEXT, .form = FORM_FLAG },
                      { .name = "proxy-protocol", .kind = ARGUMENT_TEXT, .form = FORM_FLAG },
-                     { .name = "h2c", .kind = ARGUMENT_TEXT, .form = FORM_FLAG } },
+                     { .name = "h2c", .kind = ARGUMENT_TEXT, .form = FORM_FLAG },
+                     { .name = "tls", .kind = ARGUMENT_TEXT, .form = FORM_FLAG } },
       .object = OBJECT_CONFIGURATION,
       .meaning = "Addresses on which clients are served",
       .details =
           ":80 is every address of both families; unix:/path is a Unix socket. "
           "proxy-protocol: every connection begins with a PROXY header (v1 or v2), and one "
-          "that does not is closed. plain says HTTP without TLS, which is all there is in "
-          "this version. h2c: clients may speak HTTP/2 at once, without TLS and without asking "
-          "(prior knowledge); others speak HTTP/1 on the same port.",
+          "that does not is closed. tls: HTTPS and HTTP/2, for sites that have a certificate. "
+          "Without it plain HTTP is spoken; sites that are served with TLS too are redirected "
+          "there, unless `plain` says that they are not. h2c: clients may speak HTTP/2 at once, "
+          "without TLS and without asking (prior knowledge); others speak HTTP/1 on the same port.",
       .example = "listen 127.0.0.1:8080 [::1]:8080",
       .since = "0.1",
       .apply = listen_apply },

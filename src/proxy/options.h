@@ -34,6 +34,9 @@ struct option_names {
                        slice text, const struct origin **ret);
     /* NULL: there is none */
     struct network_list *(*find_list)(void *context, slice name);
+    /* The files of a `tls CERT KEY`: into the settings' identity, a new one for the first of its
+     * place. 0 · -EINVAL reported · -ENOMEM */
+    int (*add_certificate)(void *context, const struct option_apply *a, bool is_first);
 };
 
 struct option_apply {
@@ -81,4 +84,5 @@ MUST_CHECK int option_server(const struct option_apply *a, const struct word *wo
 
 /* The tables. */
 extern const struct directive_table listen_options, program_options, site_options, route_options,
-    target_options, timeout_options, limits_options, origin_options, origin_tls_options;
+    target_options, timeout_options, limits_options, origin_options, origin_tls_options,
+    tls_options;

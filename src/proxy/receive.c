@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "net/tls.h"
 #include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/forwarding.h"
@@ -168,6 +169,18 @@ static int find_route(struct exchange *x)
                            "another reading of the path belongs to another route");
 }
 
+/* The handshake was made for one site, its certificate and its policy: requests for another one
+ * belong on another connection (RFC 9110 §15.5.20). */
+static int judge_tls(struct exchange *x)
+{
+    const struct tls_facts *facts = tls_facts_of(&x->connection->socket);
+    if (!facts || facts->owner == x->site)
+        return 0;
+    x->request.keep_alive = false;
+    return exchange_refuse(x, FAULT_CLIENT, 421, "tls.other-site",
+                           "the host is of another site than the name of the TLS handshake");
+}
+
 int exchange_route(struct exchange *x)
 {
     const struct configuration *configuration = x->configuration;
@@ -179,6 +192,7 @@ int exchange_route(struct exchange *x)
         return exchange_refuse(x, FAULT_POLICY, 421, "site.unknown",
                                "no site is configured for this host");
     }
+    TRY(judge_tls(x));
     const struct target_settings *site_target =
         x->site->routes[x->site->route_count - 1].blocks[FEATURE_TARGET];
     struct path_options options = { .slashes = site_target->slashes, .collapse_slashes = true };

@@ -177,6 +177,8 @@ int refusal_deliver(struct exchange *x)
 
 void refusal_write_bare(struct socket *s, uint16_t status)
 {
+    if (s->awaits_tls)
+        return;
     char memory[256];
     struct writer w = writer_over(memory, sizeof memory);
     slice phrase = status_phrase(status);

@@ -55,6 +55,7 @@ struct worker_counters {
     uint64_t connections_accepted; /* the first total */
     uint64_t h2_streams_opened, h2_streams_refused;
     uint64_t connections_refused_total, connections_refused_client, connections_refused_resources;
+    uint64_t tls_handshakes, tls_resumed, tls_failures; /* with clients */
     uint64_t requests, refused, retries, panics;
     uint64_t bytes_in, bytes_out;
     uint64_t log_lines_written, log_lines_dropped, security_lines_written, security_lines_dropped;

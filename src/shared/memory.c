@@ -17,6 +17,8 @@ static const struct {
     [SHARED_CLIENTS] = { "portcullis-clients", 0x504354434c494e54, sizeof(struct clients_segment) },
     [SHARED_NAMES] = { "portcullis-names", 0x5043544e414d4553, sizeof(struct names_segment) },
     [SHARED_SINKS] = { "portcullis-sinks", 0x50435453494e4b53, sizeof(struct sinks_segment) },
+    [SHARED_TICKET_KEYS] = { "portcullis-ticket-keys", 0x5043545449434b54,
+                             sizeof(struct ticket_keys_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -27,6 +29,7 @@ static void set_pointers(struct shared_memory *m)
     m->clients = (struct clients_segment *)(void *)m->segments[SHARED_CLIENTS].memory;
     m->names = (struct names_segment *)(void *)m->segments[SHARED_NAMES].memory;
     m->sinks = (struct sinks_segment *)(void *)m->segments[SHARED_SINKS].memory;
+    m->ticket_keys = (struct ticket_keys_segment *)(void *)m->segments[SHARED_TICKET_KEYS].memory;
 }
 
 static void clear(struct shared_memory *m)

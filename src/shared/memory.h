@@ -7,6 +7,7 @@
 #include "shared/log_ring.h"
 #include "shared/names.h"
 #include "shared/sinks.h"
+#include "shared/ticket_keys.h"
 #include "shared/workers.h"
 
 enum shared_purpose {
@@ -16,6 +17,7 @@ enum shared_purpose {
     SHARED_CLIENTS,
     SHARED_NAMES,
     SHARED_SINKS,
+    SHARED_TICKET_KEYS,
     SHARED_COUNT
 };
 
@@ -27,6 +29,7 @@ struct shared_memory {
     struct clients_segment *clients;
     struct names_segment *names;
     struct sinks_segment *sinks;
+    struct ticket_keys_segment *ticket_keys;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

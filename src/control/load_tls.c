@@ -1,0 +1,314 @@
+/* TLS towards clients: certificate files, their keys, contexts, and what each site has of them. */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "control/loader.h"
+#include "net/remote_key.h"
+
+#define PEM_BYTES_MAX (1u << 20)
+#define WHY_BYTES     (KEY_TEXT_MAX + 1u)
+
+/* --- Files ------------------------------------------------------------------------------------ */
+
+static void report(struct loader *l, enum diagnostic_code code, const struct word *word, slice path,
+                   const char *why)
+{
+    struct diagnostic *item = diagnostics_add(
+        l->diagnostics, code, &word->span, "cannot %s '%.*s': %s", code == E0501 ? "read" : "use",
+        SLICE_ARGUMENTS(word_shown(word, path)), why);
+    diagnostic_label(l->diagnostics, item, "named here");
+}
+
+/* The private half of the leaf's key: the keyholder opens it. NULL: reported. */
+static EVP_PKEY *load_key(struct loader *l, const struct word *word, slice path, const X509 *leaf)
+{
+    const struct load_hooks *hooks = l->options->hooks;
+    if (!hooks || !hooks->load_key) {
+        EVP_PKEY *public_key = X509_get0_pubkey(leaf);
+        EVP_PKEY_up_ref(public_key);
+        return public_key;
+    }
+    uint8_t *spki = NULL;
+    char why[WHY_BYTES];
+    struct writer w = writer_over(why, sizeof why - 1);
+    int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &spki);
+    slice public_part = slice_of((const char *)spki, length > 0 ? (size_t)length : 0);
+    int error = length > 0 ? hooks->load_key(hooks->context, path, public_part, &w) : -ENOMEM;
+    why[w.len] = '\0';
+    EVP_PKEY *key = error == 0 ? remote_key_make(key_id_of(public_part), public_part) : NULL;
+    OPENSSL_free(spki);
+    if (!key)
+        report(l, E0504, word, path, error ? why : "its key is of a kind that is not taken");
+    else if (w.len)
+        log_warn("%s", why);
+    return key;
+}
+
+/* The certificate of two files, read once. *ret stays NULL when something was reported. */
+static int load_pair(struct loader *l, const struct argument_value *words, struct certificate **ret)
+{
+    const char *why = NULL;
+    slice pem, path = words->texts[0], key_path = words->texts[1];
+    const struct reader *reader = l->files.reader;
+    int error = reader->read_file(reader->context, &l->scratch, path, PEM_BYTES_MAX, &pem);
+    if (error == -ENOMEM)
+        return error;
+    if (error) {
+        report(l, E0501, &words->words[0], path, strerror(-error));
+        return 0;
+    }
+    OWNS(certificate_drop) struct certificate *look = NULL;
+    error = certificate_from_pem(pem, NULL, &look, &why);
+    if (error == -EINVAL) {
+        report(l, E0504, &words->words[0], path, why);
+        return 0;
+    }
+    TRY(error);
+    EVP_PKEY *key = load_key(l, &words->words[1], key_path, look->leaf);
+    if (!key)
+        return l->diagnostics->out_of_memory ? -ENOMEM : 0;
+    error = certificate_from_pem(pem, key, ret, &why);
+    EVP_PKEY_free(key);
+    if (error == -EINVAL) {
+        report(l, E0504, &words->words[0], path, why);
+        return 0;
+    }
+    return error;
+}
+
+static int pair_name(struct loader *l, const struct argument_value *words, slice *ret)
+{
+    size_t room = words->texts[0].len + words->texts[1].len + 1;
+    char *memory = arena_take(&l->c->arena, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    writer_slice_add(&w, words->texts[0]);
+    writer_byte(&w, '\n');
+    writer_slice_add(&w, words->texts[1]);
+    *ret = writer_slice(&w);
+    return 0;
+}
+
+static int find_pair(struct loader *l, const struct argument_value *words, struct certificate **ret)
+{
+    slice name;
+    TRY(pair_name(l, words, &name));
+    *ret = name_map_find(&l->certificates, name);
+    if (*ret) {
+        certificate_hold(*ret);
+        return 0;
+    }
+    TRY(load_pair(l, words, ret));
+    return *ret ? name_map_add(&l->certificates, name, *ret) : 0;
+}
+
+/* --- Identities ------------------------------------------------------------------------------- */
+
+static struct tls_identity *new_identity(struct loader *l, enum tls_kind kind, slice name)
+{
+    struct configuration *c = l->c;
+    struct tls_identity *identity = arena_take(&c->arena, sizeof *identity);
+    if (!identity)
+        return NULL;
+    *identity = (struct tls_identity){ .kind = kind, .next = c->tls_identities };
+    identity->set.name = name;
+    identity->set.id = c->tls_identity_count++;
+    c->tls_identities = identity;
+    return identity;
+}
+
+static void report_kind_twice(struct loader *l, const struct argument_value *words)
+{
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0406, &words->words[0].span,
+                        "there is another certificate with a key of this kind in the same place");
+    diagnostic_label(l->diagnostics, item, "second one");
+    diagnostic_help(l->diagnostics, item,
+                    "two stand side by side when one has an ECDSA key and one an RSA key");
+}
+
+int load_add_certificate(void *context, const struct option_apply *a, bool is_first)
+{
+    struct loader *l = context;
+    struct tls_settings *t = a->object;
+    const struct argument_value *words = option_argument(a, 0);
+    struct certificate *c = NULL;
+    TRY(find_pair(l, words, &c));
+    if (!c)
+        return -EINVAL; /* reported */
+    struct tls_pair pair = { arena_copy(a->arena, words->texts[0]),
+                             arena_copy(a->arena, words->texts[1]) };
+    if (is_first)
+        t->identity = new_identity(l, TLS_FILES, pair.certificate);
+    if (!pair.certificate.ptr || !pair.key.ptr || !t->identity) {
+        certificate_drop(&c);
+        return -ENOMEM;
+    }
+    if (t->identity->set.by_kind[c->kind]) {
+        certificate_drop(&c);
+        report_kind_twice(l, words);
+        return -EINVAL;
+    }
+    certificate_set_put(&t->identity->set, c);
+    return option_append(a->arena, OPTION_ARRAY(t->identity->pairs, t->identity->pair_count), &pair,
+                         1);
+}
+
+/* --- Contexts --------------------------------------------------------------------------------- */
+
+/* All settings of a policy as one text: equal texts share one context. */
+static int policy_name(struct loader *l, const struct tls_settings *t, slice *ret)
+{
+    char text[4096];
+    int length =
+        snprintf(text, sizeof text, "%d\n%s\n%s\n%s", t->needs_1_3, t->ciphers ? t->ciphers : "",
+                 t->suites ? t->suites : "", t->groups ? t->groups : "");
+    if (length < 0 || (size_t)length >= sizeof text)
+        return -ENOMEM;
+    *ret = arena_copy(&l->scratch, slice_of(text, (size_t)length));
+    return ret->ptr ? 0 : -ENOMEM;
+}
+
+static int keep_context(struct loader *l, slice name, SSL_CTX *context)
+{
+    struct tls_made_context *made = arena_take(&l->c->arena, sizeof *made);
+    if (!made) {
+        SSL_CTX_free(context);
+        return -ENOMEM;
+    }
+    *made = (struct tls_made_context){ .next = l->c->tls_contexts, .context = context };
+    l->c->tls_contexts = made;
+    return name_map_add(&l->tls_policies, name, context);
+}
+
+static int find_context(struct loader *l, struct site_draft *draft, const struct tls_settings *t)
+{
+    slice name;
+    const char *why = NULL;
+    struct tls_policy policy = {
+        .needs_1_3 = t->needs_1_3, .ciphers = t->ciphers, .suites = t->suites, .groups = t->groups
+    };
+    TRY(policy_name(l, t, &name));
+    SSL_CTX *context = name_map_find(&l->tls_policies, name);
+    if (!context) {
+        int error = tls_server_context(&policy, &context, &why);
+        if (error == -EINVAL) {
+            struct span where = statement_span(draft->statement);
+            diagnostics_add(l->diagnostics, E0504, &where, "the 'tls' settings in force here: %s",
+                            why);
+            return 0;
+        }
+        TRY(error);
+        TRY(keep_context(l, name, context));
+    }
+    draft->site->tls.context = context;
+    return 0;
+}
+
+/* --- Sites ------------------------------------------------------------------------------------ */
+
+/* Where sessions may be resumed: the same site with the same policy, in every generation. */
+static void bind_sessions(const struct site *site, slice policy, uint8_t *ret)
+{
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    unsigned length;
+    memset(ret, 0, TLS_SESSION_CONTEXT_BYTES);
+    if (digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1) {
+        (void)EVP_DigestUpdate(digest, site->name.ptr, site->name.len);
+        (void)EVP_DigestUpdate(digest, "\n", 1);
+        (void)EVP_DigestUpdate(digest, policy.ptr, policy.len);
+        (void)EVP_DigestFinal_ex(digest, ret, &length);
+    }
+    EVP_MD_CTX_free(digest);
+}
+
+static uint64_t tls_listeners(const struct configuration *c)
+{
+    uint64_t mask = 0;
+    for (uint32_t i = 0; i < c->listen_count; i++)
+        if (c->listens[i].is_tls)
+            mask |= 1ull << i;
+    return mask;
+}
+
+/* The port of the first TLS listener that serves the site. */
+static uint16_t https_port(const struct configuration *c, const struct site *site)
+{
+    for (uint32_t i = 0; i < c->listen_count; i++)
+        if (c->listens[i].is_tls && (site->listener_mask & (1ull << i)) &&
+            c->listens[i].address.any.sa_family != AF_UNIX)
+            return address_port(&c->listens[i].address);
+    return 0;
+}
+
+static int note_default(struct loader *l, const struct site_draft *draft,
+                        const struct tls_settings *t)
+{
+    if (!t->is_default)
+        return 0;
+    if (!l->c->tls_default) {
+        l->c->tls_default = draft->site;
+        return 0;
+    }
+    struct span where = statement_span(draft->statement);
+    struct diagnostic *item = diagnostics_add(l->diagnostics, E0406, &where,
+                                              "another site has the default certificate already");
+    diagnostic_label(l->diagnostics, item, "second 'tls ... default'");
+    return 0;
+}
+
+int load_site_tls(struct loader *l, struct site_draft *draft, const struct blocks *own)
+{
+    struct site *site = draft->site;
+    const struct tls_settings *t = own->all[FEATURE_TLS];
+    slice policy;
+    site->tls.settings = t;
+    if (t->kind == TLS_OFF || t->kind == TLS_UNSET)
+        return 0;
+    site->tls.identity = t->identity;
+    if (!site->tls.identity)
+        return 0;
+    TRY(policy_name(l, t, &policy));
+    bind_sessions(site, policy, site->tls.session_context);
+    site->tls.https_port = https_port(l->c, site);
+    TRY(note_default(l, draft, t));
+    return find_context(l, draft, t);
+}
+
+static void report_no_certificate(struct loader *l, const struct site_draft *draft)
+{
+    struct span where = statement_span(draft->statement);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0416, &where, "site '%.*s' has no certificate",
+                        SLICE_ARGUMENTS(draft->site->name));
+    diagnostic_label(l->diagnostics, item, "served on a listener with TLS");
+    diagnostic_help(l->diagnostics, item,
+                    "write 'tls CERT.pem KEY.pem', or 'tls off' to serve it on the others only");
+}
+
+/* Sites that are served with TLS need a certificate; TLS listeners need such a site. */
+void load_check_tls(struct loader *l)
+{
+    uint64_t tls = tls_listeners(l->c);
+    if (l->diagnostics->errors)
+        return;
+    for (uint32_t i = 0; i < l->c->site_count; i++) {
+        const struct site *site = l->drafts[i].site;
+        bool needs = (site->listener_mask & tls) != 0;
+        if (needs && !site->tls.identity && site->tls.settings->kind == TLS_UNSET)
+            report_no_certificate(l, &l->drafts[i]);
+    }
+}
+
+void load_free_tls(struct configuration *c)
+{
+    for (struct tls_identity *i = c->tls_identities; i; i = i->next)
+        certificate_set_clear(&i->set);
+    for (struct tls_made_context *m = c->tls_contexts; m; m = m->next)
+        SSL_CTX_free(m->context);
+}

@@ -1,0 +1,162 @@
+#include "proxy/tls_choice.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "proxy/connection.h"
+#include "proxy/filter.h"
+#include "proxy/gate_state.h"
+#include "proxy/refusal.h"
+#include "wire/ja4.h"
+
+#define SECURITY_TEXT_MAX 256u
+
+static const struct failure unknown_name = {
+    .whose = FAULT_CLIENT,
+    .status = 421,
+    .reason = "tls.unknown-name",
+    .text = "the client asked for a name of no site with TLS, or for none, and no site has the "
+            "default certificate"
+};
+static const struct failure no_certificate = { .whose = FAULT_OURS,
+                                               .status = 503,
+                                               .reason = "tls.no-certificate",
+                                               .text = "the site has no certificate yet" };
+static const struct failure not_tls = { .whose = FAULT_CLIENT,
+                                        .status = 400,
+                                        .reason = "tls.malformed",
+                                        .text = "what came is not the beginning of a TLS "
+                                                "connection" };
+static const struct failure too_slow = { .whose = FAULT_CLIENT,
+                                         .status = 408,
+                                         .reason = "tls.timeout",
+                                         .text = "the handshake was not over within `timeout "
+                                                 "header`" };
+static const struct failure no_memory = { .whose = FAULT_OURS,
+                                          .status = 503,
+                                          .reason = "resources.memory",
+                                          .text = "no memory is left for a handshake" };
+
+/* The name in its canonical form: lower case, without the dot at the end. */
+static void write_name(struct tls_choice *choice, slice name)
+{
+    if (name.len && name.ptr[name.len - 1] == '.')
+        name.len--;
+    if (name.len > sizeof choice->name_memory)
+        name.len = 0;
+    for (size_t i = 0; i < name.len; i++)
+        choice->name_memory[i] = ascii_lower(name.ptr[i]);
+    choice->server_name = slice_of(choice->name_memory, name.len);
+}
+
+/* The site of the name; without a name, or when it is nobody's, the one with the default
+ * certificate. */
+static const struct site *find_site(const struct connection *c, slice name)
+{
+    const struct configuration *configuration = gate.configuration;
+    const struct site *site =
+        name.len ? configuration_find_site(configuration, name, c->listen) : NULL;
+    if (site && site->tls.identity)
+        return site;
+    site = configuration->tls_default;
+    return site && (site->listener_mask & (1ull << c->listen)) ? site : NULL;
+}
+
+static int refuse(struct connection *c, struct tls_choice *choice, const struct failure *why,
+                  uint8_t alert)
+{
+    choice->alert = alert;
+    filters_connection_refused(why, c->peer);
+    return -EREMOTEIO;
+}
+
+int tls_choose(void *context, const struct client_hello *hello, struct tls_choice *choice)
+{
+    struct connection *c = context;
+    write_name(choice, hello->server_name);
+    const struct site *site = find_site(c, choice->server_name);
+    if (!site)
+        return refuse(c, choice, &unknown_name, TLS_ALERT_UNRECOGNIZED_NAME);
+    if (certificate_set_is_empty(&site->tls.identity->set))
+        return refuse(c, choice, &no_certificate, TLS_ALERT_UNRECOGNIZED_NAME);
+    choice->owner = site;
+    choice->context = site->tls.context;
+    choice->certificates = &site->tls.identity->set;
+    choice->alpn = SLICE("\x02h2\x08http/1.1");
+    memcpy(choice->session_context, site->tls.session_context, sizeof choice->session_context);
+    return 0;
+}
+
+/* The library's words for the log. One connection at a time: read at once. */
+static const struct failure *describe(const struct tls_failure *failure)
+{
+    static char text[SECURITY_TEXT_MAX];
+    static struct failure described = {
+        .whose = FAULT_CLIENT, .status = 400, .reason = "tls.handshake", .text = text
+    };
+    if (failure->alert_received)
+        (void)snprintf(text, sizeof text, "the client ended the handshake: %s",
+                       SSL_alert_desc_string_long(failure->alert_received));
+    else
+        (void)snprintf(text, sizeof text, "the handshake failed: %s",
+                       failure->text ? failure->text : "unknown");
+    return &described;
+}
+
+static void note_failure(struct connection *c, int result, const struct tls_failure *failure)
+{
+    gate.counters->tls_failures++;
+    switch (result) {
+    case -EREMOTEIO: /* noted where it was decided */
+    case -ECANCELED:
+    case -ECONNRESET: /* a look at whether the port is open is no event */
+    case -EPIPE:
+        return;
+    case -ETIMEDOUT:
+        filters_connection_refused(&too_slow, c->peer);
+        return;
+    case -EBADMSG:
+        filters_connection_refused(&not_tls, c->peer);
+        return;
+    case -EPROTO:
+        filters_connection_refused(describe(failure), c->peer);
+        return;
+    default:
+        filters_connection_refused(&no_memory, c->peer);
+    }
+}
+
+/* Somebody speaks HTTP where TLS is spoken: told so in the words that he understands. */
+static void answer_plain(struct connection *c, int result, bool was_plain)
+{
+    if (result != -EBADMSG || !was_plain)
+        return;
+    c->socket.awaits_tls = false;
+    refusal_write_bare(&c->socket, not_tls.status);
+}
+
+bool tls_secure(struct connection *c)
+{
+    const struct timeout_settings *timeouts = gate.configuration->defaults[FEATURE_TIMEOUT];
+    struct tls_failure failure;
+    struct tls_accept how = { .choose = tls_choose,
+                              .context = c,
+                              .early = c->input,
+                              .deadline_ms = c->accepted_ms + timeouts->header_ms };
+    bool was_plain = c->input && buffer_length(c->input) &&
+                     c->input->memory[c->input->start] >= 'A' &&
+                     c->input->memory[c->input->start] <= 'Z';
+    c->input = NULL; /* taken over */
+    c->merely_waits = true;
+    int result = tls_accept(&c->socket, &how, &failure);
+    c->merely_waits = false;
+    if (result != 0) {
+        note_failure(c, result, &failure);
+        answer_plain(c, result, was_plain);
+        return false;
+    }
+    c->socket.awaits_tls = false;
+    gate.counters->tls_handshakes++;
+    gate.counters->tls_resumed += tls_facts_of(&c->socket)->is_resumed;
+    return true;
+}
