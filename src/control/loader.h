@@ -52,8 +52,8 @@ struct loader {
     struct loaded_trust {
         struct loaded_trust *next;
         X509_STORE *store;
-    } * loaded_trusts;           /* those of `trusts`, to be freed after the load */
-    struct name_map tls_clients; /* settings -> struct tls_client */
+    } * loaded_trusts;            /* those of `trusts`, to be freed after the load */
+    struct name_map tls_clients;  /* settings -> struct tls_client */
     struct name_map certificates; /* "CERT\nKEY" -> struct certificate */
     struct name_map tls_policies; /* settings -> SSL_CTX */
     struct site_draft *drafts;

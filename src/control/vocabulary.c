@@ -3,20 +3,13 @@
 #include "filters/options.h"
 
 const struct directive_table *const vocabulary_tables[] = {
-    &listen_options,
-    &site_options,
-    &route_options,
-    &target_options,
-    &origin_options,
-    &origin_tls_options,
-    &answer_options,
-    &access_options,
-    &headers_options,
-    &timeout_options,
-    &limits_options,
-    &tls_options,
-    &program_options,
-    NULL,
+    &listen_options,  &site_options,
+    &route_options,   &target_options,
+    &origin_options,  &origin_tls_options,
+    &answer_options,  &access_options,
+    &headers_options, &timeout_options,
+    &limits_options,  &tls_options,
+    &program_options, NULL,
 };
 
 const char *const vocabulary_later[] = {

@@ -55,7 +55,7 @@ struct tls_begin {
     struct buffer *early;
     bool is_server;
     slice server_name;
-    const void *owner; /* comes back in the facts */
+    const void *owner;       /* comes back in the facts */
     const char *fingerprint; /* NULL: none */
     int (*prepare)(SSL *ssl, void *argument);
     void *argument;

@@ -36,7 +36,7 @@ struct tls_choice {
     SSL_CTX *context;
     struct certificate_set *certificates;
     const void *owner; /* whose they are; comes back in tls_facts */
-    slice alpn; /* what we speak, in our order, {length, name} each; empty: no ALPN */
+    slice alpn;        /* what we speak, in our order, {length, name} each; empty: no ALPN */
     /* Sessions are resumed only where this is the same: it is derived from the site and from what
      * it asks of clients' certificates. */
     uint8_t session_context[TLS_SESSION_CONTEXT_BYTES];

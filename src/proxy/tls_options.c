@@ -121,7 +121,8 @@ static const struct directive rows[] = {
                      { .name = "default", .kind = ARGUMENT_TEXT, .form = FORM_FLAG } },
       .object = OBJECT_TLS,
       .meaning = "The certificate of a site and its key, and how TLS is spoken with clients",
-      .details = "tls CERT.pem KEY.pem: CERT is a PEM file with the certificate and its chain, KEY the PEM file of its "
+      .details = "tls CERT.pem KEY.pem: CERT is a PEM file with the certificate and its chain, KEY "
+                 "the PEM file of its "
                  "private key. Two of them, one with an ECDSA and one with an RSA key, stand side "
                  "by side: each client gets the one it can verify. A wildcard in 'defaults' or a "
                  "policy serves many sites. `default`: clients that name no site, or none of ours, "
