@@ -8,7 +8,7 @@
 #include "proxy/upstream_state.h"
 
 /* One that was idle for longer is asked whether it is there before a request is risked on it. */
-#define ASK_AFTER_MS 5000
+#define ASK_AFTER_MS 2000
 
 /* How many bytes of one body may wait here. */
 #define STREAM_WINDOW (256u << 10)
@@ -91,6 +91,12 @@ static void on_idle_timeout(struct timer *t)
         fiber_cancel(link->reader);
 }
 
+/* What stands in front of a connection tells of one client. */
+static bool may_be_shared(const struct origin *o)
+{
+    return o->proxy_protocol == PROXY_PROTOCOL_OFF;
+}
+
 int h2_link_begin(struct upstream *u)
 {
     struct h2_link *link = h2_link_of(u);
@@ -109,7 +115,8 @@ int h2_link_begin(struct upstream *u)
     }
     u->protocol = &h2_upstream;
     timer_init(&u->timer, on_idle_timeout);
-    list_push_front(&upstream_state_of(u->server)->links, &u->link);
+    if (may_be_shared(u->server->origin))
+        list_push_front(&upstream_state_of(u->server)->links, &u->link);
     link->users = 1;
     return 0;
 }
@@ -128,7 +135,7 @@ void h2_link_let_go(struct upstream *u)
     link->idle_since_ms = loop_now_ms();
     link->idle_since_bytes = link->session.bytes_read;
     if (link->session.failed || link->session.is_going || gate.is_draining ||
-        u->server->origin->idle_max == 0)
+        u->server->origin->idle_max == 0 || !may_be_shared(u->server->origin))
         fiber_cancel(link->reader);
     else
         timer_set(&u->timer, loop_now_ms() + u->server->origin->idle_ms);

@@ -4,7 +4,8 @@
  * A link is one connection: a struct upstream with a session. Its fiber reads for as long as it
  * lives; another one writes. It stays in its server's list while it may take requests; one that the
  * server has told to go away, or on which it broke a rule, takes no more and closes with its last
- * stream. The memory of a link goes when its fiber has ended and no exchange holds it. */
+ * stream; one with a PROXY header in front takes one request. The memory of a link goes when its
+ * fiber has ended and no exchange holds it. */
 #pragma once
 
 #include "proxy/h2_session.h"

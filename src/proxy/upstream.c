@@ -77,7 +77,7 @@ static int connect_link(struct exchange *x, const struct origin *o, const struct
 {
     struct server_state *state = upstream_state_of(s);
     struct upstream *u;
-    state->is_connecting = true;
+    state->is_connecting = o->proxy_protocol == PROXY_PROTOCOL_OFF; /* else it is for us alone */
     int result = upstream_connect(x, o, s, &u);
     if (result == 0) {
         result = h2_link_begin(u);

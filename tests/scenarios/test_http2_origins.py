@@ -1,6 +1,7 @@
 """Origins that speak HTTP/2: what goes over one connection, what goes out again, how bodies flow."""
 
 import os
+import time
 
 import pytest
 from harness import http2
@@ -221,6 +222,31 @@ def test_max_counts_requests_not_connections(gate, h2_origin):
         assert second.response().body == b"two"
 
 
+def test_an_old_connection_is_asked_whether_it_is_there(gate, h2_origin):
+    g = gate("site * { to h2://@origin; timeout { connect 1s } }", origin=h2_origin)
+    with g.client() as client:
+        ask(client)
+        connection = h2_origin.accept()
+        number, _ = connection.request()
+        connection.respond(number)
+        assert client.response().status == 200
+        time.sleep(2.1)  # what is tested: so long after its last use
+        ask(client, "/old", "POST", body=b"x")
+        connection.read_until(lambda: [f for f in connection.frames if f.kind == http2.PING])
+        number, got = connection.request()
+        assert got.get(":path") == "/old"
+        connection.respond(number)
+        assert client.response("POST").status == 200
+        time.sleep(2.1)
+        connection.acknowledges = False  # it is not there any more, and nothing says so
+        ask(client, "/new", "POST", body=b"x")
+        fresh = h2_origin.accept()
+        number, got = fresh.request()
+        assert got.get(":path") == "/new"
+        fresh.respond(number)
+        assert client.response("POST").status == 200
+
+
 def test_an_idle_connection_is_closed_after_its_time(gate, h2_origin):
     g = gate("origin app { server h2://@origin; keep-alive 4 for 200ms }\nsite * { to app }", origin=h2_origin)
     with g.client() as client:
@@ -230,6 +256,20 @@ def test_an_idle_connection_is_closed_after_its_time(gate, h2_origin):
         connection.respond(number)
         assert client.response().status == 200
         assert connection.read_to_end()
+
+
+def test_a_connection_that_tells_of_one_client_serves_no_other(gate, h2_origin):
+    g = gate("origin app { server h2://@origin; proxy-protocol v1 }\nsite * { to app }", origin=h2_origin)
+    with g.client() as client:
+        for _ in range(2):
+            ask(client)
+            plain = h2_origin.accept_plain()
+            assert plain.recv_until(b"\r\n").startswith(b"PROXY TCP4 127.0.0.1 127.0.0.1 %d " % client.local_port)
+            connection = h2_origin.go_on(plain).begin()
+            number, _ = connection.request()
+            connection.respond(number)
+            assert client.response().status == 200
+            assert connection.read_to_end()
 
 
 def test_http1_and_http2_mix_within_one_origin(gate, h2_origin, origin):

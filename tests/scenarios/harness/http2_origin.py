@@ -71,11 +71,15 @@ class Http2OriginConnection(Http2):
 class Http2Origin(Origin):
     def accept(self, *pairs, **how):
         """The next connection of the proxy, its preface taken. `pairs`: our SETTINGS."""
-        plain = super().accept()
+        return self.go_on(super().accept(), **how).begin(*pairs)
+
+    def go_on(self, plain, **how):
+        """A connection of which something has been read already."""
         connection = Http2OriginConnection(plain.socket, **how)
+        connection.buffer = plain.buffer
         with self.lock:
             self.connections[-1] = connection
-        return connection.begin(*pairs)
+        return connection
 
     def accept_plain(self):
         """The next connection, whatever it speaks."""
