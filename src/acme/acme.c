@@ -142,9 +142,8 @@ static int64_t until(int64_t moment_ms, int64_t now_ms)
 int64_t engine_order_wait_ms(const struct item *i)
 {
     int64_t wait_ms = 0;
-    if (i->must_renew)
-        return 0;
-    if (i->leaf && i->covers_names && !i->has_order && !i->is_from_staging)
+    bool has_reason = i->must_renew || i->has_order || i->is_from_staging;
+    if (i->leaf && i->covers_names && !has_reason)
         wait_ms = until(i->moment_ms, engine_now_ms(i->acme));
     int64_t retry_ms = i->retry_ms ? until(i->retry_ms, steady_ms(i->acme)) : 0;
     return wait_ms > retry_ms ? wait_ms : retry_ms;
@@ -249,6 +248,7 @@ void engine_refresh(struct item *i, const struct record *r)
 {
     int64_t now_ms = engine_now_ms(i->acme), wait_ms = 0;
     i->has_order = r->order[0] != '\0';
+    i->must_renew = r->must_renew;
     i->rehearses = r->rehearses;
     i->failures = r->failures;
     note_error(i, r->error);
@@ -421,7 +421,16 @@ int acme_renew(struct acme *a, slice name)
     struct item *i = engine_find(a, name);
     if (!i)
         return -ENOENT;
-    i->must_renew = true;
+    if (i->is_running)
+        return -EBUSY; /* it comes anyway */
+    struct record r;
+    record_read(&a->store, name, &r);
+    r.must_renew = true;
+    int result = record_write(&a->store, &r);
+    if (result != 0)
+        return result;
+    engine_refresh(i, &r);
+    i->retry_ms = 0;
     event_signal_all(&a->has_work);
     return 0;
 }

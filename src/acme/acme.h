@@ -85,7 +85,8 @@ MUST_CHECK int acme_want(struct acme *a, const struct acme_wish *wishes, uint32_
 /* A fiber_function: orders what is due, until the fiber is cancelled. */
 void acme_run(void *acme);
 
-/* Due at once, whatever was planned. 0 · -ENOENT no such wish */
+/* Due at once, whatever was planned. Not while it is being ordered. 0 · -ENOENT no such wish ·
+ * -EBUSY · -errno the record cannot be written */
 MUST_CHECK int acme_renew(struct acme *a, slice name);
 
 /* Asks the CA that issued it to revoke the leaf in force (RFC 8555 §7.6), then orders another.

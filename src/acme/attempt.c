@@ -30,14 +30,13 @@ static void keep(const struct item *i, const struct record *r)
         log_error("acme: cannot keep the record of %s: %s", r->name, strerror(-result));
 }
 
-static void succeed(struct item *i, struct record *r)
+static void succeed(struct record *r)
 {
     r->failures = r->refusals = 0;
     r->failed_challenges = 0;
     r->attempted_ms = r->delay_ms = 0;
     r->error[0] = '\0';
-    r->is_limited = r->rehearses = false;
-    i->must_renew = false;
+    r->must_renew = r->is_limited = r->rehearses = false;
 }
 
 /* From a failure to the next attempt. */
@@ -66,7 +65,6 @@ static void fail(struct item *i, struct record *r, const struct acme_problem *p,
     bool is_refusal = p->type[0] && !r->is_limited;
     if (is_refusal && !rehearsed && acme_settings_staging(s).len && ++r->refusals >= REFUSALS_MAX)
         r->rehearses = true;
-    i->must_renew = false;
     log_warn("acme: no certificate for %s: %s; attempt %u, the next in %lld seconds%s", r->name,
              r->error, r->failures, (long long)r->delay_ms / 1000,
              r->rehearses ? " at the staging directory" : "");
@@ -119,7 +117,7 @@ static void note_success(struct item *i, struct record *r, struct order *o)
     }
     note_leaf(r, o);
     record_end_order(r);
-    succeed(i, r);
+    succeed(r);
     log_info("acme: certificate for %s from %s", r->name, o->client.directory_url);
 }
 

@@ -388,9 +388,11 @@ int order_run(struct order *o)
     };
     acme_problem_clear(&o->client.problem);
     int result = run(o);
-    if (result == -EIO && acme_problem_is(&o->client.problem, "accountDoesNotExist"))
-        (void)store_remove(o->store, "account", slice_from(o->client.directory_url));
-    return result;
+    if (result != -EIO || !acme_problem_is(&o->client.problem, "accountDoesNotExist"))
+        return result;
+    /* Ended or lost at the CA: once more, as somebody new. */
+    (void)store_remove(o->store, "account", slice_from(o->client.directory_url));
+    return run(o);
 }
 
 void order_close(struct order *o)

@@ -196,7 +196,7 @@ static int offer(struct acme_client *c, struct proof *p, const struct acme_offer
 {
     int result = c->host->offer(c->host->context, offer);
     p->is_offered = result == 0;
-    if (result == 0 || result == -ENOMEM)
+    if (result == 0 || result == -ENOMEM || result == -ECANCELED)
         return result;
     return client_fail(c, "the proof of %s cannot be offered to the workers: %s", p->domain,
                        strerror(-result));

@@ -46,6 +46,7 @@ static void take(const json_t *json, struct record *r)
     r->failures = (uint32_t)json_integer_value(json_object_get(json, "failures"));
     r->refusals = (uint32_t)json_integer_value(json_object_get(json, "refusals"));
     r->failed_challenges = (uint8_t)json_integer_value(json_object_get(json, "failed_challenges"));
+    r->must_renew = json_is_true(json_object_get(json, "must_renew"));
     r->is_limited = json_is_true(json_object_get(json, "is_limited"));
     r->rehearses = json_is_true(json_object_get(json, "rehearses"));
 }
@@ -81,6 +82,7 @@ int record_write(const struct store *s, const struct record *r)
     failed |= json_object_set_new(json, "failures", json_integer(r->failures));
     failed |= json_object_set_new(json, "refusals", json_integer(r->refusals));
     failed |= json_object_set_new(json, "failed_challenges", json_integer(r->failed_challenges));
+    failed |= json_object_set_new(json, "must_renew", json_boolean(r->must_renew));
     failed |= json_object_set_new(json, "is_limited", json_boolean(r->is_limited));
     failed |= json_object_set_new(json, "rehearses", json_boolean(r->rehearses));
     int result = failed ? -ENOMEM : store_write(s, KIND, slice_from(r->name), json);

@@ -19,6 +19,7 @@ struct record {
     /* Failures since the last success. */
     uint32_t failures;
     uint32_t refusals;         /* of them, of the production directory, since the last rehearsal */
+    bool must_renew;           /* whatever its lifetime says: revoked, or somebody asked */
     bool is_limited;           /* the CA said rateLimited */
     bool rehearses;            /* the next attempt goes to the staging directory */
     uint8_t failed_challenges; /* bit enum acme_challenge: did not convince the CA last time */

@@ -174,6 +174,7 @@ static int open_gate(struct log_ring *ring)
                                                 .reason_rows = m->counters->reason_rows,
                                                 .clients = m->clients,
                                                 .names = m->names,
+                                                .challenges = m->challenges,
                                                 .ring = ring },
                                     .on_empty = on_empty };
     use_tickets();

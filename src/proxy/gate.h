@@ -7,6 +7,7 @@
 #pragma once
 
 #include "proxy/configuration.h"
+#include "shared/challenges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
 #include "shared/log_ring.h"
@@ -19,6 +20,7 @@ struct gate_shared {
     const struct counter_row *reason_rows; /* COUNTER_REASONS_MAX; NULL: none are told apart */
     struct clients_segment *clients;
     const struct names_segment *names;
+    const struct challenges_segment *challenges; /* NULL: none */
     struct log_ring *ring;
 };
 

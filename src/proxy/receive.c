@@ -4,6 +4,7 @@
 
 #include "net/tls.h"
 #include "proxy/client.h"
+#include "proxy/challenge_answer.h"
 #include "proxy/connection.h"
 #include "proxy/forwarding.h"
 #include "proxy/gate_state.h"
@@ -186,6 +187,7 @@ int exchange_route(struct exchange *x)
     const struct configuration *configuration = x->configuration;
     TRY(identify_client(x));
     TRY(judge_scheme(x));
+    TRY(challenge_answer(x));
     x->site = configuration_find_site(configuration, x->host, x->connection->listen);
     if (!x->site) {
         x->request.keep_alive = false;

@@ -19,6 +19,8 @@ static const struct {
     [SHARED_SINKS] = { "portcullis-sinks", 0x50435453494e4b53, sizeof(struct sinks_segment) },
     [SHARED_TICKET_KEYS] = { "portcullis-ticket-keys", 0x5043545449434b54,
                              sizeof(struct ticket_keys_segment) },
+    [SHARED_CHALLENGES] = { "portcullis-challenges", 0x50435443484c4e47,
+                            sizeof(struct challenges_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -30,6 +32,7 @@ static void set_pointers(struct shared_memory *m)
     m->names = (struct names_segment *)(void *)m->segments[SHARED_NAMES].memory;
     m->sinks = (struct sinks_segment *)(void *)m->segments[SHARED_SINKS].memory;
     m->ticket_keys = (struct ticket_keys_segment *)(void *)m->segments[SHARED_TICKET_KEYS].memory;
+    m->challenges = (struct challenges_segment *)(void *)m->segments[SHARED_CHALLENGES].memory;
 }
 
 static void clear(struct shared_memory *m)

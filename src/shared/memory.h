@@ -2,6 +2,7 @@
  * it inherits. */
 #pragma once
 
+#include "shared/challenges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
 #include "shared/log_ring.h"
@@ -18,6 +19,7 @@ enum shared_purpose {
     SHARED_NAMES,
     SHARED_SINKS,
     SHARED_TICKET_KEYS,
+    SHARED_CHALLENGES,
     SHARED_COUNT
 };
 
@@ -30,6 +32,7 @@ struct shared_memory {
     struct names_segment *names;
     struct sinks_segment *sinks;
     struct ticket_keys_segment *ticket_keys;
+    struct challenges_segment *challenges;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

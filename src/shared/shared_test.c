@@ -355,6 +355,73 @@ TEST(sinks_are_shared_by_path)
     assert_int_equal(sinks_claim(m.sinks, SLICE("/one/more")), -ENOSPC);
 }
 
+static bool finds(enum challenge_kind kind, const char *domain, const char *token,
+                  const char *answer)
+{
+    struct challenge c;
+    slice wanted = token ? slice_from(token) : (slice){ 0 };
+    return challenges_find(m.challenges, kind, slice_from(domain), wanted, &c) &&
+           slice_equal(slice_of(c.answer, c.answer_bytes), slice_from(answer));
+}
+
+TEST(proofs_are_found_by_all_that_they_are_for)
+{
+    slice a = SLICE("a.example"), b = SLICE("b.example"), token = SLICE("t1");
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_TLS, b, token, SLICE("der")), 0);
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
+    assert_true(finds(CHALLENGE_TLS, "b.example", NULL, "der"));
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "t2", "t1.x"));
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "", "t1.x"));
+    assert_false(finds(CHALLENGE_HTTP, "b.example", "t1", "der"));
+    assert_false(finds(CHALLENGE_TLS, "a.example", NULL, "t1.x"));
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.y")), 0);
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.y"));
+    challenges_withdraw(m.challenges, CHALLENGE_HTTP, a, token);
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.y"));
+    assert_true(finds(CHALLENGE_TLS, "b.example", NULL, "der"));
+}
+
+TEST(the_table_of_proofs_is_full_at_its_size_and_empty_when_cleared)
+{
+    static char long_text[CHALLENGE_ANSWER_BYTES_MAX + 1];
+    char name[16];
+    slice domain = SLICE("a.example");
+    memset(long_text, 'x', sizeof long_text);
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, domain, SLICE("t"),
+                                      slice_of(long_text, sizeof long_text)),
+                     -EMSGSIZE);
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP,
+                                      slice_of(long_text, CHALLENGE_DOMAIN_BYTES_MAX + 1),
+                                      SLICE("t"), SLICE("x")),
+                     -EMSGSIZE);
+    for (uint32_t i = 0; i < CHALLENGES_MAX; i++) {
+        slice token = slice_of(name, (size_t)snprintf(name, sizeof name, "t%u", i));
+        assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, domain, token, token), 0);
+    }
+    assert_int_equal(
+        challenges_offer(m.challenges, CHALLENGE_HTTP, domain, SLICE("more"), SLICE("x")), -ENOSPC);
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t511", "t511"));
+    challenges_clear(m.challenges);
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "t511", "t511"));
+    assert_int_equal(
+        challenges_offer(m.challenges, CHALLENGE_HTTP, domain, SLICE("more"), SLICE("x")), 0);
+}
+
+TEST(a_proof_that_was_half_written_or_nonsense_is_not_found)
+{
+    slice a = SLICE("a.example"), token = SLICE("t1");
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    struct challenge_slot *slot = &m.challenges->slots[0];
+    atomic_fetch_add(&slot->version, 1); /* the certifier died here */
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
+    challenges_clear(m.challenges); /* and the next one starts */
+    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
+    slot->challenge.answer_bytes = CHALLENGE_ANSWER_BYTES_MAX + 1; /* a hostile worker */
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,6 +444,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(reasons_are_found_by_their_words, set_up, tear_down),
         cmocka_unit_test(histogram_counts_each_value_once),
         cmocka_unit_test_setup_teardown(sinks_are_shared_by_path, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(proofs_are_found_by_all_that_they_are_for, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_table_of_proofs_is_full_at_its_size_and_empty_when_cleared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_proof_that_was_half_written_or_nonsense_is_not_found,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
