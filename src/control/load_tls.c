@@ -236,14 +236,14 @@ static uint64_t tls_listeners(const struct configuration *c)
     return mask;
 }
 
-/* The port of the first TLS listener that serves the site. */
-static uint16_t https_port(const struct configuration *c, const struct site *site)
+/* The first TLS listener that serves the site. */
+static const struct listen *https_listen(const struct configuration *c, const struct site *site)
 {
     for (uint32_t i = 0; i < c->listen_count; i++)
         if (c->listens[i].is_tls && (site->listener_mask & (1ull << i)) &&
             c->listens[i].address.any.sa_family != AF_UNIX)
-            return address_port(&c->listens[i].address);
-    return 0;
+            return &c->listens[i];
+    return NULL;
 }
 
 static int note_default(struct loader *l, const struct site_draft *draft,
@@ -275,7 +275,7 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
         return 0;
     TRY(policy_name(l, t, &policy));
     bind_sessions(site, policy, site->tls.session_context);
-    site->tls.https_port = https_port(l->c, site);
+    site->tls.https = https_listen(l->c, site);
     TRY(note_default(l, draft, t));
     return find_context(l, draft, t);
 }

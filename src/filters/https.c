@@ -9,7 +9,7 @@
 static bool wants_redirect(const struct exchange *x)
 {
     const struct listen *listen = &x->configuration->listens[x->connection->listen];
-    return !x->connection->socket.tls && !listen->is_plain && x->site->tls.https_port != 0 &&
+    return !x->connection->socket.tls && !listen->is_plain && x->site->tls.https &&
            !slice_equal(x->scheme, SLICE("https")); /* a trusted proxy in front has had TLS */
 }
 
@@ -23,9 +23,10 @@ static bool write_location(struct exchange *x, slice *ret)
     struct writer w = writer_over(memory, room);
     writer_literal(&w, "https://");
     writer_slice_add(&w, x->host);
-    if (x->site->tls.https_port != HTTPS_PORT) {
+    uint16_t port = address_port(&x->site->tls.https->address);
+    if (port != HTTPS_PORT) {
         writer_byte(&w, ':');
-        writer_decimal(&w, x->site->tls.https_port);
+        writer_decimal(&w, port);
     }
     uri_reference_write(&w, x->path);
     if (x->target.has_query) {

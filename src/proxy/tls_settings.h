@@ -41,13 +41,15 @@ struct tls_settings {
     int64_t hsts_s; /* Strict-Transport-Security: max-age; 0: not sent */
 };
 
+struct listen;
+
 /* What one site has of it. */
 struct site_tls {
     const struct tls_settings *settings;
     struct tls_identity *identity; /* NULL: no TLS for this site */
     SSL_CTX *context;              /* shared by all sites with the same policy */
     uint8_t session_context[TLS_SESSION_CONTEXT_BYTES];
-    uint16_t https_port; /* where plain requests are redirected to; 0: nowhere */
+    const struct listen *https; /* where plain requests are redirected to; NULL: nowhere */
 };
 
 /* Contexts of one policy; freed with the configuration. */
