@@ -274,7 +274,7 @@ static int serve(struct h2_connection *h)
     while (is_busy(h))
         TRY(read_some(h));
     TRY(h2_session_flush(&h->session, NEVER)); /* the writer has its own limit */
-    return h->leaving == LEFT ? -ESHUTDOWN : 0;
+    return h->leaving == LEFT || h2_session_is_over(&h->session) ? -ESHUTDOWN : 0;
 }
 
 /* Ends whatever runs. */

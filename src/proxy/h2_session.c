@@ -29,6 +29,18 @@ static struct h2_stream *stream_of(nghttp2_session *ng, int32_t id)
     return nghttp2_session_get_stream_user_data(ng, id);
 }
 
+/* The peer broke the rules: it is told, and the connection ends when that has gone. */
+static int end_with(struct h2_session *s, uint32_t code, const char *why)
+{
+    s->why = why;
+    if (nghttp2_session_terminate_session(s->nghttp2, code) != 0) {
+        h2_session_fail(s, -ENOMEM);
+        return s->failed;
+    }
+    h2_session_wake(s);
+    return 0;
+}
+
 static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *head, void *context)
 {
     struct h2_session *s = context;
@@ -130,6 +142,10 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
             event_signal_all(&s->answered);
         }
         return 0;
+    case NGHTTP2_PRIORITY_UPDATE: { /* RFC 9218 §7.1: of stream 0, PROTOCOL_ERROR */
+        const nghttp2_ext_priority_update *update = frame->ext.payload;
+        return update->stream_id ? 0 : end_with(s, NGHTTP2_PROTOCOL_ERROR, "a priority of nothing");
+    }
     default:
         return 0;
     }
@@ -184,18 +200,6 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, UN
     struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
     if (frame->hd.type == NGHTTP2_HEADERS && stream && !stream->sink.written)
         stream->refused = true;
-    return 0;
-}
-
-/* The peer broke the rules: it is told, and the connection ends when that has gone. */
-static int end_with(struct h2_session *s, uint32_t code, const char *why)
-{
-    s->why = why;
-    if (nghttp2_session_terminate_session(s->nghttp2, code) != 0) {
-        h2_session_fail(s, -ENOMEM);
-        return s->failed;
-    }
-    h2_session_wake(s);
     return 0;
 }
 
@@ -285,7 +289,7 @@ static int write_all(struct h2_session *s)
     }
 }
 
-static bool is_over(const struct h2_session *s)
+bool h2_session_is_over(const struct h2_session *s)
 {
     return !nghttp2_session_want_read(s->nghttp2) && !nghttp2_session_want_write(s->nghttp2);
 }
@@ -303,7 +307,7 @@ static void run_writer(void *argument)
             return;
         if (result != 0)
             h2_session_fail(s, result);
-        else if (is_over(s)) /* our GOAWAY for a peer that breaks the rules has gone */
+        else if (h2_session_is_over(s)) /* our GOAWAY for a peer that breaks the rules has gone */
             h2_session_fail(s, s->why ? -EPROTO : -ECONNRESET);
         event_signal_all(&s->written);
     }

@@ -118,5 +118,8 @@ static inline bool h2_session_is_quiet(const struct h2_session *s)
     return !s->wants_write && !nghttp2_session_want_write(s->nghttp2);
 }
 
+/* No stream is left, and one of the two has said that none will come. */
+bool h2_session_is_over(const struct h2_session *s);
+
 /* Frees it. Its streams must have been released; the socket stays the owner's. */
 void h2_session_close(struct h2_session *s);

@@ -2,7 +2,7 @@
 
 #define PREFACE_BYTES 24u
 
-enum { DATA = 0, HEADERS = 1, FLAG_PADDED = 8 };
+enum { DATA = 0, HEADERS = 1, PRIORITY = 2, FLAG_PADDED = 8 };
 enum { PROTOCOL_ERROR = 1, STREAM_CLOSED = 5, FRAME_SIZE_ERROR = 6 };
 
 void h2_guard_open(struct h2_guard *g, bool is_server)
@@ -17,6 +17,12 @@ static bool size_is_wrong(const struct h2_frame_head *h)
     bool may_be_padded = h->type == DATA || h->type == HEADERS;
     return h->length > H2_FRAME_BYTES_MAX ||
            (may_be_padded && (h->flags & FLAG_PADDED) && h->length == 0);
+}
+
+/* §6.3; what else PRIORITY says means nothing any more. */
+static bool lacks_stream(const struct h2_frame_head *h)
+{
+    return h->type == PRIORITY && h->stream == 0;
 }
 
 static void note_stream(struct h2_guard *g, uint32_t stream)
@@ -71,7 +77,7 @@ bool h2_guard_walk(struct h2_guard *g, slice bytes, size_t *at, size_t *ret_befo
             note_stream(g, ret_head->stream);
         else if (!opens && is_of_stream(g, ret_head))
             return true;
-        if (size_is_wrong(ret_head))
+        if (size_is_wrong(ret_head) || lacks_stream(ret_head))
             return true;
     }
     return false;
@@ -82,6 +88,8 @@ uint32_t h2_guard_judge(const struct h2_guard *g, const struct h2_frame_head *he
 {
     if (size_is_wrong(head))
         return FRAME_SIZE_ERROR;
+    if (lacks_stream(head))
+        return PROTOCOL_ERROR;
     if (!is_of_stream(g, head) || head->stream > g->last || stream_is_open)
         return 0;
     uint32_t age = (g->last - head->stream) / 2;

@@ -1,7 +1,7 @@
 /* What the framing library lets pass in the heads of frames and RFC 9113 does not: frames too small
- * or too large for what they are, and frames on streams that are over. It walks over what a peer
- * sends in front of the library and stops at frames that need judgement. A few words per
- * connection; pure.
+ * or too large for what they are, PRIORITY of no stream, and frames on streams that are over. It
+ * walks over what a peer sends in front of the library and stops at frames that need judgement. A
+ * few words per connection; pure.
  *
  * A peer may not know yet that we have reset a stream: what it sent before it could, is passed over
  * (§5.1, "closed"). Anything else on a stream that is over says that the peer has lost count. */

@@ -2,7 +2,7 @@
 #include "base/writer.h"
 #include "wire/h2_guard.h"
 
-enum { DATA = 0, HEADERS = 1, WINDOW_UPDATE = 8, CONTINUATION = 9, PADDED = 8 };
+enum { DATA = 0, HEADERS = 1, PRIORITY = 2, WINDOW_UPDATE = 8, CONTINUATION = 9, PADDED = 8 };
 enum { PROTOCOL_ERROR = 1, STREAM_CLOSED = 5, FRAME_SIZE_ERROR = 6 };
 
 static void write_head(struct writer *w, const struct h2_frame_head *head)
@@ -67,6 +67,8 @@ TEST(a_frame_has_room_for_what_it_must_hold_and_no_more)
         { { 0, HEADERS, 0, 1 }, 0 },
         { { 0, DATA, PADDED, 1 }, FRAME_SIZE_ERROR },
         { { 0, WINDOW_UPDATE, PADDED, 1 }, 0 }, /* a flag it does not have */
+        { { 5, PRIORITY, 0, 0 }, PROTOCOL_ERROR },
+        { { 5, PRIORITY, 0, 8 }, 0 },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct h2_guard of_server = server(), of_client = { 0 };

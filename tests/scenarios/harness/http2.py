@@ -206,10 +206,14 @@ class Http2(Stream):
 
     # --- Receiving ------------------------------------------------------------------------------
 
+    def has_frame(self):
+        """Whether a whole frame waits to be read."""
+        return len(self.buffer) >= 9 and len(self.buffer) >= 9 + int.from_bytes(self.buffer[:3], "big")
+
     def read_frame(self, deadline=None):
         """The next frame, noted and answered."""
         deadline = deadline or Deadline()
-        while len(self.buffer) < 9 or len(self.buffer) < 9 + int.from_bytes(self.buffer[:3], "big"):
+        while not self.has_frame():
             if not self.fill(deadline, "a frame"):
                 raise Ended(self.ended, self.buffer)
         head = self.take(9)
