@@ -4,7 +4,10 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/sha.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
+
+#include "net/key_protocol.h"
 
 static void free_der(unsigned char **der)
 {
@@ -31,49 +34,75 @@ static void note_hash(struct chain *c)
     c->hash[w.len] = '\0';
 }
 
-uint64_t chain_key_id(slice spki)
+/* The parts of a chain while it is made. */
+struct parts {
+    const slice *der;
+    uint32_t count, name_count;
+    slice spki, names[CHAIN_NAMES_MAX];
+};
+
+/* DNS names; addresses are told by nobody who asks for names. */
+static void note_names(const GENERAL_NAMES *names, struct parts *p)
 {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    uint64_t id = 0;
-    SHA256((const unsigned char *)spki.ptr, spki.len, hash);
-    for (int i = 0; i < 8; i++)
-        id = id << 8 | hash[i];
-    return id;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && p->name_count < CHAIN_NAMES_MAX; i++) {
+        int type;
+        const ASN1_STRING *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+        if (type == GEN_DNS)
+            p->names[p->name_count++] = slice_of((const char *)ASN1_STRING_get0_data(value),
+                                                 (size_t)ASN1_STRING_length(value));
+    }
 }
 
-/* Copies certificates and key into one allocation. */
-static struct chain *gather(const slice *der, uint32_t count, slice spki)
+static slice keep(char **at, slice from)
 {
-    size_t bytes = spki.len;
-    for (uint32_t i = 0; i < count; i++)
-        bytes += der[i].len;
+    slice kept = slice_of(*at, from.len);
+    memcpy(*at, from.ptr, from.len);
+    *at += from.len;
+    return kept;
+}
+
+/* Copies all into one allocation. */
+static struct chain *gather(const struct parts *p)
+{
+    size_t bytes = p->spki.len;
+    for (uint32_t i = 0; i < p->count; i++)
+        bytes += p->der[i].len;
+    for (uint32_t i = 0; i < p->name_count; i++)
+        bytes += p->names[i].len;
     struct chain *c = malloc(sizeof *c + bytes);
     if (!c)
         return NULL;
     memset(c, 0, sizeof *c);
     char *at = c->memory;
-    for (uint32_t i = 0; i <= count; i++) {
-        slice from = i < count ? der[i] : spki;
-        slice *to = i < count ? &c->der[i] : &c->spki;
-        memcpy(at, from.ptr, from.len);
-        *to = slice_of(at, from.len);
-        at += from.len;
-    }
-    c->count = count;
+    for (; c->count < p->count; c->count++)
+        c->der[c->count] = keep(&at, p->der[c->count]);
+    c->spki = keep(&at, p->spki);
+    for (; c->name_count < p->name_count; c->name_count++)
+        c->names[c->name_count] = keep(&at, p->names[c->name_count]);
     return c;
+}
+
+static void free_names(GENERAL_NAMES **names)
+{
+    GENERAL_NAMES_free(*names);
 }
 
 static int make(const slice *der, uint32_t count, const struct certificate *facts,
                 struct chain **ret)
 {
     OWNS(free_der) unsigned char *spki = NULL;
+    struct parts p = { .der = der, .count = count };
     int length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(facts->leaf), &spki);
     if (length <= 0)
         return -ENOMEM;
-    struct chain *c = gather(der, count, slice_of((const char *)spki, (size_t)length));
+    OWNS(free_names)
+    GENERAL_NAMES *names = X509_get_ext_d2i(facts->leaf, NID_subject_alt_name, NULL, NULL);
+    note_names(names, &p);
+    p.spki = slice_of((const char *)spki, (size_t)length);
+    struct chain *c = gather(&p);
     if (!c)
         return -ENOMEM;
-    c->key_id = chain_key_id(c->spki);
+    c->key_id = key_id_of(c->spki);
     c->kind = facts->kind;
     c->must_staple = facts->must_staple;
     c->not_before_s = facts->not_before_s;

@@ -6,6 +6,7 @@
 #include "base/writer.h"
 #include "net/certificate_record.h"
 
+#define CHAIN_NAMES_MAX  20u
 #define CHAIN_HASH_BYTES 16u /* of the leaf's SHA-256: its name for people and files, in hex */
 
 struct chain {
@@ -16,6 +17,8 @@ struct chain {
     uint32_t count;                   /* certificates, the leaf included */
     slice der[CERTIFICATE_CHAIN_MAX]; /* the leaf first */
     slice spki;                       /* of the leaf, DER */
+    slice names[CHAIN_NAMES_MAX];     /* the first host names that it is for */
+    uint32_t name_count;
     char hash[2 * CHAIN_HASH_BYTES + 1];
     char issuer[96]; /* common name, or organisation; for people */
     char memory[];
@@ -41,6 +44,3 @@ X509 *chain_parse(const struct chain *c, uint32_t number);
 void chain_fill_record(const struct chain *c, struct certificate_record *r);
 /* Appends it as PEM. */
 MUST_CHECK int chain_write_pem(const struct chain *c, struct writer *w);
-
-/* How the keyholder names a key: the first bytes of the SHA-256 of its public part. */
-uint64_t chain_key_id(slice spki);

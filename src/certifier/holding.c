@@ -62,6 +62,15 @@ struct holding *holdings_find(const struct holdings *h, slice set, slice certifi
     return one;
 }
 
+bool holdings_any_of_set(const struct holdings *h, const struct holding *one,
+                         bool (*is_so)(const struct holding *h))
+{
+    for (const struct holding *other = *bucket_of(h, one->set); other; other = other->next)
+        if (slice_equal(other->set, one->set) && is_so(other))
+            return true;
+    return false;
+}
+
 /* --- Wishes ----------------------------------------------------------------------------------- */
 
 static slice keep(struct writer *w, slice text)

@@ -70,6 +70,9 @@ struct holding *holdings_find(const struct holdings *h, slice set, slice certifi
  * record's from now on. 0 · -ENOMEM */
 MUST_CHECK int holdings_want(struct holdings *h, const struct certificate_record *r,
                              uint64_t generation, struct holding **ret);
+/* Does it hold for this one, or for another one of the same set? A set is published whole. */
+bool holdings_any_of_set(const struct holdings *h, const struct holding *one,
+                         bool (*is_so)(const struct holding *h));
 /* This generation came into force: what it did not want is forgotten, unless one that still loads
  * does. `forget` is called before each goes; may be NULL. */
 void holdings_put_in_force(struct holdings *h, uint64_t generation,

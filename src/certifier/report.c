@@ -30,12 +30,16 @@ static void put_time(struct writer *w, const char *key, int64_t seconds)
         put(w, key, slice_from(text));
 }
 
+/* Those that it is wanted for; of files, those that stand in the certificate. */
 static void write_names(struct writer *w, const struct holding *h)
 {
+    bool is_wanted_for = h->name_count > 0 || !h->chain;
+    const slice *names = is_wanted_for ? h->names : h->chain->names;
+    uint32_t count = is_wanted_for ? h->name_count : h->chain->name_count;
     writer_literal(w, ",\"names\":[");
-    for (uint32_t i = 0; i < h->name_count && i < NAMES_MAX; i++) {
+    for (uint32_t i = 0; i < count && i < NAMES_MAX; i++) {
         writer_text(w, i ? ",\"" : "\"");
-        writer_json(w, slice_first(h->names[i], 100));
+        writer_json(w, slice_first(names[i], 100));
         writer_byte(w, '"');
     }
     writer_byte(w, ']');

@@ -18,9 +18,19 @@ static int64_t report_at_ms;
 
 /* --- Publishing ------------------------------------------------------------------------------- */
 
+static bool is_changed(const struct holding *h)
+{
+    return h->is_changed && h->is_in_force;
+}
+
+static bool has_staple(const struct holding *h)
+{
+    return h->staple.response.len > 0;
+}
+
 static bool is_news_in_force(const struct holding *h, uint64_t unused)
 {
-    return h->is_in_force && h->is_changed;
+    return h->is_in_force && h->sequence == certifier.sequence;
 }
 
 static bool is_newer(const struct holding *h, uint64_t sequence)
@@ -28,9 +38,11 @@ static bool is_newer(const struct holding *h, uint64_t sequence)
     return h->is_in_force && h->sequence > sequence;
 }
 
-static bool is_wanted_by(const struct holding *h, uint64_t generation)
+/* What the generation does not have: it loaded the files itself, but knows no status. */
+static bool is_answer_for(const struct holding *h, uint64_t generation)
 {
-    return h->wanted_by == generation;
+    return h->wanted_by == generation && (h->source != CERTIFICATE_FROM_FILES ||
+                                          holdings_any_of_set(&certifier.holdings, h, has_staple));
 }
 
 /* A sheet of the holdings for which `is_one` holds. The descriptor; *ret_count how many · -errno */
@@ -76,19 +88,22 @@ static void publish(bool (*is_one)(const struct holding *h, uint64_t argument), 
         send_sheet(fd, 0);
 }
 
+/* Each set whole, with one number for all of this time. */
 static void publish_news(void)
 {
+    uint64_t sequence = certifier.sequence + 1;
     bool any = false;
     LIST_EACH(node, &certifier.holdings.all)
     {
         struct holding *h = LIST_ENTRY(node, struct holding, link);
-        if (!h->is_changed)
+        if (!holdings_any_of_set(&certifier.holdings, h, is_changed))
             continue;
-        h->sequence = ++certifier.sequence;
+        h->sequence = sequence;
         any |= h->is_in_force;
     }
     if (!any)
         return;
+    certifier.sequence = sequence;
     publish(is_news_in_force, 0);
     LIST_EACH(node, &certifier.holdings.all)
     {
@@ -158,7 +173,7 @@ void certifier_take_wish(uint64_t generation, int fd)
                   strerror(-result));
     certifier.answered_generation = generation;
     certifier.answered_sequence = certifier.sequence;
-    send_sheet(write_sheet(is_wanted_by, generation, &count), generation);
+    send_sheet(write_sheet(is_answer_for, generation, &count), generation);
 }
 
 static void leave_folders(struct holding *h)

@@ -97,19 +97,44 @@ static int read_all(int fd, char **ret, size_t *ret_bytes)
     return 0;
 }
 
+static int read_own(slice path, char **ret, size_t *ret_bytes)
+{
+    char name[PATH_MAX];
+    if (path.len >= sizeof name)
+        return -ENAMETOOLONG;
+    memcpy(name, path.ptr, path.len);
+    name[path.len] = '\0';
+    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return -errno;
+    int result = read_all(fd, ret, ret_bytes);
+    close(fd);
+    return result;
+}
+
+/* The folder is closed to us, but not to the one who opens keys. */
+static int read_by_keyholder(slice path, char **ret, size_t *ret_bytes, char why[WORLD_WHY_MAX])
+{
+    struct key_answer a = { 0 };
+    slice pem;
+    int result = key_call_read(keys.channel, path, &pem, &a);
+    if (result != 0)
+        return no_keys(result, &a, why);
+    *ret = malloc(pem.len + 1);
+    if (!*ret)
+        return -ENOMEM;
+    memcpy(*ret, pem.ptr, pem.len);
+    (*ret)[pem.len] = '\0';
+    *ret_bytes = pem.len;
+    return 0;
+}
+
 static int read_certificates(void *context, slice path, char **ret, size_t *ret_bytes,
                              char why[WORLD_WHY_MAX])
 {
-    char name[PATH_MAX];
-    int result = -ENAMETOOLONG;
-    if (path.len < sizeof name) {
-        memcpy(name, path.ptr, path.len);
-        name[path.len] = '\0';
-        int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        result = fd < 0 ? -errno : read_all(fd, ret, ret_bytes);
-        if (fd >= 0)
-            close(fd);
-    }
+    int result = read_own(path, ret, ret_bytes);
+    if (result == -EACCES)
+        return read_by_keyholder(path, ret, ret_bytes, why);
     if (result != 0)
         (void)snprintf(why, WORLD_WHY_MAX, "%s", strerror(-result));
     return result;

@@ -185,6 +185,13 @@ void crew_renew_keys(void)
         give_keys(&workers[i]);
 }
 
+void crew_pass(const struct message *m)
+{
+    for (uint32_t i = 0; crew && i < crew->count; i++)
+        if (workers[i].pid > 0)
+            message_pass(workers[i].control, m);
+}
+
 void crew_drain(uint64_t closed, bool is_last)
 {
     draining = true;

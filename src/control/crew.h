@@ -9,6 +9,7 @@
 #include <poll.h>
 
 #include "control/boot.h"
+#include "control/message.h"
 #include "control/worker.h"
 
 struct crew_options {
@@ -39,6 +40,9 @@ void crew_serve(void);
  * whose sockets are taken to their end and closed for everybody. is_last: the program ends, idle
  * connections are closed soon. */
 void crew_drain(uint64_t closed, bool is_last);
+
+/* The same to all, with its descriptors. */
+void crew_pass(const struct message *m);
 
 /* They end what they have at once. */
 void crew_stop(void);

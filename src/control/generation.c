@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "control/adoption.h"
+#include "control/generation_certificates.h"
 #include "control/crew.h"
 #include "control/generation_keys.h"
 #include "control/load.h"
@@ -252,7 +253,8 @@ static void make_log_folders(void)
     }
 }
 
-static int drop_privileges(void)
+/* Whom we become, and whom the helpers run as. 0 · -ESRCH */
+static int choose_user(void)
 {
     report.uid = geteuid();
     report.gid = getegid();
@@ -263,11 +265,18 @@ static int drop_privileges(void)
         return -ESRCH;
     report.uid = user->pw_uid;
     report.gid = user->pw_gid;
-    make_log_folders();
-    if (user->pw_uid == 0)
+    return 0;
+}
+
+static int drop_privileges(void)
+{
+    if (geteuid() != 0)
         return 0;
-    if (setgroups(0, NULL) < 0 || setresgid(user->pw_gid, user->pw_gid, user->pw_gid) < 0 ||
-        setresuid(user->pw_uid, user->pw_uid, user->pw_uid) < 0)
+    make_log_folders();
+    if (report.uid == 0)
+        return 0;
+    if (setgroups(0, NULL) < 0 || setresgid(report.gid, report.gid, report.gid) < 0 ||
+        setresuid(report.uid, report.uid, report.uid) < 0)
         return -errno;
     return 0;
 }
@@ -343,6 +352,9 @@ static void obey(struct message *m)
         crew_serve();
     } else if (m->kind == MESSAGE_DRAIN && !draining) {
         drain((uint64_t)m->number, m->detail != 0);
+    } else if (m->kind == MESSAGE_CERTIFICATES && m->fd_count == 1) {
+        generation_certificates_apply(m->fds[0]);
+        crew_pass(m);
     } else if (m->kind == MESSAGE_STOP) {
         crew_stop();
         draining = true;
@@ -393,6 +405,8 @@ static void hear_new_supervisor(void)
             log_warn("the new supervisor does not hear where the log goes");
     if (generation_keys_fd() < 0)
         ask_for_keys();
+    if (!draining)
+        generation_certificates_tell(channel);
 }
 
 static int serve(void)
@@ -536,6 +550,12 @@ static int run(void)
         return fail_start(result, "the keyholder is not there");
     if (load(&report_text) != 0)
         return say_failed(report_text);
+    if ((result = choose_user()) != 0)
+        return fail_user(result);
+    result = generation_certificates_open(boot->channel, configuration,
+                                          &(struct certificates_wish){ report.uid, report.gid });
+    if (result != 0)
+        return fail_start(result, "the certifier does not answer");
     generation_keys_settle();
     worker_count = count_workers();
     report.drain_ms = configuration->drain_ms;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
+#include "base/writer.h"
 #include "control/state.h"
 
 static int say(struct key_reason *to, int result, const char *format, ...) PRINTF(3, 4);
@@ -214,6 +215,41 @@ static int judge(EVP_PKEY *key, struct key_reason *reason)
             say(reason, -EINVAL, "its key is of the kind %s; ECDSA, RSA or Ed25519 is expected",
                 EVP_PKEY_get0_type_name(key) ? EVP_PKEY_get0_type_name(key) : "unknown");
     ERR_clear_error();
+    return result;
+}
+
+static slice next_certificate(slice *rest)
+{
+    static const slice begin = SLICE("-----BEGIN CERTIFICATE-----"),
+                       end = SLICE("-----END CERTIFICATE-----");
+    slice block = slice_after(*rest, slice_find(*rest, begin));
+    size_t length = slice_find(block, end);
+    if (length == block.len) { /* cut: its reader will say so */
+        *rest = (slice){ 0 };
+        return block;
+    }
+    *rest = slice_after(block, length + end.len);
+    return slice_first(block, length + end.len);
+}
+
+int key_file_read_certificates(const char *path, char *to, size_t room, size_t *ret_length,
+                               struct key_reason *ret_reason)
+{
+    static char memory[KEY_FILE_BYTES_MAX];
+    static struct key_reason unused;
+    size_t length = 0;
+    struct writer w = writer_over(to, room);
+    ret_reason->text[0] = '\0';
+    int result = read_file(path, memory, &length, ret_reason, &unused);
+    for (slice rest = slice_of(memory, length); result == 0 && rest.len;) {
+        writer_slice_add(&w, next_certificate(&rest));
+        if (w.len)
+            writer_byte(&w, '\n');
+    }
+    OPENSSL_cleanse(memory, length);
+    if (result == 0 && w.overflowed)
+        result = say(ret_reason, -EMSGSIZE, "its certificates are longer than 60 KiB");
+    *ret_length = w.len;
     return result;
 }
 

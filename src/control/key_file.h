@@ -20,6 +20,12 @@ struct key_reason {
 MUST_CHECK int key_file_read(const char *path, EVP_PKEY **ret, struct key_reason *ret_reason,
                              struct key_reason *ret_warning);
 
+/* The certificates of a file that may hold keys too: their blocks of PEM as they stand there, one
+ * after the other. 0, also when there are none · -EMSGSIZE they are longer than `room` · as above
+ */
+MUST_CHECK int key_file_read_certificates(const char *path, char *to, size_t room,
+                                          size_t *ret_length, struct key_reason *ret_reason);
+
 /* Whether it is the key of a certificate with this public half, DER. */
 bool key_belongs_to(EVP_PKEY *key, slice spki);
 

@@ -209,6 +209,20 @@ static int load(const struct channel *c, const struct key_packet *p)
     return put(c, &p->head, key, warning.text, (p->head.detail & KEY_FOR_TLS) != 0);
 }
 
+static int read_certificates(const struct channel *c, const struct key_packet *p)
+{
+    static struct key_reason reason;
+    static char certificates[KEY_BODY_MAX];
+    size_t length;
+    slice path = slice_first(p->body, slice_find_byte(p->body, '\0'));
+    if (path.len == 0 || path.len >= KEY_PATH_MAX || path.len == p->body.len || path.ptr[0] != '/')
+        return -EPROTO;
+    int result =
+        key_file_read_certificates(path.ptr, certificates, sizeof certificates, &length, &reason);
+    return answer(c, &p->head, result,
+                  result == 0 ? slice_of(certificates, length) : slice_from(reason.text));
+}
+
 static int delete (const struct channel *c, const struct key_packet *p)
 {
     struct key_reason reason = { 0 };
@@ -316,9 +330,10 @@ static int obey(struct channel *c, struct key_packet *p)
         [KEY_FORGET] = KEY_MAY_LOAD,
         [KEY_OPEN] = KEY_MAY_OPEN,
         [KEY_RESTRICT] = 0,
+        [KEY_READ] = KEY_MAY_LOAD,
     };
     uint16_t verb = p->head.verb;
-    if (verb < KEY_SIGN || verb > KEY_RESTRICT || (c->rights & needed[verb]) != needed[verb]) {
+    if (verb < KEY_SIGN || verb > KEY_READ || (c->rights & needed[verb]) != needed[verb]) {
         log_warn("a channel to the keyholder asked for what it has no right to (%u); it is closed",
                  verb);
         return -EACCES;
@@ -339,6 +354,8 @@ static int obey(struct channel *c, struct key_packet *p)
     case KEY_RESTRICT:
         c->rights &= (uint32_t)p->head.detail;
         return 0;
+    case KEY_READ:
+        return read_certificates(c, p);
     }
     return -EPROTO;
 }

@@ -109,7 +109,7 @@ static int find_pair(struct loader *l, const struct argument_value *words, struc
 
 /* --- Identities ------------------------------------------------------------------------------- */
 
-static struct tls_identity *new_identity(struct loader *l, enum tls_kind kind, slice name)
+struct tls_identity *load_new_identity(struct loader *l, enum tls_kind kind, slice name)
 {
     struct configuration *c = l->c;
     struct tls_identity *identity = arena_take(&c->arena, sizeof *identity);
@@ -132,6 +132,21 @@ static void report_kind_twice(struct loader *l, const struct argument_value *wor
                     "two stand side by side when one has an ECDSA key and one an RSA key");
 }
 
+/* Another list of files is another set. */
+static int name_both(struct loader *l, struct certificate_set *set, slice second)
+{
+    size_t room = set->name.len + second.len + 1;
+    char *memory = arena_take(&l->c->arena, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    writer_slice_add(&w, set->name);
+    writer_byte(&w, ' ');
+    writer_slice_add(&w, second);
+    set->name = writer_slice(&w);
+    return 0;
+}
+
 int load_add_certificate(void *context, const struct option_apply *a, bool is_first)
 {
     struct loader *l = context;
@@ -142,9 +157,9 @@ int load_add_certificate(void *context, const struct option_apply *a, bool is_fi
     if (!c)
         return -EINVAL; /* reported */
     struct tls_pair pair = { arena_copy(a->arena, words->texts[0]),
-                             arena_copy(a->arena, words->texts[1]) };
+                             arena_copy(a->arena, words->texts[1]), c };
     if (is_first)
-        t->identity = new_identity(l, TLS_FILES, pair.certificate);
+        t->identity = load_new_identity(l, TLS_FILES, pair.certificate);
     if (!pair.certificate.ptr || !pair.key.ptr || !t->identity) {
         certificate_drop(&c);
         return -ENOMEM;
@@ -155,6 +170,8 @@ int load_add_certificate(void *context, const struct option_apply *a, bool is_fi
         return -EINVAL;
     }
     certificate_set_put(&t->identity->set, c);
+    if (!is_first)
+        TRY(name_both(l, &t->identity->set, pair.certificate));
     return option_append(a->arena, OPTION_ARRAY(t->identity->pairs, t->identity->pair_count), &pair,
                          1);
 }
@@ -268,9 +285,14 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
     const struct tls_settings *t = own->all[FEATURE_TLS];
     slice policy;
     site->tls.settings = t;
-    if (t->kind == TLS_OFF || t->kind == TLS_UNSET)
-        return 0;
-    site->tls.identity = t->identity;
+    enum tls_kind kind = t->kind;
+    if (kind == TLS_UNSET && (site->listener_mask & tls_listeners(l->c)) &&
+        load_site_is_local(site))
+        kind = TLS_LOCAL;
+    if (kind == TLS_LOCAL)
+        TRY(load_named_identity(l, draft, kind, &site->tls.identity));
+    else if (kind == TLS_FILES)
+        site->tls.identity = t->identity;
     if (!site->tls.identity)
         return 0;
     TRY(policy_name(l, t, &policy));

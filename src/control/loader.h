@@ -106,6 +106,16 @@ void load_trusts_free(struct loader *l);
 MUST_CHECK int load_add_certificate(void *context, const struct option_apply *a, bool is_first);
 /* A site's part, when its settings are complete. */
 MUST_CHECK int load_site_tls(struct loader *l, struct site_draft *draft, const struct blocks *own);
+/* One more identity of the configuration; NULL: out of memory. */
+struct tls_identity *load_new_identity(struct loader *l, enum tls_kind kind, slice name);
+
+/* load_tls_names.c: certificates that others obtain for the names of a site. */
+/* Does nobody but ourselves issue for any of its hosts? */
+bool load_site_is_local(const struct site *site);
+/* *ret stays NULL when something was reported. 0 · -ENOMEM */
+MUST_CHECK int load_named_identity(struct loader *l, struct site_draft *draft, enum tls_kind kind,
+                                   struct tls_identity **ret);
+
 /* When all sites are known. */
 void load_check_tls(struct loader *l);
 void load_free_tls(struct configuration *c);

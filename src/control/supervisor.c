@@ -12,7 +12,7 @@
 #include "control/notify.h"
 #include "control/supervisor_state.h"
 
-struct supervisor supervisor;
+struct supervisor supervisor = { .certifier_keys = -1 };
 
 /* --- Signals ---------------------------------------------------------------------------------- */
 

@@ -14,6 +14,7 @@
 #include "control/certifier.h"
 #include "control/state.h"
 #include "control/supervisor_state.h"
+#include "net/key_call.h"
 
 /* --- Starting --------------------------------------------------------------------------------- */
 
@@ -36,6 +37,24 @@ static int make_folder(const struct certificates_wish *user)
         log_error("cannot make the folder for certificates, %s/" CERTIFIER_FOLDER ": %s", storage,
                   strerror(-result));
     return result;
+}
+
+/* Our own channel is of the same family: what was loaded for a certifier that died is there until
+ * the next one has loaded it again. */
+int certificates_open_keys(void)
+{
+    int fd = supervisor.certifier_keys >= 0
+                 ? key_call_open(supervisor.certifier_keys, KEYS_OF_CERTIFIER)
+                 : -EPIPE;
+    if (fd >= 0)
+        return fd;
+    if (supervisor.certifier_keys >= 0)
+        close(supervisor.certifier_keys);
+    supervisor.certifier_keys = keyholders_channel(NULL, KEYS_OF_CERTIFIER | KEY_MAY_OPEN);
+    if (supervisor.certifier_keys < 0)
+        return -1;
+    fd = key_call_open(supervisor.certifier_keys, KEYS_OF_CERTIFIER);
+    return fd < 0 ? -1 : fd;
 }
 
 static void tell_wish(const struct boot_generation *g)
@@ -65,22 +84,29 @@ static void tell_all(void)
         tell_in_force(current);
 }
 
-static void start_certifier(void)
+static int start_with(int keys)
 {
     int pair[2];
     struct boot_record *state = &supervisor.state;
-    supervisor.certifier_at_ms = clock_monotonic_ms() + RETRY_MS; /* unless it succeeds */
-    if (make_folder(&state->certifier_user) != 0 || message_pair(pair) != 0)
-        return;
+    TRY(message_pair(pair));
     struct boot_record *child = helpers_child_record(pair[1]);
     child->run_uid = state->certifier_user.uid;
     child->run_gid = state->certifier_user.gid;
-    int keys = keyholders_channel(NULL, KEYS_OF_CERTIFIER);
-    child->key_channel = keys < 0 ? -1 : keys; /* it gets one when the keyholder runs again */
-    int result =
-        helpers_start("certifier", child, pair, &state->certifier_pid, &state->certifier_channel);
-    if (keys >= 0)
-        close(keys);
+    child->key_channel = keys;
+    return helpers_start("certifier", child, pair, &state->certifier_pid,
+                         &state->certifier_channel);
+}
+
+static void start_certifier(void)
+{
+    supervisor.certifier_at_ms = clock_monotonic_ms() + RETRY_MS; /* unless it succeeds */
+    if (make_folder(&supervisor.state.certifier_user) != 0)
+        return;
+    int keys = certificates_open_keys();
+    if (keys < 0)
+        return;
+    int result = start_with(keys);
+    close(keys);
     if (result != 0)
         return;
     supervisor.certifier_at_ms = 0;

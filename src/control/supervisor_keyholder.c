@@ -80,8 +80,7 @@ void keyholders_give(struct boot_generation *g)
 /* To those who were left without: the certifier, and the generations that have asked. */
 static void give_all(const struct boot_keyholder *k)
 {
-    int fd =
-        supervisor.state.certifier_channel < 0 ? -1 : keyholders_channel(NULL, KEYS_OF_CERTIFIER);
+    int fd = supervisor.state.certifier_channel < 0 ? -1 : certificates_open_keys();
     if (fd >= 0)
         pass(supervisor.state.certifier_channel, fd);
     for (uint32_t i = 0; i < supervisor.state.generation_count; i++) {

@@ -31,6 +31,7 @@ struct supervisor {
     struct tickets loading, waiting;  /* for the one that loads, and for the one after it */
     bool last_reload_failed;
     char last_reload[512];
+    int certifier_keys; /* of the certifiers' family of channels to the keyholder; -1: none yet */
     /* told to end, for one of another binary */
     bool replacing_logger, replacing_observer, replacing_certifier;
     int64_t sinks_at_ms;       /* try to open log files again at; 0: all are open */
@@ -118,6 +119,8 @@ void generations_plan(void);
 void certificates_want(struct boot_generation *g, struct message *m);
 /* A generation came into force. */
 void certificates_follow(const struct boot_generation *g);
+/* A channel to the keyholder for the certifier · -1: there is no keyholder just now */
+int certificates_open_keys(void);
 void certificates_hear(void); /* the certifier has something */
 bool certificates_ended(pid_t pid);
 void certificates_replace(void);

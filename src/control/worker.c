@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/random.h"
+#include "control/certificates.h"
 #include "control/message.h"
 #include "net/key_client.h"
 #include "net/tls_server.h"
@@ -63,6 +64,14 @@ static void stop(void)
     gate_cancel_all();
 }
 
+static void take_certificates(const struct message *m)
+{
+    struct certificates_applied applied;
+    int result = m->fd_count == 1 ? certificates_apply(m->fds[0], NULL, &applied) : -EPROTO;
+    if (result != 0)
+        log_error("new certificates cannot be read: %s", strerror(-result));
+}
+
 static void obey(struct message *m)
 {
     switch (m->kind) {
@@ -81,6 +90,9 @@ static void obey(struct message *m)
             m->fd_count = 0;
             key_client_use(m->fds[0]);
         }
+        break;
+    case MESSAGE_CERTIFICATES:
+        take_certificates(m);
         break;
     case MESSAGE_ACCEPT:
         if (!draining && m->number >= 0 && m->number < worker->listener_count)

@@ -62,6 +62,7 @@ static enum verdict on_deliver(struct exchange *x)
 {
     static const slice name = SLICE("Strict-Transport-Security");
     if (!x->site || !x->connection->socket.tls || x->site->tls.settings->hsts_s == 0 ||
+        (x->site->tls.identity && x->site->tls.identity->kind == TLS_LOCAL) ||
         is_sent_by_origin(&x->response.fields, name))
         return NEXT;
     char *memory = arena_take(&x->arena, 40);

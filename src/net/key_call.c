@@ -158,6 +158,29 @@ int key_call_load(int channel, const struct key_load *what, struct key_answer *r
     return call(channel, &request, ret);
 }
 
+int key_call_read(int channel, slice path, slice *ret, struct key_answer *why)
+{
+    static char certificates[KEY_BODY_MAX];
+    char body[KEY_PATH_MAX];
+    struct key_packet answer;
+    struct writer w = writer_over(body, sizeof body);
+    struct writer kept = writer_over(certificates, sizeof certificates);
+    int result = write_path(&w, path);
+    struct key_packet request = { .head = { .verb = KEY_READ }, .body = writer_slice(&w) };
+    why->text[0] = '\0';
+    if (result == 0)
+        result = exchange(channel, &request, &answer);
+    if (result != 0)
+        return describe_failure(result, why);
+    if (answer.head.detail != 0) {
+        write_text(why, answer.body);
+        return answer.head.detail < 0 ? answer.head.detail : -EPROTO;
+    }
+    writer_slice_add(&kept, answer.body);
+    *ret = writer_slice(&kept);
+    return 0;
+}
+
 int key_call_generate(int channel, enum key_recipe recipe, int32_t use, slice name,
                       struct key_answer *ret)
 {

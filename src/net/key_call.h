@@ -27,6 +27,10 @@ struct key_load {
 };
 MUST_CHECK int key_call_load(int channel, const struct key_load *what, struct key_answer *ret);
 
+/* The certificates of a file that this process may not be allowed to open, PEM: *ret, good until
+ * the next call of this kind. Keys in the file are not handed out. */
+MUST_CHECK int key_call_read(int channel, slice path, slice *ret, struct key_answer *why);
+
 /* A new key in the storage directory: keys/NAME.pem, readable for its owner alone. -EEXIST: there
  * is one of that name. use: as above. RSA may take seconds; others go on meanwhile. */
 MUST_CHECK int key_call_generate(int channel, enum key_recipe recipe, int32_t use, slice name,

@@ -8,6 +8,8 @@
  * KEY_LOAD       detail: KEY_FOR_TLS or 0, body: path, NUL,      struct key_described, SPKI,
  * warning SPKI of the certificate (DER; empty: whatever key the file has) KEY_GENERATE   detail:
  * enum key_recipe, and KEY_FOR_TLS;       as KEY_LOAD body: name KEY_DELETE     body: name nothing
+ * KEY_READ       body: path, NUL                                the certificates in the file, PEM:
+ *                                                                its keys stay where they are
  * KEY_FORGET     key_id: the channel's hold on it ends           nothing
  * KEY_OPEN       detail: rights, and one descriptor, the far     no answer
  *                end of a new channel
@@ -35,14 +37,15 @@ enum key_verb {
     KEY_DELETE,
     KEY_FORGET,
     KEY_OPEN,
-    KEY_RESTRICT
+    KEY_RESTRICT,
+    KEY_READ
 };
 
 /* What a channel may ask for. */
 enum key_right {
     KEY_MAY_SIGN = 1 << 0,          /* what TLS signs: wire/tls_signed.h */
     KEY_MAY_SIGN_ANYTHING = 1 << 1, /* certificates and their requests, ACME */
-    KEY_MAY_LOAD = 1 << 2,          /* and forget */
+    KEY_MAY_LOAD = 1 << 2,          /* and forget; and read certificates */
     KEY_MAY_GENERATE = 1 << 3,      /* and delete */
     KEY_MAY_OPEN = 1 << 4,          /* channels with no more rights than its own */
     KEY_MAY_ALL = (1 << 5) - 1,

@@ -18,10 +18,6 @@ static const struct failure unknown_name = {
     .text = "the client asked for a name of no site with TLS, or for none, and no site has the "
             "default certificate"
 };
-static const struct failure no_certificate = { .whose = FAULT_OURS,
-                                               .status = 503,
-                                               .reason = "tls.no-certificate",
-                                               .text = "the site has no certificate yet" };
 static const struct failure not_tls = { .whose = FAULT_CLIENT,
                                         .status = 400,
                                         .reason = "tls.malformed",
@@ -62,6 +58,19 @@ static const struct site *find_site(const struct connection *c, slice name)
     return site && (site->listener_mask & (1ull << c->listen)) ? site : NULL;
 }
 
+/* Why there is none, in its certifier's words. One connection at a time: read at once. */
+static const struct failure *describe_lack(const struct certificate_set *set)
+{
+    static char text[SECURITY_TEXT_MAX];
+    static const struct failure no_certificate = {
+        .whose = FAULT_OURS, .status = 503, .reason = "tls.no-certificate", .text = text
+    };
+    (void)snprintf(text, sizeof text, "there is no certificate for %.*s yet%s%s",
+                   (int)(set->name.len < 100 ? set->name.len : 100), set->name.ptr,
+                   set->why_none ? ": " : "", set->why_none ? set->why_none : "");
+    return &no_certificate;
+}
+
 static int refuse(struct connection *c, struct tls_choice *choice, const struct failure *why,
                   uint8_t alert)
 {
@@ -78,7 +87,8 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     if (!site)
         return refuse(c, choice, &unknown_name, TLS_ALERT_UNRECOGNIZED_NAME);
     if (certificate_set_is_empty(&site->tls.identity->set))
-        return refuse(c, choice, &no_certificate, TLS_ALERT_UNRECOGNIZED_NAME);
+        return refuse(c, choice, describe_lack(&site->tls.identity->set),
+                      TLS_ALERT_UNRECOGNIZED_NAME);
     choice->owner = site;
     choice->context = site->tls.context;
     choice->certificates = &site->tls.identity->set;

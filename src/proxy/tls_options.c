@@ -11,7 +11,7 @@
 
 static int refuse_words(struct option_apply *a, const struct word *word)
 {
-    return option_refuse(a, word, "off, or a certificate and its key: tls CERT.pem KEY.pem");
+    return option_refuse(a, word, "local, off, or a certificate and its key: tls CERT.pem KEY.pem");
 }
 
 static int tls_apply(struct option_apply *a)
@@ -23,9 +23,12 @@ static int tls_apply(struct option_apply *a)
     if (words->count == 0)
         return 0;
     if (words->count == 1) {
-        if (!slice_equal(words->texts[0], SLICE("off")))
+        if (slice_equal(words->texts[0], SLICE("off")))
+            t->kind = TLS_OFF;
+        else if (slice_equal(words->texts[0], SLICE("local")))
+            t->kind = TLS_LOCAL;
+        else
             return refuse_words(a, &words->words[0]);
-        t->kind = TLS_OFF;
         return 0;
     }
     if (words->count > 2)
@@ -121,12 +124,16 @@ static const struct directive rows[] = {
                      { .name = "default", .kind = ARGUMENT_TEXT, .form = FORM_FLAG } },
       .object = OBJECT_TLS,
       .meaning = "The certificate of a site and its key, and how TLS is spoken with clients",
-      .details = "tls CERT.pem KEY.pem: CERT is a PEM file with the certificate and its chain, KEY "
-                 "the PEM file of its "
-                 "private key. Two of them, one with an ECDSA and one with an RSA key, stand side "
-                 "by side: each client gets the one it can verify. A wildcard in 'defaults' or a "
-                 "policy serves many sites. `default`: clients that name no site, or none of ours, "
-                 "get this one instead of an alert. off: no TLS for this site.",
+      .details =
+          "tls CERT.pem KEY.pem: CERT is a PEM file with the certificate and its chain, KEY the "
+          "PEM file of its "
+          "private key. Two of them, one with an ECDSA and one with an RSA key, stand side "
+          "by side: each client gets the one it can verify. A wildcard in 'defaults' or a "
+          "policy serves many sites. `default`: clients that name no site, or none of ours, "
+          "get this one instead of an alert. local: from the local CA of this machine "
+          "(portcullis certs trust), which is also what local names get on listeners with "
+          "TLS when nothing is written: localhost, *.test, *.internal, *.home.arpa, *.local, "
+          "names of one label, IP addresses. off: no TLS for this site.",
       .example = "tls { min 1.3 }",
       .since = "0.2",
       .apply = tls_apply },

@@ -13,7 +13,8 @@ enum tls_kind {
 
 /* One certificate file and its key. */
 struct tls_pair {
-    slice certificate, key; /* paths */
+    slice certificate, key;           /* paths */
+    const struct certificate *loaded; /* in the set, as long as nothing newer came */
 };
 
 /* What is presented under the names of one or more sites, and where it comes from. The contents of

@@ -1,0 +1,216 @@
+#include "control/certificates.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/panic.h"
+#include "certifier/chain.h"
+#include "net/remote_key.h"
+#include "proxy/tls_settings.h"
+
+static struct certificate_set **sets; /* by name */
+static size_t set_count;
+
+/* --- The wish --------------------------------------------------------------------------------- */
+
+/* The certifier works in another folder. */
+static int make_absolute(slice path, char to[PATH_MAX], slice *ret)
+{
+    char here[PATH_MAX];
+    bool is_absolute = slice_starts_with(path, SLICE("/"));
+    if (!is_absolute && !getcwd(here, sizeof here))
+        return -errno;
+    int length = snprintf(to, PATH_MAX, "%s%s%.*s", is_absolute ? "" : here, is_absolute ? "" : "/",
+                          SLICE_ARGUMENTS(path));
+    if (length < 0 || length >= PATH_MAX)
+        return -ENAMETOOLONG;
+    *ret = slice_of(to, (size_t)length);
+    return 0;
+}
+
+/* What is loaded from the files; NULL: nothing, it is not from files. */
+static int add_record(struct certificate_sheet *sheet, const struct tls_identity *identity,
+                      struct certificate_record *r, const struct certificate *loaded)
+{
+    OWNS(chain_free) struct chain *chain = NULL;
+    if (identity->host_count > CERTIFICATE_NAMES_MAX)
+        return -E2BIG;
+    r->set = identity->set.name;
+    for (; r->name_count < identity->host_count; r->name_count++)
+        r->names[r->name_count] = identity->hosts[r->name_count];
+    if (loaded) {
+        TRY(chain_from_certificate(loaded, &chain));
+        chain_fill_record(chain, r);
+    }
+    return certificate_sheet_add(sheet, r);
+}
+
+static int add_pair(struct certificate_sheet *sheet, const struct tls_identity *identity,
+                    const struct tls_pair *pair)
+{
+    char certificate[PATH_MAX], key[PATH_MAX];
+    struct certificate_record r = { .source = CERTIFICATE_FROM_FILES };
+    TRY(make_absolute(pair->certificate, certificate, &r.certificate_path));
+    TRY(make_absolute(pair->key, key, &r.key_path));
+    return add_record(sheet, identity, &r, pair->loaded);
+}
+
+static int add_identity(struct certificate_sheet *sheet, const struct tls_identity *identity)
+{
+    struct certificate_record r = { .source = identity->kind == TLS_LOCAL ? CERTIFICATE_FROM_LOCAL
+                                                                          : CERTIFICATE_FROM_ACME };
+    if (identity->kind != TLS_FILES)
+        return add_record(sheet, identity, &r, NULL);
+    for (uint32_t i = 0; i < identity->pair_count; i++)
+        TRY(add_pair(sheet, identity, &identity->pairs[i]));
+    return 0;
+}
+
+int certificates_write_wish(const struct configuration *c)
+{
+    OWNS(certificate_sheet_close) struct certificate_sheet sheet = { .fd = -1 };
+    if (!c->tls_identities)
+        return -ENOENT;
+    TRY(certificate_sheet_open(&sheet));
+    for (const struct tls_identity *i = c->tls_identities; i; i = i->next)
+        TRY(add_identity(&sheet, i));
+    return certificate_sheet_seal(&sheet);
+}
+
+/* --- The table -------------------------------------------------------------------------------- */
+
+static int compare_sets(const void *a, const void *b)
+{
+    const struct certificate_set *const *left = a, *const *right = b;
+    return slice_compare((*left)->name, (*right)->name);
+}
+
+int certificates_open(const struct configuration *c)
+{
+    sets = calloc(c->tls_identity_count + 1, sizeof(struct certificate_set *));
+    if (!sets)
+        return -ENOMEM;
+    for (struct tls_identity *i = c->tls_identities; i; i = i->next) {
+        ASSERT(set_count < c->tls_identity_count);
+        sets[set_count++] = &i->set;
+    }
+    qsort(sets, set_count, sizeof(struct certificate_set *), compare_sets);
+    return 0;
+}
+
+void certificates_close(void)
+{
+    free(sets);
+    sets = NULL;
+    set_count = 0;
+}
+
+/* The place of the first set of that name; two sites may name the same files. set_count: none. */
+static size_t find_sets(slice name)
+{
+    size_t low = 0, high = set_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (slice_compare(sets[middle]->name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < set_count && slice_equal(sets[low]->name, name) ? low : set_count;
+}
+
+/* --- Applying --------------------------------------------------------------------------------- */
+
+static int make(const struct certificate_record *r, struct certificate **ret, const char **ret_why)
+{
+    EVP_PKEY *key = remote_key_make(r->key_id, r->spki);
+    if (!key) {
+        *ret_why = "its key is of an unknown kind";
+        return -EINVAL;
+    }
+    return certificate_record_make(r, key, ret, ret_why);
+}
+
+/* What a sheet has of a set so far. */
+struct mention {
+    unsigned kinds;  /* bit i: a certificate with a key of kind i */
+    bool is_partial; /* one of them cannot be presented: the others stay as they are */
+};
+
+static void explain(struct certificate_set *set, slice why)
+{
+    if (certificate_set_is_empty(set))
+        certificate_set_explain(set, why);
+}
+
+/* One that cannot be used changes nothing. */
+static void apply(const struct certificate_record *r,
+                  int (*hold_key)(const struct certificate_record *r), struct mention *mentions,
+                  struct certificates_applied *ret)
+{
+    size_t first = find_sets(r->set);
+    OWNS(certificate_drop) struct certificate *c = NULL;
+    const char *why = "";
+    if (first == set_count)
+        return; /* of another configuration */
+    int result = r->chain_count && hold_key ? hold_key(r) : 0;
+    if (result != 0)
+        why = "the keyholder cannot load its key";
+    else if (r->chain_count)
+        result = make(r, &c, &why);
+    if (result != 0) {
+        log_error("the certificate for %.*s cannot be presented: %s", SLICE_ARGUMENTS(r->set), why);
+        mentions[first].is_partial = true;
+        ret->refused++;
+        return;
+    }
+    ret->replaced += c != NULL;
+    if (c)
+        mentions[first].kinds |= 1u << c->kind;
+    for (size_t i = first; i < set_count && slice_equal(sets[i]->name, r->set); i++)
+        if (c)
+            certificate_set_put(sets[i], certificate_hold(c));
+        else
+            explain(sets[i], r->error);
+}
+
+/* A certificate was replaced by one with a key of another kind: the old one goes. */
+static void drop_unmentioned(const struct mention *mentions)
+{
+    const struct mention *m = NULL;
+    for (size_t i = 0; i < set_count; i++) {
+        if (i == 0 || !slice_equal(sets[i]->name, sets[i - 1]->name))
+            m = &mentions[i];
+        for (int kind = 0; kind < KEY_KINDS && m->kinds && !m->is_partial; kind++)
+            if (!(m->kinds & 1u << kind))
+                certificate_drop(&sets[i]->by_kind[kind]);
+    }
+}
+
+static void free_mentions(struct mention **mentions)
+{
+    free(*mentions);
+}
+
+int certificates_apply(int fd, int (*hold_key)(const struct certificate_record *r),
+                       struct certificates_applied *ret)
+{
+    OWNS(certificate_sheet_unmap) slice sheet = { 0 };
+    OWNS(free_mentions) struct mention *mentions = calloc(set_count + 1, sizeof *mentions);
+    struct certificate_reader reader;
+    struct certificate_record record;
+    int result;
+    *ret = (struct certificates_applied){ 0 };
+    if (!mentions)
+        return -ENOMEM;
+    TRY(certificate_sheet_map(fd, &sheet));
+    TRY(certificate_reader_open(&reader, sheet));
+    while ((result = certificate_reader_next(&reader, &record)) == 1)
+        apply(&record, hold_key, mentions, ret);
+    drop_unmentioned(mentions);
+    return result;
+}

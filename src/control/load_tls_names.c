@@ -1,0 +1,91 @@
+/* Certificates that others obtain for the names of a site: the local CA. What is wanted is said
+ * here; obtaining them is the certifier's. */
+#include <errno.h>
+
+#include "control/loader.h"
+#include "net/certificate_record.h"
+#include "wire/authority.h"
+
+bool load_site_is_local(const struct site *site)
+{
+    for (uint32_t i = 0; i < site->host_count; i++) {
+        slice host = site->hosts[i];
+        bool is_wildcard = slice_starts_with(host, SLICE("."));
+        if (slice_equal(host, SLICE("*")) ||
+            !authority_is_local(is_wildcard ? slice_after(host, 1) : host))
+            return false;
+    }
+    return site->host_count > 0;
+}
+
+/* As certificates write it: ".example.com" is "*.example.com" there. */
+static int name_of(struct loader *l, slice host, slice *ret)
+{
+    if (!slice_starts_with(host, SLICE("."))) {
+        *ret = host;
+        return 0;
+    }
+    char *memory = arena_take(&l->c->arena, host.len + 1);
+    if (!memory)
+        return -ENOMEM;
+    memory[0] = '*';
+    memcpy(memory + 1, host.ptr, host.len);
+    *ret = slice_of(memory, host.len + 1);
+    return 0;
+}
+
+/* All names, with spaces between: another list of names is another certificate. */
+static int set_name(struct loader *l, const slice *names, uint32_t count, slice *ret)
+{
+    size_t room = 0;
+    for (uint32_t i = 0; i < count; i++)
+        room += names[i].len + 1;
+    char *memory = arena_take(&l->c->arena, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i)
+            writer_byte(&w, ' ');
+        writer_slice_add(&w, names[i]);
+    }
+    *ret = writer_slice(&w);
+    return 0;
+}
+
+static int refuse_names(struct loader *l, const struct site_draft *draft, const char *why)
+{
+    struct span where = statement_span(draft->statement);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0416, &where, "site '%.*s' cannot have a certificate: %s",
+                        SLICE_ARGUMENTS(draft->site->name), why);
+    diagnostic_help(l->diagnostics, item,
+                    "write 'tls CERT.pem KEY.pem', or 'tls off' to serve it on the others only");
+    return 0;
+}
+
+int load_named_identity(struct loader *l, struct site_draft *draft, enum tls_kind kind,
+                        struct tls_identity **ret)
+{
+    const struct site *site = draft->site;
+    slice name;
+    if (site->host_count == 0)
+        return 0; /* its hosts were reported */
+    if (site->host_count > CERTIFICATE_NAMES_MAX)
+        return refuse_names(l, draft, "it has more than 100 host names");
+    slice *names = arena_take_array(&l->c->arena, site->host_count, sizeof *names);
+    if (!names)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < site->host_count; i++) {
+        if (slice_equal(site->hosts[i], SLICE("*")))
+            return refuse_names(l, draft, "it is for every name, and a certificate needs names");
+        TRY(name_of(l, site->hosts[i], &names[i]));
+    }
+    TRY(set_name(l, names, site->host_count, &name));
+    *ret = load_new_identity(l, kind, name);
+    if (!*ret)
+        return -ENOMEM;
+    (*ret)->hosts = names;
+    (*ret)->host_count = site->host_count;
+    return 0;
+}
