@@ -15,6 +15,7 @@ static struct origin *new_origin(struct loader *l, slice name)
                                .queue_ms = 5000,
                                .idle_max = 64,
                                .idle_ms = 60000,
+                               .http2 = 1,
                                .index = l->c->origin_count };
     if (!origin->name.ptr || name_map_add(&l->origins, origin->name, origin) != 0)
         return NULL;
@@ -28,6 +29,8 @@ static int connect_server(struct loader *l, struct origin *origin, struct server
 {
     const struct load_hooks *hooks = l->options->hooks;
     server->origin = origin;
+    if (server->speaks == SPEAKS_EITHER && !origin->http2)
+        server->speaks = SPEAKS_HTTP1;
     origin->is_grpc = origin->is_grpc || server->is_grpc;
     server->index = l->c->server_count++;
     if (!hooks)

@@ -63,14 +63,14 @@ struct limits_global {
 /* One server of an origin: an address that the configuration wrote. A name has several addresses in
  * time; see shared/names.h. */
 /* What a server is spoken to in. */
-enum server_speaks { SPEAKS_HTTP1, SPEAKS_HTTP2 };
+enum server_speaks { SPEAKS_HTTP1, SPEAKS_HTTP2, SPEAKS_EITHER /* it chooses in the handshake */ };
 
 struct server {
     const struct origin *origin; /* whose it is */
     slice text;                  /* as written, for logs */
     bool is_name;
     bool is_grpc; /* grpc:// */
-    bool is_tls;  /* https:// */
+    bool is_tls;  /* https://, grpcs:// */
     enum server_speaks speaks;
     slice host; /* when is_name */
     uint16_t port;
@@ -93,6 +93,7 @@ struct origin {
     uint32_t idle_max;  /* idle connections kept per server and worker; keep-alive 64 */
     int64_t idle_ms;    /* how long; 60s (fewer than the usual server's 75 s) */
     enum proxy_protocol_out proxy_protocol;
+    uint8_t http2;                /* http2 on|off: offered to https:// servers unless off */
     bool is_grpc;                 /* one of its servers is: calls may take long */
     const struct origin_tls *tls; /* proxy/origin_tls.h; NULL: no server has is_tls */
     const struct timeout_settings

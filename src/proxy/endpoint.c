@@ -112,9 +112,9 @@ static const struct scheme {
     bool is_grpc;
     bool is_tls;
 } schemes[] = {
-    { "", 0, SPEAKS_HTTP1, false, false },       { "http", 80, SPEAKS_HTTP1, false, false },
-    { "https", 443, SPEAKS_HTTP1, false, true }, { "h2", 80, SPEAKS_HTTP2, false, false },
-    { "grpc", 80, SPEAKS_HTTP2, true, false },
+    { "", 0, SPEAKS_HTTP1, false, false },        { "http", 80, SPEAKS_HTTP1, false, false },
+    { "https", 443, SPEAKS_EITHER, false, true }, { "h2", 80, SPEAKS_HTTP2, false, false },
+    { "grpc", 80, SPEAKS_HTTP2, true, false },    { "grpcs", 443, SPEAKS_HTTP2, true, true },
 };
 
 static const struct scheme *find_scheme(slice name)

@@ -12,11 +12,11 @@ MUST_CHECK int endpoint_parse_resolver(slice text, struct address *ret,
                                        const char **reterr_expected);
 
 /* "127.0.0.1:3000", "[::1]:3000", "name:3000", "unix:/path", with or without "http://"; behind
- * "https://" one that speaks TLS; behind "h2://" a server that speaks HTTP/2 at once, behind
- * "grpc://" one that serves gRPC so. Sets text, host, port, address, is_name, is_tls, speaks and
- * is_grpc of *ret; slices point into `text`.
- * 0 · -EINVAL *reterr_expected · -EISDIR there is a path behind the address
- * · -EPROTONOSUPPORT another scheme */
+ * "https://" one that speaks TLS and chooses between HTTP/1.1 and HTTP/2; behind "h2://" one that
+ * speaks HTTP/2 at once, behind "grpc://" and "grpcs://" one that serves gRPC so. Sets text, host,
+ * port, address, is_name, is_tls, speaks and is_grpc of *ret; slices point into `text`. 0 · -EINVAL
+ * *reterr_expected · -EISDIR there is a path behind the address · -EPROTONOSUPPORT another scheme
+ */
 MUST_CHECK int endpoint_parse_server(slice text, struct server *ret, const char **reterr_expected);
 
 /* Does the text look like an address rather than like the name of an origin? */

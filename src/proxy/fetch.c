@@ -165,7 +165,7 @@ int exchange_fetch(struct exchange *x)
             x->is_tunnel = x->response.is_websocket;
             return 0;
         }
-        if (!may_repeat(x, result))
+        if (pass + 1 == SEND_PASSES_MAX || !may_repeat(x, result))
             break;
         discard_attempt(x);
     }

@@ -113,10 +113,11 @@ int option_server(const struct option_apply *a, const struct word *word, slice t
     if (error == -EISDIR)
         report_path(a, word, text);
     if (error == -EPROTONOSUPPORT) {
-        struct diagnostic *item = diagnostics_add(a->diagnostics, E0204, &word->span,
-                                                  "origins speak HTTP/1.1, also behind https://, "
-                                                  "or HTTP/2 behind h2:// and grpc://: other "
-                                                  "schemes are not built yet in this version");
+        struct diagnostic *item =
+            diagnostics_add(a->diagnostics, E0204, &word->span,
+                            "a server is reached by http://, https://, h2://, "
+                            "grpc:// or grpcs://: other schemes are not "
+                            "built yet in this version");
         diagnostic_label(a->diagnostics, item, "not built yet");
     }
     return error ? -EINVAL : 0;

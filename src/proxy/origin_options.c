@@ -66,8 +66,10 @@ static const struct directive rows[] = {
       .object = OBJECT_ORIGIN,
       .meaning =
           "One or more servers: host:port, [v6]:port or unix:/path, with or without a scheme",
-      .details = "http:// or no scheme: HTTP/1.1. h2://: HTTP/2 without TLS, at once. grpc://: the "
-                 "same, for servers of gRPC, whose calls may stay silent as long as WebSockets. "
+      .details = "http:// or no scheme: HTTP/1.1. https://: with TLS, HTTP/2 or HTTP/1.1 as the "
+                 "server chooses. h2://: HTTP/2 without TLS, at once. grpc:// and grpcs://: HTTP/2 "
+                 "without and with TLS, for servers of gRPC, whose calls may stay silent as long "
+                 "as WebSockets. "
                  "weight: its share of the requests (1). max: requests at once, over "
                  "all workers (no limit). A name is resolved again when its time to live ends; "
                  "all its addresses are used.",
@@ -109,6 +111,18 @@ static const struct directive rows[] = {
       .preset = "64 for 60s",
       .meaning = "Idle connections kept for each server and worker, and how long",
       .example = "keep-alive 16 for 30s",
+      .since = "0.1" },
+    { .name = "http2",
+      .scopes = SCOPE_ORIGIN,
+      .arguments = { { .name = "STATE",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "off|on",
+                       STORED(struct origin, http2) } },
+      .object = OBJECT_ORIGIN,
+      .preset = "on",
+      .meaning = "Whether HTTP/2 is offered to https:// servers; they choose in the handshake",
+      .details = "h2://, grpc:// and grpcs:// servers speak nothing else.",
+      .example = "http2 off",
       .since = "0.1" },
     { .name = "proxy-protocol",
       .scopes = SCOPE_ORIGIN,

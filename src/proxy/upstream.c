@@ -2,7 +2,6 @@
 
 #include <errno.h>
 
-#include "base/panic.h"
 #include "proxy/client.h"
 #include "proxy/grpc.h"
 #include "proxy/h2_upstream.h"
@@ -66,79 +65,96 @@ static int refuse_connect(struct exchange *x, int result)
 }
 
 /* A connection of HTTP/1: idle or new. */
-static int take_own(struct exchange *x, const struct origin *o, const struct server *s, bool fresh)
+static int take_own(struct exchange *x, const struct server *s, bool fresh)
 {
     x->upstream = fresh ? NULL : upstream_take_idle(s, !method_is_idempotent(x->request.method));
-    return x->upstream ? 0 : upstream_connect(x, o, s, &x->upstream);
+    return x->upstream ? 0 : upstream_connect(x, s, SPEAKS_HTTP1, &x->upstream);
 }
 
-/* A new connection that others will share; held. */
-static int connect_link(struct exchange *x, const struct origin *o, const struct server *s)
+/* A new connection, in what the server speaks or chooses. */
+static int connect_new(struct exchange *x, const struct server *s)
+{
+    struct upstream *u;
+    TRY(upstream_connect(x, s, s->speaks, &u));
+    if (upstream_speaks_http2(u, s->speaks)) {
+        int result = h2_link_begin(u);
+        if (result != 0) {
+            upstream_destroy(u);
+            return result;
+        }
+    }
+    upstream_state_of(s)->chose_http1 = u->protocol != &h2_upstream;
+    x->upstream = u;
+    return 0;
+}
+
+/* Others wait for a connection that they will share: not when it tells of one client alone, nor
+ * when it will be of HTTP/1 by all that is known. */
+static int connect_for_all(struct exchange *x, const struct server *s)
 {
     struct server_state *state = upstream_state_of(s);
-    struct upstream *u;
-    state->is_connecting = o->proxy_protocol == PROXY_PROTOCOL_OFF; /* else it is for us alone */
-    int result = upstream_connect(x, o, s, &u);
-    if (result == 0) {
-        result = h2_link_begin(u);
-        if (result == 0)
-            x->upstream = u;
-        else
-            upstream_destroy(u);
-    }
+    state->is_connecting = s->origin->proxy_protocol == PROXY_PROTOCOL_OFF && !state->chose_http1;
+    int result = connect_new(x, s);
     state->is_connecting = false;
     event_signal_all(&state->connected);
     return result;
 }
 
-/* A place on a connection of HTTP/2: on one that has room, on the one that somebody is making, or
- * on a new one. */
-static int take_shared(struct exchange *x, const struct origin *o, const struct server *s,
-                       bool fresh)
+/* One that is there: a place on a connection of HTTP/2 with room, or one of HTTP/1 where the server
+ * chose that. NULL: none, *reterr is 0 or -ECANCELED. */
+static struct upstream *find_existing(struct exchange *x, const struct server *s, int *reterr)
+{
+    struct upstream *u = h2_link_find(x, s, reterr);
+    if (u || *reterr != 0 || s->speaks != SPEAKS_EITHER)
+        return u;
+    return upstream_take_idle(s, !method_is_idempotent(x->request.method));
+}
+
+/* That, or the one that somebody is making, or a new one. */
+static int take_shared(struct exchange *x, const struct server *s, bool fresh)
 {
     struct server_state *state = upstream_state_of(s);
-    int64_t deadline_ms = exchange_deadline(x, upstream_timeouts(x, o).connect_ms);
+    int64_t deadline_ms = exchange_deadline(x, upstream_timeouts(x, s->origin).connect_ms);
     int result = 0;
     x->upstream = NULL;
-    while (!fresh && result == 0 && !x->upstream) {
-        x->upstream = h2_link_find(x, s, &result);
-        if (x->upstream || result != 0 || !state->is_connecting)
+    while (!fresh) {
+        x->upstream = find_existing(x, s, &result);
+        if (x->upstream || result != 0)
+            return result;
+        if (!state->is_connecting)
             break;
         client_watch(x);
-        result = event_wait(&state->connected, deadline_ms);
+        TRY(event_wait(&state->connected, deadline_ms));
     }
-    if (result != 0 || x->upstream)
-        return result;
-    return connect_link(x, o, s);
+    return connect_for_all(x, s);
 }
 
 /* A WebSocket goes over HTTP/2 where the server takes it (RFC 8441), else over a connection of
- * HTTP/1 of its own. */
-static int take_for_websocket(struct exchange *x, const struct origin *o, const struct server *s,
-                              bool fresh)
+ * HTTP/1 of its own. A server that can choose is not asked anew for that. */
+static int take_for_websocket(struct exchange *x, const struct server *s, bool fresh)
 {
-    TRY(take_shared(x, o, s, fresh));
-    int64_t span = upstream_timeouts(x, o).connect_ms;
-    int result = h2_link_takes_websocket(x->upstream, exchange_deadline(x, span));
+    int64_t span = upstream_timeouts(x, s->origin).connect_ms;
+    int result = 0;
+    if (s->speaks == SPEAKS_HTTP2)
+        TRY(take_shared(x, s, fresh));
+    else
+        x->upstream = fresh ? NULL : h2_link_find(x, s, &result);
+    if (!x->upstream)
+        return result != 0 ? result : take_own(x, s, fresh);
+    result = h2_link_takes_websocket(x->upstream, exchange_deadline(x, span));
     if (result > 0)
         return 0;
     h2_link_let_go(x->upstream);
     x->upstream = NULL;
-    return result < 0 ? result : take_own(x, o, s, fresh);
+    return result < 0 ? result : take_own(x, s, fresh);
 }
 
-static int take_connection(struct exchange *x, const struct origin *o, const struct server *s,
-                           bool fresh)
+static int take_connection(struct exchange *x, const struct server *s, bool fresh)
 {
-    switch (s->speaks) {
-    case SPEAKS_HTTP1:
-        return take_own(x, o, s, fresh);
-    case SPEAKS_HTTP2:
-        if (x->request.upgrades_to_websocket)
-            return take_for_websocket(x, o, s, fresh);
-        return take_shared(x, o, s, fresh);
-    }
-    UNREACHABLE();
+    if (s->speaks == SPEAKS_HTTP1)
+        return take_own(x, s, fresh);
+    return x->request.upgrades_to_websocket ? take_for_websocket(x, s, fresh)
+                                            : take_shared(x, s, fresh);
 }
 
 /* A connection to a server whose place is taken. */
@@ -148,7 +164,7 @@ static int take_from(struct exchange *x, const struct origin *o, const struct se
     x->server = s;
     x->attempts++;
     x->origin_reused = false;
-    int result = take_connection(x, o, s, fresh);
+    int result = take_connection(x, s, fresh);
     if (result != 0) {
         upstream_leave_place(s, o);
         return result;

@@ -66,15 +66,16 @@ static int connect_socket(struct upstream *u, const struct address *to, int64_t 
 }
 
 /* One address, all within `timeout connect`: the PROXY header goes before TLS. */
-static int connect_address(struct exchange *x, const struct origin *o, const struct address *to,
+static int connect_address(struct exchange *x, const struct address *to, enum server_speaks speaks,
                            struct upstream *u)
 {
+    const struct origin *o = u->server->origin;
     int64_t deadline_ms = exchange_deadline(x, upstream_timeouts(x, o).connect_ms);
     int result = connect_socket(u, to, deadline_ms);
     if (result == 0 && o->proxy_protocol != PROXY_PROTOCOL_OFF)
         result = send_proxy_header(x, u, deadline_ms);
     if (result == 0 && u->server->is_tls)
-        result = upstream_start_tls(x, u, deadline_ms);
+        result = upstream_start_tls(x, u, speaks, deadline_ms);
     if (result != 0)
         socket_close(&u->socket);
     return result;
@@ -82,15 +83,15 @@ static int connect_address(struct exchange *x, const struct origin *o, const str
 
 /* Tries the server's addresses until one takes the connection.
  * 0 · -EDESTADDRREQ it has none · the last error */
-static int connect_server(struct exchange *x, const struct origin *o, const struct server *s,
-                          struct upstream *u)
+static int connect_server(struct exchange *x, enum server_speaks speaks, struct upstream *u)
 {
+    const struct server *s = u->server;
     struct address address;
     int result = -EDESTADDRREQ;
     for (uint32_t attempt = 0; attempt < NAME_ADDRESSES_MAX; attempt++) {
         if (!address_of(s, attempt, &address))
             break;
-        result = connect_address(x, o, &address, u);
+        result = connect_address(x, &address, speaks, u);
         if (result == 0 || result == -ECANCELED)
             break;
         upstream_counters_of(s)->connect_failures++;
@@ -101,14 +102,14 @@ static int connect_server(struct exchange *x, const struct origin *o, const stru
     return result;
 }
 
-int upstream_connect(struct exchange *x, const struct origin *o, const struct server *s,
+int upstream_connect(struct exchange *x, const struct server *s, enum server_speaks speaks,
                      struct upstream **ret)
 {
     struct upstream *u = upstream_make(s);
     if (!u)
         return -ENOMEM;
     client_watch(x);
-    int result = connect_server(x, o, s, u);
+    int result = connect_server(x, speaks, u);
     if (result != 0) {
         free(u);
         return result;

@@ -16,6 +16,7 @@ struct server_state {
     uint32_t idle_count;
     struct list links;      /* of HTTP/2: those that take requests, or did so; newest first */
     bool is_connecting;     /* somebody makes a connection that others will share */
+    bool chose_http1;       /* a server that may speak either did so when it was asked last */
     struct event connected; /* he has */
     uint32_t in_flight;     /* of this worker */
     int32_t credit;         /* smooth weighted round robin */
@@ -71,13 +72,19 @@ static inline uint64_t upstream_bit_of(const struct server *s, const struct orig
 
 /* A new connection to the server: the first of its addresses that takes it, PROXY header and TLS
  * included, each within `timeout connect`.
+ * speaks: what is offered in the handshake of TLS. HTTP/2 that is offered alone must be agreed to.
+ *
  * 0 · -EDESTADDRREQ it has none · -EPROTO x->server_failure says what was wrong with its TLS · the
  * last error · -ENOMEM · -ECANCELED */
-MAY_WAIT int upstream_connect(struct exchange *x, const struct origin *o, const struct server *s,
+MAY_WAIT int upstream_connect(struct exchange *x, const struct server *s, enum server_speaks speaks,
                               struct upstream **ret);
+
+/* It has agreed to HTTP/2 in the handshake, or was known to speak it. */
+bool upstream_speaks_http2(const struct upstream *u, enum server_speaks speaks);
 
 /* --- TLS -------------------------------------------------------------------------------------- */
 
 /* Shakes hands on a new connection as the origin's settings say.
  * 0 · -EPROTO x->server_failure · -ECANCELED */
-MAY_WAIT int upstream_start_tls(struct exchange *x, struct upstream *u, int64_t deadline_ms);
+MAY_WAIT int upstream_start_tls(struct exchange *x, struct upstream *u, enum server_speaks speaks,
+                                int64_t deadline_ms);

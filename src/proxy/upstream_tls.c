@@ -62,12 +62,15 @@ static struct failure describe(struct exchange *x, const struct tls_peer_failure
 }
 
 /* The name that the server has to prove: what the origin says, else its own. */
-static struct tls_peer peer_of(const struct server *s)
+static struct tls_peer peer_of(const struct server *s, enum server_speaks speaks)
 {
+    static const slice offers[] = { [SPEAKS_HTTP1] = SLICE("\x08http/1.1"),
+                                    [SPEAKS_HTTP2] = SLICE("\x02h2"),
+                                    [SPEAKS_EITHER] = SLICE("\x02h2\x08http/1.1") };
     const struct origin_tls *how = s->origin->tls;
     struct tls_peer peer = { .name = how->name,
                              .ip = how->ip,
-                             .alpn = SLICE("\x08http/1.1"),
+                             .alpn = offers[speaks],
                              .session = &upstream_state_of(s)->session };
     if (peer.name.len || !ip_is_none(peer.ip))
         return peer;
@@ -78,16 +81,30 @@ static struct tls_peer peer_of(const struct server *s)
     return peer;
 }
 
-int upstream_start_tls(struct exchange *x, struct upstream *u, int64_t deadline_ms)
+bool upstream_speaks_http2(const struct upstream *u, enum server_speaks speaks)
+{
+    const struct tls_facts *facts = tls_facts_of(&u->socket);
+    return facts ? slice_equal(facts->alpn, SLICE("h2")) : speaks == SPEAKS_HTTP2;
+}
+
+int upstream_start_tls(struct exchange *x, struct upstream *u, enum server_speaks speaks,
+                       int64_t deadline_ms)
 {
     const struct server *s = u->server;
-    struct tls_peer peer = peer_of(s);
+    struct tls_peer peer = peer_of(s, speaks);
     struct tls_peer_failure failure;
     int result = tls_connect(&u->socket, s->origin->tls->client, &peer, deadline_ms, &failure);
     if (result == -ECANCELED)
         return result;
     if (result != 0) {
         x->server_failure = describe(x, &failure);
+        return -EPROTO;
+    }
+    if (speaks == SPEAKS_HTTP2 && !upstream_speaks_http2(u, speaks)) { /* RFC 9113 §3.2 */
+        x->server_failure = (struct failure){ .whose = FAULT_UPSTREAM,
+                                              .status = 502,
+                                              .reason = "upstream.tls.alpn",
+                                              .text = "the server does not agree to HTTP/2" };
         return -EPROTO;
     }
     struct server_counters *counters = upstream_counters_of(s);
