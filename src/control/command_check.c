@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include "control/command.h"
+#include "control/keyholder.h"
 #include "control/loader.h"
 #include "control/output.h"
+#include "net/key_call.h"
 
 static void print_json(struct diagnostics *d)
 {
@@ -33,12 +35,51 @@ static void dump_files(const struct loader *l)
     }
 }
 
+/* --- Keys: looked at by a keyholder of this command's own, started by the first of them ---------
+ */
+
+struct own_keyholder {
+    pid_t pid; /* 0: not started */
+    int channel;
+};
+
+static int load_key(void *context, slice path, slice spki, struct writer *why)
+{
+    static struct key_answer answer;
+    struct own_keyholder *own = context;
+    if (!own->pid) {
+        pid_t pid = keyholder_start_own(&own->channel);
+        if (pid < 0) {
+            writer_format(why, "the keyholder cannot be started: %s", strerror(-pid));
+            return pid;
+        }
+        own->pid = pid;
+    }
+    struct key_load what = { .path = path, .leaf_spki = spki, .use = KEY_FOR_TLS };
+    int result = key_call_load(own->channel, &what, &answer);
+    writer_text(why, answer.text);
+    return result;
+}
+
+static void end_keyholder(struct own_keyholder *own)
+{
+    if (own->pid)
+        keyholder_end_own(own->pid, own->channel);
+}
+
+/* --- The command --------------------------------------------------------------------------------
+ */
+
 static int check_file(const char *path, bool json, bool dumps)
 {
     struct diagnostics d __attribute__((cleanup(diagnostics_close)));
+    OWNS(end_keyholder) struct own_keyholder own = { 0 };
     struct loader l __attribute__((cleanup(loader_close)));
+    struct load_hooks hooks = { .context = &own, .load_key = load_key };
     diagnostics_open(&d);
-    int error = loader_run(&l, &(struct load_options){ .path = path }, &d);
+    if (remote_key_open() != 0)
+        hooks.load_key = NULL;
+    int error = loader_run(&l, &(struct load_options){ .path = path, .hooks = &hooks }, &d);
     if (json)
         print_json(&d);
     else

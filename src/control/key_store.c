@@ -138,19 +138,27 @@ int key_store_forget(struct key_family *f, uint64_t id)
 /* --- Putting -----------------------------------------------------------------------------------
  */
 
-static struct held_key *make(EVP_PKEY *key)
+static int write_spki(struct held_key *k, const struct key_to_hold *what)
+{
+    if (what->spki.len == 0)
+        return i2d_PUBKEY(what->key, &k->spki);
+    k->spki = OPENSSL_memdup(what->spki.ptr, what->spki.len);
+    return k->spki ? (int)what->spki.len : 0;
+}
+
+static struct held_key *make(const struct key_to_hold *what)
 {
     struct held_key *k = calloc(1, sizeof *k);
     if (!k)
         return NULL;
     ERR_clear_error();
-    int bytes = i2d_PUBKEY(key, &k->spki);
+    int bytes = write_spki(k, what);
     ERR_clear_error();
     if (bytes <= 0) {
         free(k);
         return NULL;
     }
-    k->key = key;
+    k->key = what->key;
     k->spki_bytes = (uint32_t)bytes;
     k->id = key_id_of(slice_of((const char *)k->spki, k->spki_bytes));
     return k;
@@ -177,11 +185,11 @@ static int settle(struct held_key *made, struct held_key **ret)
     return 0;
 }
 
-int key_store_put(struct key_family *f, EVP_PKEY *key, bool is_for_tls, const struct held_key **ret)
+int key_store_put(struct key_family *f, const struct key_to_hold *what, const struct held_key **ret)
 {
-    struct held_key *k = make(key);
+    struct held_key *k = make(what);
     if (!k) {
-        EVP_PKEY_free(key);
+        EVP_PKEY_free(what->key);
         return -ENOMEM;
     }
     TRY(settle(k, &k));
@@ -193,7 +201,7 @@ int key_store_put(struct key_family *f, EVP_PKEY *key, bool is_for_tls, const st
         }
         return result;
     }
-    k->is_for_tls |= is_for_tls;
+    k->is_for_tls |= what->is_for_tls;
     *ret = k;
     return 0;
 }

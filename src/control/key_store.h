@@ -35,8 +35,15 @@ void key_family_join(struct key_family *f);
 void key_family_leave(struct key_family *f);
 
 /* Takes `key` over, also on failure; the key that was there already stays when it is the same.
+ * spki: its public half as a certificate has it, which may be written in more than one way (the
+ * id follows from the bytes); empty: as OpenSSL writes it.
  * 0 · -ENOSPC · -ENOMEM */
-MUST_CHECK int key_store_put(struct key_family *f, EVP_PKEY *key, bool is_for_tls,
+struct key_to_hold {
+    EVP_PKEY *key;
+    slice spki;
+    bool is_for_tls;
+};
+MUST_CHECK int key_store_put(struct key_family *f, const struct key_to_hold *what,
                              const struct held_key **ret);
 const struct held_key *key_store_find(uint64_t id); /* NULL: none */
 /* The family holds it no more; -ENOENT it did not. */

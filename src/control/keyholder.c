@@ -181,11 +181,11 @@ static int sign(struct channel *c, const struct key_packet *p)
     return answer(c, &p->head, 0, slice_of((const char *)signature.memory, signature.bytes));
 }
 
-static int put(const struct channel *c, const struct key_head *head, EVP_PKEY *key,
-               const char *warning, bool is_for_tls)
+static int put(const struct channel *c, const struct key_head *head, const struct key_to_hold *what,
+               const char *warning)
 {
     const struct held_key *k;
-    int result = key_store_put(c->family, key, is_for_tls, &k);
+    int result = key_store_put(c->family, what, &k);
     if (result != 0)
         return answer(c, head, result, slice_from(strerror(-result)));
     return answer_key(c, head, k, warning);
@@ -206,7 +206,8 @@ static int load(const struct channel *c, const struct key_packet *p)
     }
     if (result != 0)
         return answer(c, &p->head, result, slice_from(reason.text));
-    return put(c, &p->head, key, warning.text, (p->head.detail & KEY_FOR_TLS) != 0);
+    const struct key_to_hold what = { key, spki, (p->head.detail & KEY_FOR_TLS) != 0 };
+    return put(c, &p->head, &what, warning.text);
 }
 
 static int read_certificates(const struct channel *c, const struct key_packet *p)
@@ -296,8 +297,9 @@ static int finish_key(const struct channel *c, EVP_PKEY *key)
     if (!key)
         return answer(c, &head, -EIO, SLICE("OpenSSL cannot make such a key"));
     int result = key_file_write(folder, name, key, &reason);
+    const struct key_to_hold what = { key, { 0 }, making.is_for_tls };
     if (result == 0)
-        return put(c, &head, key, "", making.is_for_tls);
+        return put(c, &head, &what, "");
     EVP_PKEY_free(key);
     return answer(c, &head, result, slice_from(reason.text));
 }
