@@ -369,19 +369,23 @@ static void refill(struct channel *c, int64_t now)
     c->refilled_ms = now;
 }
 
+/* One request. 0 · -EAGAIN nothing is there · another -errno: the channel is to be closed */
+static int hear_one(struct channel *c)
+{
+    struct key_packet p;
+    TRY(key_packet_receive(c->fd, memory, &p));
+    int result = obey(c, &p);
+    if (p.fd >= 0) /* nobody asked for it */
+        close(p.fd);
+    return result == -EAGAIN ? -ENOBUFS : result; /* it does not take its answers */
+}
+
 /* Some of what a channel asks. False: it is closed. */
 static bool hear(struct channel *c)
 {
-    struct key_packet p;
     int result = 0;
-    for (int i = 0; i < TURN_MAX && c->left > 0 && result == 0; i++) {
-        result = key_packet_receive(c->fd, memory, &p);
-        if (result != 0)
-            break;
-        result = obey(c, &p);
-        if (p.fd >= 0) /* nobody asked for it */
-            close(p.fd);
-    }
+    for (int i = 0; i < TURN_MAX && c->left > 0 && result == 0; i++)
+        result = hear_one(c);
     if (result != 0 && result != -EAGAIN) {
         close_channel(c);
         return false;
