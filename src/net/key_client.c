@@ -156,6 +156,8 @@ static void on_readable(struct pollable *p)
         if (answer.fd >= 0)
             close(answer.fd);
         take_answer(&answer);
+        if (list_is_empty(&sent)) /* nothing more can be there: no call to learn that */
+            return;
     }
     if (result == -EAGAIN)
         return;
