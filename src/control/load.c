@@ -22,6 +22,7 @@ static const struct limits_global builtin_limits = { .head_bytes_max = 64u << 10
                                                      .connections_max = 20000,
                                                      .connections_per_client_max = 256,
                                                      .streams_max = 100,
+                                                     .h2_budget = 10000,
                                                      .requests_per_connection_max = 10000,
                                                      .fibers_max = 0,
                                                      .buffered_bytes_max = 256u << 20 };

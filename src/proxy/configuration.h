@@ -55,6 +55,7 @@ struct limits_global {
     uint32_t connections_max;             /* connections 20000: over all workers */
     uint32_t connections_per_client_max;  /* connections-per-client 256 */
     uint32_t streams_max;                 /* streams 100: of HTTP/2, at once on one connection */
+    uint32_t h2_budget;                   /* h2-budget 10000: see proxy/h2_budget.h */
     uint32_t requests_per_connection_max; /* requests-per-connection 10000 */
     uint32_t fibers_max;                  /* fibers auto: per worker; 0 auto */
     uint64_t buffered_bytes_max;          /* buffered 256M: per worker */

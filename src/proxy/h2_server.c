@@ -7,6 +7,7 @@
 #include "proxy/client.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
+#include "proxy/h2_budget.h"
 #include "proxy/h2_stream.h"
 
 /* What of a body may wait here at first; streams whose origin is quick get more. */
@@ -14,6 +15,15 @@
 
 /* How long the answer to the PING behind the first GOAWAY may take. */
 #define LEAVE_MS 2000
+
+/* How long our last words may take to go. */
+#define GOODBYE_MS 1000
+
+/* Of a frame that is passed over: unknown, or of a stream that is over. */
+#define COST_OF_IGNORED 2u
+
+/* Bytes of heads that were not kept, for a point. */
+#define WASTED_BYTES_PER_POINT 256u
 
 /* How long a client may go on sending what was answered already. */
 #define LINGER_MS 1000
@@ -30,7 +40,11 @@ struct h2_connection {
     struct bundle exchanges;
     uint32_t at_work; /* exchanges that have not ended */
     enum leaving leaving;
+    bool is_told; /* why it ends stands in the security log */
     int64_t opened_ms, announced_ms;
+    struct h2_budget budget;
+    /* Of the session's counts, what the budget knows. */
+    uint64_t frames_earned, wasted_charged, ignored_charged;
 };
 
 static const struct failure late_head = { .whose = FAULT_CLIENT,
@@ -47,6 +61,19 @@ static const struct failure no_memory = { .whose = FAULT_OURS,
                                           .status = 503,
                                           .reason = "resources.memory",
                                           .text = "no memory is left for a request" };
+
+#define SPENT(reason_word, what)                                                                   \
+    {                                                                                              \
+        .whose = FAULT_CLIENT, .status = 429, .reason = (reason_word),                             \
+        .text = "the client has spent `limits h2-budget` on " what                                 \
+    }
+static const struct failure spent[H2_EXPENSES] = {
+    [H2_RESETS] = SPENT("h2.abuse-resets", "streams that it gave up or made us give up"),
+    [H2_CONTROL] = SPENT("h2.abuse-frames", "frames that ask for nothing"),
+    [H2_DATA] = SPENT("h2.abuse-data", "DATA frames with little in them"),
+    [H2_HEADS] = SPENT("h2.abuse-heads", "heads that are over the limits"),
+};
+static const struct failure address_spent = SPENT("h2.abuse-address", "other connections");
 
 static const struct timeout_settings *timeouts(void)
 {
@@ -132,6 +159,8 @@ static void serve_stream(struct h2_connection *h, struct h2_stream *stream)
     stream->on_gone = on_gone;
     exchange_run(x);
     stream->on_gone = NULL;
+    if (x->response_complete && stream->failed == 0)
+        h2_budget_earn(&h->budget, H2_WORTH_OF_REQUEST);
     if (x->truncated) /* never completed for the client */
         h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
     exchange_free(x);
@@ -181,7 +210,66 @@ static void on_refused(UNUSED struct h2_session *s)
     gate.counters->h2_streams_refused++;
 }
 
-static const struct h2_events events = { .on_request = on_request,
+/* --- What the client may cost ----------------------------------------------------------------- */
+
+static int on_frame(struct h2_session *s, const nghttp2_frame_hd *head)
+{
+    struct h2_connection *h = s->owner;
+    h2_budget_frame(&h->budget, head);
+    return 0;
+}
+
+static void on_data(struct h2_session *s, size_t bytes)
+{
+    struct h2_connection *h = s->owner;
+    h2_budget_data(&h->budget, bytes);
+}
+
+/* Our own troubles cost the client nothing; its RST_STREAM is paid for as a frame. */
+static void on_stream_reset(struct h2_session *s, uint32_t error_code)
+{
+    struct h2_connection *h = s->owner;
+    gate.counters->h2_streams_reset++;
+    if (error_code != NGHTTP2_INTERNAL_ERROR && error_code != NGHTTP2_CANCEL)
+        h2_budget_charge(&h->budget, H2_RESETS, H2_COST_OF_RESET);
+}
+
+static int calm(struct h2_connection *h, const struct failure *why)
+{
+    gate.counters->h2_abuse++;
+    filters_connection_refused(why, h->connection->peer);
+    h->session.why = why->text;
+    h->is_told = true;
+    if (nghttp2_session_terminate_session(h->session.nghttp2, NGHTTP2_ENHANCE_YOUR_CALM) == 0)
+        h2_session_wake(&h->session);
+    return -EDQUOT;
+}
+
+/* After some frames. 0 · -EDQUOT the account is empty, and the client has been told */
+static int settle_budget(struct h2_connection *h)
+{
+    struct h2_session *s = &h->session;
+    uint64_t wasted = (s->wasted_bytes - h->wasted_charged) / WASTED_BYTES_PER_POINT;
+    uint64_t ignored = s->guard.frames - s->frames_seen;
+    h2_budget_fill(&h->budget, loop_now_ms());
+    h2_budget_charge(&h->budget, H2_CONTROL, COST_OF_IGNORED * (ignored - h->ignored_charged));
+    h->ignored_charged = ignored;
+    h2_budget_sent(&h->budget, s->data_frames_sent - h->frames_earned);
+    h2_budget_charge(&h->budget, H2_HEADS, wasted);
+    h->frames_earned = s->data_frames_sent;
+    h->wasted_charged += wasted * WASTED_BYTES_PER_POINT;
+    if (h2_budget_is_spent(&h->budget))
+        return calm(h, &spent[h2_budget_main_expense(&h->budget)]);
+    if (h->connection->is_counted &&
+        !h2_budget_report(&h->budget, h->connection->peer, loop_now_ms()))
+        return calm(h, &address_spent);
+    return 0;
+}
+
+static const struct h2_events events = { .on_frame = on_frame,
+                                         .on_data = on_data,
+                                         .on_stream_reset = on_stream_reset,
+                                         .on_request = on_request,
                                          .on_refused = on_refused,
                                          .on_ping_answered = on_ping_answered };
 
@@ -204,6 +292,7 @@ static struct h2_connection *open_connection(struct connection *c)
     }
     h->connection = c;
     h->opened_ms = loop_now_ms();
+    h2_budget_open(&h->budget, limits->h2_budget, loop_now_ms());
     bundle_open(&h->exchanges);
     gate.counters->h2_connections++;
     return h;
@@ -256,25 +345,45 @@ static int read_some(struct h2_connection *h)
     int result = h2_session_receive(&h->session, read_deadline(h));
     if (result == -EINTR)
         return h->session.failed;
-    if (result != -ETIMEDOUT || read_deadline(h) > loop_now_ms())
-        return result == -ETIMEDOUT ? 0 : result;
+    if (result == 0)
+        return settle_budget(h);
+    if (result != -ETIMEDOUT)
+        return result;
+    if (read_deadline(h) > loop_now_ms())
+        return 0;
     if (h->session.settled && !h->session.head_began_ms) {
         leave(h); /* a client that answers no PING is not waited for */
         return 0;
     }
     filters_connection_refused(&late_head, h->connection->peer);
+    h->is_told = true;
     return -ETIMEDOUT;
 }
 
 /* 0 nothing is under way any more · -errno the connection is over */
 static int serve(struct h2_connection *h)
 {
+    struct connection *c = h->connection;
     TRY(h2_session_begin(&h->session));
+    if (c->requests == 0 && c->is_counted &&
+        h2_budget_address_is_spent(&h->budget, c->peer, loop_now_ms()))
+        return calm(h, &address_spent);
     TRY(feed_input(h->connection));
+    TRY(settle_budget(h));
     while (is_busy(h))
         TRY(read_some(h));
     TRY(h2_session_flush(&h->session, NEVER)); /* the writer has its own limit */
     return h->leaving == LEFT || h2_session_is_over(&h->session) ? -ESHUTDOWN : 0;
+}
+
+/* The client broke the rules of the protocol. */
+static void note_broken(const struct h2_connection *h)
+{
+    struct failure broken = { .whose = FAULT_CLIENT,
+                              .status = 400,
+                              .reason = "h2.protocol-error",
+                              .text = h->session.why ? h->session.why : "a protocol error" };
+    filters_connection_refused(&broken, h->connection->peer);
 }
 
 /* Ends whatever runs. */
@@ -284,10 +393,14 @@ static void end(struct connection *c, int result)
     bool is_gone = h->session.failed && h->session.failed != -EPROTO;
     if (is_gone)
         c->client_gone = true;
+    else if (result != -ECANCELED && h2_session_flush(&h->session, loop_now_ms() + GOODBYE_MS) != 0)
+        h->session.why = h->session.why ? h->session.why : "it did not take our last words";
     bundle_end(&h->exchanges);
     h2_session_end(&h->session);
-    if (!is_gone && result != -ESHUTDOWN && result != -EPROTO)
+    if (h->session.failed == 0 && result != -ESHUTDOWN)
         h2_session_say_goodbye(&h->session, NGHTTP2_NO_ERROR);
+    if (result == -EPROTO && !h->is_told)
+        note_broken(h);
     c->h2_lingers = !is_gone && result != -ECANCELED;
     free_connection(c);
 }

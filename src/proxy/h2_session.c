@@ -1,5 +1,6 @@
 #include "proxy/h2_session.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -21,6 +22,11 @@
 #define CONNECTION_WINDOW (16 << 20)
 
 #define HEADER_TABLE_BYTES 4096u
+
+#define ACKS_MAX 8192u /* that may wait for the peer to read them */
+
+/* NGHTTP2_ERR_TOO_MANY_CONTINUATIONS, which older headers of the library do not have. */
+#define TOO_MANY_CONTINUATIONS (-905)
 
 /* --- What nghttp2 tells ----------------------------------------------------------------------- */
 
@@ -44,6 +50,7 @@ static int end_with(struct h2_session *s, uint32_t code, const char *why)
 static int on_begin_frame(UNUSED nghttp2_session *ng, const nghttp2_frame_hd *head, void *context)
 {
     struct h2_session *s = context;
+    s->frames_seen++;
     if (head->type != NGHTTP2_CONTINUATION)
         s->head_began_ms = 0;
     bool refused = s->events->on_frame && s->events->on_frame(s, head) != 0;
@@ -67,6 +74,7 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         return 0;
     struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
     s->head_began_ms = loop_now_ms();
+    s->open_count += frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     if (!stream && s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         /* A stream counts until its user has released it, whoever reset it before. */
         if (s->stream_count >= s->settings.streams_max)
@@ -87,9 +95,12 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
 /* Also for fields that nghttp2 would drop silently: our own rules say what is wrong with them. */
 static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_length, const uint8_t *value, size_t value_length,
-                     UNUSED uint8_t flags, UNUSED void *context)
+                     UNUSED uint8_t flags, void *context)
 {
+    struct h2_session *s = context;
     struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
+    if (!stream || stream->arriving.too_large)
+        s->wasted_bytes += name_length + value_length + FIELD_OVERHEAD;
     if (frame->hd.type == NGHTTP2_HEADERS && stream)
         h2_stream_field(stream, slice_of((const char *)name, name_length),
                         slice_of((const char *)value, value_length));
@@ -152,8 +163,11 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
 }
 
 static int on_data_chunk_recv(nghttp2_session *ng, UNUSED uint8_t flags, int32_t id,
-                              const uint8_t *data, size_t length, UNUSED void *context)
+                              const uint8_t *data, size_t length, void *context)
 {
+    struct h2_session *s = context;
+    if (s->events->on_data)
+        s->events->on_data(s, length);
     struct h2_stream *stream = stream_of(ng, id);
     if (nghttp2_session_consume_connection(ng, length) != 0)
         return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -168,6 +182,12 @@ static int on_invalid_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame
     struct h2_session *s = context;
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     s->why = nghttp2_strerror(error);
+    if (frame->hd.type == NGHTTP2_HEADERS && s->settings.is_server &&
+        s->open_count >= s->settings.streams_max) { /* the library would only say PROTOCOL_ERROR */
+        s->why = "more streams at once than `limits streams` allows";
+        (void)nghttp2_session_terminate_session(ng,
+                                                NGHTTP2_ENHANCE_YOUR_CALM); /* -ENOMEM: as well */
+    }
     s->head_began_ms = 0;
     if (stream)
         h2_stream_fail(stream, -EPROTO);
@@ -178,6 +198,7 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code,
 {
     struct h2_session *s = context;
     struct h2_stream *stream = stream_of(ng, id);
+    s->open_count--;
     if (error_code != NGHTTP2_NO_ERROR && s->events->on_stream_reset)
         s->events->on_stream_reset(s, error_code);
     if (!stream)
@@ -215,8 +236,11 @@ static void note_reset(struct h2_session *s, const nghttp2_frame *frame)
 static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
 {
     struct h2_session *s = context;
-    if (frame->hd.type == NGHTTP2_GOAWAY)
+    if (frame->hd.type == NGHTTP2_GOAWAY) {
         s->is_going = true;
+        if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !s->why)
+            s->why = nghttp2_http2_strerror(frame->goaway.error_code);
+    }
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         note_reset(s, frame);
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
@@ -255,6 +279,7 @@ static int send_data(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *h
     h2_stream_give(stream, to, length);
     writer_advance(gathering, length);
     stream->sink.written += FRAME_HEAD_BYTES + length;
+    stream->session->data_frames_sent++;
     return 0;
 }
 
@@ -285,7 +310,9 @@ static int write_all(struct h2_session *s)
         if (w.len == 0)
             return 0;
         struct iovec part = { w.ptr, w.len };
+        s->is_sending = true;
         TRY(scratch_send(s->socket, &part, 1, &options, &s->bytes_written));
+        s->is_sending = false;
     }
 }
 
@@ -328,6 +355,25 @@ int h2_session_flush(struct h2_session *s, int64_t deadline_ms)
 
 /* --- Reading ---------------------------------------------------------------------------------- */
 
+/* The library is in no state to say it any more (RFC 9113 §6.8). */
+static void say_last_word(struct h2_session *s, uint32_t error_code)
+{
+    enum { PAYLOAD_BYTES = 8 };
+    static const char settings[FRAME_HEAD_BYTES] = { [3] = NGHTTP2_SETTINGS }; /* they come first */
+    uint32_t last = htonl((uint32_t)nghttp2_session_get_last_proc_stream_id(s->nghttp2));
+    uint32_t code = htonl(error_code);
+    char frame[FRAME_HEAD_BYTES + PAYLOAD_BYTES] = { [2] = PAYLOAD_BYTES, [3] = NGHTTP2_GOAWAY };
+    memcpy(frame + FRAME_HEAD_BYTES, &last, sizeof last);
+    memcpy(frame + FRAME_HEAD_BYTES + sizeof last, &code, sizeof code);
+    struct iovec parts[2] = { { (char *)(uintptr_t)settings, sizeof settings },
+                              { frame, sizeof frame } };
+    int first = s->bytes_written ? 1 : 0;
+    if (s->is_sending)
+        return;
+    ssize_t sent = socket_write_now(s->socket, &parts[first], 2 - first);
+    s->bytes_written += sent > 0 ? (uint64_t)sent : 0;
+}
+
 static int feed_library(struct h2_session *s, slice bytes)
 {
     ssize_t used = nghttp2_session_mem_recv(s->nghttp2, (const uint8_t *)bytes.ptr, bytes.len);
@@ -337,6 +383,9 @@ static int feed_library(struct h2_session *s, slice bytes)
         return s->failed;
     if (!s->why)
         s->why = nghttp2_strerror((int)used);
+    say_last_word(s, used == NGHTTP2_ERR_FLOODED || used == TOO_MANY_CONTINUATIONS
+                         ? NGHTTP2_ENHANCE_YOUR_CALM
+                         : NGHTTP2_PROTOCOL_ERROR);
     h2_session_fail(s, used == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO);
     return s->failed;
 }
@@ -456,6 +505,7 @@ static int make_session(struct h2_session *s)
         nghttp2_option_set_no_closed_streams(option, 1);
         if (s->settings.is_server) { /* messages are judged in wire/h2_request.c, and logged */
             nghttp2_option_set_no_http_messaging(option, 1);
+            nghttp2_option_set_max_outbound_ack(option, ACKS_MAX); /* the owner counts frames */
             nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
         }
         result = s->settings.is_server

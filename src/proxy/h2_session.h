@@ -42,6 +42,8 @@ struct h2_events {
     MUST_NOT_WAIT void (*on_request)(struct h2_session *s, struct h2_stream *stream);
     /* The head of every frame as it comes, for budgets; non-zero ends the connection. */
     MUST_NOT_WAIT int (*on_frame)(struct h2_session *s, const nghttp2_frame_hd *head);
+    /* Bytes of a body, padding not counted. */
+    MUST_NOT_WAIT void (*on_data)(struct h2_session *s, size_t bytes);
     /* Server: one more stream than streams_max was refused. */
     MUST_NOT_WAIT void (*on_refused)(struct h2_session *s);
     MUST_NOT_WAIT void (*on_ping_answered)(struct h2_session *s, const uint8_t *payload);
@@ -67,10 +69,15 @@ struct h2_session {
     bool is_going;   /* a GOAWAY has come or gone: no new streams */
     bool settled;    /* the peer's SETTINGS have come */
     bool has_writer;
+    bool is_sending;       /* the writer has begun what it has not finished */
     int64_t head_began_ms; /* a head whose end has not come; 0: none */
     bool wants_write;
     struct h2_guard guard;
     uint64_t bytes_read, bytes_written;
+    uint64_t frames_seen; /* that on_frame was told of; the guard counts those passed over too */
+    uint32_t open_count;  /* server: streams that the library has open */
+    uint64_t data_frames_sent;
+    uint64_t wasted_bytes; /* of heads: decompressed, and not kept */
 };
 
 /* Makes the session and queues our SETTINGS. 0 · -ENOMEM */

@@ -127,6 +127,17 @@ static const struct directive rows[] = {
                  "has given it up. One more is refused with REFUSED_STREAM: it may be tried again.",
       .example = "streams 250",
       .since = "0.1" },
+    { .name = "h2-budget",
+      .scopes = SCOPE_LIMITS_GLOBAL,
+      .arguments = GLOBAL(ARGUMENT_NUMBER, h2_budget, 500, 100000000),
+      .object = OBJECT_LIMITS_GLOBAL,
+      .preset = "10000",
+      .meaning = "What a client of HTTP/2 may cost beyond its requests before it is cut off",
+      .details = "In points: a frame that carries nothing costs 1 to 20, a stream that is given up "
+                 "15, a request that is answered gives 15 back, and a fiftieth of the whole comes "
+                 "back each second. An address has four times as many in each worker.",
+      .example = "h2-budget 20000",
+      .since = "0.1" },
     { .name = "fibers",
       .scopes = SCOPE_LIMITS_GLOBAL,
       .arguments = GLOBAL(ARGUMENT_COUNT, fibers_max, 16, 1000000),

@@ -53,7 +53,7 @@ struct worker_counters {
         buffered_bytes, upstream_idle, upstream_open;
     /* totals */
     uint64_t connections_accepted; /* the first total */
-    uint64_t h2_streams_opened, h2_streams_refused;
+    uint64_t h2_streams_opened, h2_streams_refused, h2_streams_reset, h2_abuse;
     uint64_t connections_refused_total, connections_refused_client, connections_refused_resources;
     uint64_t tls_handshakes, tls_resumed, tls_failures; /* with clients */
     uint64_t requests, refused, retries, panics;

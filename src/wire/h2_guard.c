@@ -59,6 +59,7 @@ static bool take_head(struct h2_guard *g, slice bytes, size_t *at, struct h2_fra
     *ret = read_head(g->begun);
     g->begun_bytes = 0;
     g->left = ret->length;
+    g->frames++;
     return true;
 }
 

@@ -26,10 +26,11 @@ struct h2_guard {
     bool is_server;
     uint8_t begun[H2_FRAME_HEAD_BYTES]; /* of a head that is not complete */
     uint8_t begun_bytes;
-    uint32_t left;  /* of the preface or the payload that comes now */
-    uint32_t last;  /* the highest stream of the peer so far */
-    uint64_t used;  /* bit n: stream last - 2n was opened; else it was left out */
-    uint64_t reset; /* bit n: we have reset stream last - 2n */
+    uint32_t left;   /* of the preface or the payload that comes now */
+    uint64_t frames; /* heads that were complete */
+    uint32_t last;   /* the highest stream of the peer so far */
+    uint64_t used;   /* bit n: stream last - 2n was opened; else it was left out */
+    uint64_t reset;  /* bit n: we have reset stream last - 2n */
 };
 
 /* is_server: a client's preface comes first (§3.4). */
