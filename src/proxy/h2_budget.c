@@ -132,9 +132,10 @@ static struct account *find_account(struct ip client, int64_t capacity, int64_t 
         return first;
     if (second->is_used && ip_equal(second->client, client))
         return second;
-    struct account *found =
-        !first->is_used || first->left >= second->left ? first : second;
-    *found = (struct account){ .client = client, .left = capacity, .filled_ms = now_ms, .is_used = true };
+    struct account *found = !first->is_used || first->left >= second->left ? first : second;
+    *found = (struct account){
+        .client = client, .left = capacity, .filled_ms = now_ms, .is_used = true
+    };
     return found;
 }
 

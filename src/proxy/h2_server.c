@@ -212,11 +212,20 @@ static void on_refused(UNUSED struct h2_session *s)
 
 /* --- What the client may cost ----------------------------------------------------------------- */
 
+static void earn_by_sending(struct h2_connection *h)
+{
+    h2_budget_sent(&h->budget, h->session.data_frames_sent - h->frames_earned);
+    h->frames_earned = h->session.data_frames_sent;
+}
+
 static int on_frame(struct h2_session *s, const nghttp2_frame_hd *head)
 {
     struct h2_connection *h = s->owner;
     h2_budget_frame(&h->budget, head);
-    return 0;
+    if (!h2_budget_is_spent(&h->budget))
+        return 0;
+    earn_by_sending(h); /* it may have deserved more meanwhile */
+    return h2_budget_is_spent(&h->budget) ? -EDQUOT : 0;
 }
 
 static void on_data(struct h2_session *s, size_t bytes)
@@ -238,8 +247,10 @@ static int calm(struct h2_connection *h, const struct failure *why)
 {
     gate.counters->h2_abuse++;
     filters_connection_refused(why, h->connection->peer);
-    h->session.why = why->text;
     h->is_told = true;
+    if (h->session.failed)
+        return h->session.failed; /* it has been told */
+    h->session.why = why->text;
     if (nghttp2_session_terminate_session(h->session.nghttp2, NGHTTP2_ENHANCE_YOUR_CALM) == 0)
         h2_session_wake(&h->session);
     return -EDQUOT;
@@ -254,9 +265,8 @@ static int settle_budget(struct h2_connection *h)
     h2_budget_fill(&h->budget, loop_now_ms());
     h2_budget_charge(&h->budget, H2_CONTROL, COST_OF_IGNORED * (ignored - h->ignored_charged));
     h->ignored_charged = ignored;
-    h2_budget_sent(&h->budget, s->data_frames_sent - h->frames_earned);
+    earn_by_sending(h);
     h2_budget_charge(&h->budget, H2_HEADS, wasted);
-    h->frames_earned = s->data_frames_sent;
     h->wasted_charged += wasted * WASTED_BYTES_PER_POINT;
     if (h2_budget_is_spent(&h->budget))
         return calm(h, &spent[h2_budget_main_expense(&h->budget)]);
@@ -345,7 +355,7 @@ static int read_some(struct h2_connection *h)
     int result = h2_session_receive(&h->session, read_deadline(h));
     if (result == -EINTR)
         return h->session.failed;
-    if (result == 0)
+    if (result == 0 || h2_budget_is_spent(&h->budget))
         return settle_budget(h);
     if (result != -ETIMEDOUT)
         return result;
@@ -368,8 +378,10 @@ static int serve(struct h2_connection *h)
     if (c->requests == 0 && c->is_counted &&
         h2_budget_address_is_spent(&h->budget, c->peer, loop_now_ms()))
         return calm(h, &address_spent);
-    TRY(feed_input(h->connection));
-    TRY(settle_budget(h));
+    int result = feed_input(c);
+    if (result == 0 || h2_budget_is_spent(&h->budget))
+        result = settle_budget(h);
+    TRY(result);
     while (is_busy(h))
         TRY(read_some(h));
     TRY(h2_session_flush(&h->session, NEVER)); /* the writer has its own limit */

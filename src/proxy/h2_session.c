@@ -74,7 +74,6 @@ static int on_begin_headers(nghttp2_session *ng, const nghttp2_frame *frame, voi
         return 0;
     struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
     s->head_began_ms = loop_now_ms();
-    s->open_count += frame->headers.cat == NGHTTP2_HCAT_REQUEST;
     if (!stream && s->settings.is_server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
         /* A stream counts until its user has released it, whoever reset it before. */
         if (s->stream_count >= s->settings.streams_max)
@@ -182,12 +181,6 @@ static int on_invalid_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame
     struct h2_session *s = context;
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     s->why = nghttp2_strerror(error);
-    if (frame->hd.type == NGHTTP2_HEADERS && s->settings.is_server &&
-        s->open_count >= s->settings.streams_max) { /* the library would only say PROTOCOL_ERROR */
-        s->why = "more streams at once than `limits streams` allows";
-        (void)nghttp2_session_terminate_session(ng,
-                                                NGHTTP2_ENHANCE_YOUR_CALM); /* -ENOMEM: as well */
-    }
     s->head_began_ms = 0;
     if (stream)
         h2_stream_fail(stream, -EPROTO);
@@ -198,7 +191,6 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t error_code,
 {
     struct h2_session *s = context;
     struct h2_stream *stream = stream_of(ng, id);
-    s->open_count--;
     if (error_code != NGHTTP2_NO_ERROR && s->events->on_stream_reset)
         s->events->on_stream_reset(s, error_code);
     if (!stream)
@@ -383,7 +375,8 @@ static int feed_library(struct h2_session *s, slice bytes)
         return s->failed;
     if (!s->why)
         s->why = nghttp2_strerror((int)used);
-    say_last_word(s, used == NGHTTP2_ERR_FLOODED || used == TOO_MANY_CONTINUATIONS
+    say_last_word(s, used == NGHTTP2_ERR_FLOODED || used == TOO_MANY_CONTINUATIONS ||
+                             used == NGHTTP2_ERR_CALLBACK_FAILURE
                          ? NGHTTP2_ENHANCE_YOUR_CALM
                          : NGHTTP2_PROTOCOL_ERROR);
     h2_session_fail(s, used == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO);

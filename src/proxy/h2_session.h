@@ -75,7 +75,6 @@ struct h2_session {
     struct h2_guard guard;
     uint64_t bytes_read, bytes_written;
     uint64_t frames_seen; /* that on_frame was told of; the guard counts those passed over too */
-    uint32_t open_count;  /* server: streams that the library has open */
     uint64_t data_frames_sent;
     uint64_t wasted_bytes; /* of heads: decompressed, and not kept */
 };
