@@ -474,7 +474,6 @@ int h2_stream_respond(struct h2_stream *stream, const struct fields *list, bool 
     stream->sink.begun = true;
     stream->progress_ms = loop_now_ms();
     stream->out_ended = stream->out_ended || ends;
-    stream->progress_ms = loop_now_ms();
     h2_session_wake(stream->session);
     return 0;
 }
