@@ -17,6 +17,7 @@ import shlex
 import subprocess
 
 import pytest
+from harness.certificates import Authority
 from harness.gate import ROOT, binary_path
 
 ROOT = pathlib.Path(ROOT)
@@ -25,7 +26,7 @@ PAGES = [ROOT / "README.md", *GUIDE]
 LINKING = [*PAGES, *(ROOT / name for name in ("ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))]
 LINKING += sorted((ROOT / "docs" / "decisions").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+)(?: ([^\n]*))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COMMANDS = "run check reload stop upgrade status fmt show explain help completion version".split()
+COMMANDS = "run check reload stop upgrade status certs fmt show explain help completion version".split()
 
 
 def name_of(path):
@@ -57,11 +58,22 @@ def run_console(folder, block):
     return told
 
 
+def make_certificates(folder):
+    """The files that examples name: app.pem and app.key, and the same with an RSA key."""
+    authority = Authority(folder)
+    for name, kind in (("app", "ec"), ("app-rsa", "rsa")):
+        pair = authority.issue("app.example.com", kind=kind)
+        os.rename(pair.certificate_path, folder / f"{name}.pem")
+        os.rename(pair.key_path, folder / f"{name}.key")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_examples_are_true(page, tmp_path):
     text = page.read_text()
     found = list(BLOCK.finditer(text))
     config = tmp_path / "portcullis.conf"
+    if "app.pem" in text:
+        make_certificates(tmp_path)
     for block in found:  # files may be shown after what includes them
         if block[1] == "nginx" and block[2] not in (None, "wrong"):
             path = tmp_path / block[2]
