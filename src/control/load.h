@@ -9,8 +9,9 @@
 #include "config/diagnostics.h"
 #include "proxy/configuration.h"
 
-/* Where a loaded configuration meets shared memory. Without hooks (plain `check`) names have slot
- * -1 and every row is 0. */
+/* Where a loaded configuration meets shared memory and the keyholder. Each may be NULL: without
+ * the first three names have slot -1 and every row is 0, without the last keys are not looked at.
+ * `check` has the last alone. */
 struct load_hooks {
     void *context;
     /* A host name that has to be resolved: its slot >= 0, or -errno (names_want). */

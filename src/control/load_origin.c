@@ -33,7 +33,7 @@ static int connect_server(struct loader *l, struct origin *origin, struct server
         server->speaks = SPEAKS_HTTP1;
     origin->is_grpc = origin->is_grpc || server->is_grpc;
     server->index = l->c->server_count++;
-    if (!hooks)
+    if (!hooks || !hooks->server_row)
         return 0;
     char key[512];
     struct writer w = writer_over(key, sizeof key);

@@ -77,7 +77,7 @@ static int build_site(struct loader *l, struct site_draft *draft)
     TRY(blocks_apply(l, s, &t));
     TRY(blocks_finish(l, &blocks));
     const struct load_hooks *hooks = l->options->hooks;
-    if (hooks)
+    if (hooks && hooks->site_row)
         draft->site->counter_row = hooks->site_row(hooks->context, draft->site->name);
     TRY(load_site_tls(l, draft, &blocks));
     return load_routes(l, draft, &blocks);
