@@ -45,13 +45,31 @@ static void write_name(struct tls_choice *choice, slice name)
     choice->server_name = slice_of(choice->name_memory, name.len);
 }
 
-/* The site of the name; without a name, or when it is nobody's, the one with the default
- * certificate. */
+/* A client of https://192.0.2.1 sends no name (RFC 6066 §3): the address it connected to, as sites
+ * write it. */
+static slice local_host(const struct connection *c, char *memory, size_t room)
+{
+    struct writer w = writer_over(memory, room);
+    struct ip ip = connection_local_ip(c);
+    if (ip_is_none(ip))
+        return slice_of(NULL, 0);
+    if (!ip_is_v4(ip))
+        writer_byte(&w, '[');
+    ip_write(&w, ip);
+    if (!ip_is_v4(ip))
+        writer_byte(&w, ']');
+    return writer_slice(&w);
+}
+
+/* The site of the name (`site *` has every name, and none); when it has no TLS, the one with the
+ * default certificate. */
 static const struct site *find_site(const struct connection *c, slice name)
 {
     const struct configuration *configuration = gate.configuration;
-    const struct site *site =
-        name.len ? configuration_find_site(configuration, name, c->listen) : NULL;
+    char memory[64];
+    if (name.len == 0)
+        name = local_host(c, memory, sizeof memory);
+    const struct site *site = configuration_find_site(configuration, name, c->listen);
     if (site && site->tls.identity)
         return site;
     site = configuration->tls_default;

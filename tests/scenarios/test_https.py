@@ -99,6 +99,21 @@ def test_clients_that_name_no_site_get_the_default_certificate(gate, authority):
             assert client.get("/", host="b.test").status == 421
 
 
+def test_a_client_that_sends_no_name_gets_the_site_of_the_address(gate, authority):
+    g = gate(
+        """
+        listen 127.0.0.1:0 tls
+        listen [::1]:0 tls
+        site 127.0.0.1 [::1] { respond 200 "address"; tls @address }
+        site a.test { respond 200 "a"; tls @a }
+        """,
+        address=authority.issue("127.0.0.1", "::1"), a=authority.issue("a.test"),
+    )
+    for address, host in zip(g.addresses()[1:], ("127.0.0.1", "[::1]")):
+        with TlsClient(address, context(), None) as client:
+            assert client.get("/", host=host).body == b"address"
+
+
 @pytest.mark.parametrize(
     ("ciphers", "wanted"), [("ECDHE-ECDSA-AES128-GCM-SHA256", "EllipticCurvePublicKey"), ("ECDHE-RSA-AES128-GCM-SHA256", "RSAPublicKey")]
 )
