@@ -22,7 +22,12 @@ static bool write_location(struct exchange *x, slice *ret)
         return false;
     struct writer w = writer_over(memory, room);
     writer_literal(&w, "https://");
+    bool is_ipv6 = slice_find_byte(x->host, ':') < x->host.len;
+    if (is_ipv6)
+        writer_byte(&w, '[');
     writer_slice_add(&w, x->host);
+    if (is_ipv6)
+        writer_byte(&w, ']');
     uint16_t port = address_port(&x->site->tls.https->address);
     if (port != HTTPS_PORT) {
         writer_byte(&w, ':');

@@ -45,19 +45,15 @@ static void write_name(struct tls_choice *choice, slice name)
     choice->server_name = slice_of(choice->name_memory, name.len);
 }
 
-/* A client of https://192.0.2.1 sends no name (RFC 6066 §3): the address it connected to, as sites
- * write it. */
+/* A client of https://192.0.2.1 sends no name (RFC 6066 §3): the address it connected to, as
+ * canonical hosts are. */
 static slice local_host(const struct connection *c, char *memory, size_t room)
 {
     struct writer w = writer_over(memory, room);
     struct ip ip = connection_local_ip(c);
     if (ip_is_none(ip))
         return slice_of(NULL, 0);
-    if (!ip_is_v4(ip))
-        writer_byte(&w, '[');
     ip_write(&w, ip);
-    if (!ip_is_v4(ip))
-        writer_byte(&w, ']');
     return writer_slice(&w);
 }
 
