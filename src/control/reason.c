@@ -82,7 +82,7 @@ const struct reason_description reason_descriptions[] = {
     { "h1.two-lengths", "400", "Content-Length and Transfer-Encoding stand together.",
       "Mend the sender; this is the best known way to smuggle a request." },
     { "h1.version", "400, 505", "The version is not HTTP/1.0 or HTTP/1.1.",
-      "HTTP/2 is not built yet: put Portcullis behind something that translates it." },
+      "HTTP/2 without TLS is spoken where `listen` says `h2c`." },
     { "h2.abuse-address", "connection closed",
       "The client's address has spent its budget on other connections of HTTP/2.",
       "Nothing; raise `limits h2-budget` if many clients share the address." },

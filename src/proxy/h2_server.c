@@ -161,8 +161,10 @@ static void serve_stream(struct h2_connection *h, struct h2_stream *stream)
     stream->on_gone = NULL;
     if (x->response_complete && stream->failed == 0)
         h2_budget_earn(&h->budget, H2_WORTH_OF_REQUEST);
-    if (x->truncated) /* never completed for the client */
-        h2_stream_reset(stream, NGHTTP2_INTERNAL_ERROR);
+    if (x->truncated) { /* what came goes, but is never completed for the client */
+        int flushed = h2_session_flush(&h->session, loop_now_ms() + GOODBYE_MS);
+        h2_stream_reset(stream, flushed == -ECANCELED ? NGHTTP2_CANCEL : NGHTTP2_INTERNAL_ERROR);
+    }
     exchange_free(x);
     h2_stream_linger(stream, loop_now_ms() + LINGER_MS);
 }
