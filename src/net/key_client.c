@@ -247,18 +247,20 @@ static bool may_come_yet(int64_t deadline_ms)
            now + RETRY_MS < deadline_ms && fiber_sleep(now + RETRY_MS) == 0;
 }
 
-int key_client_sign(uint64_t key_id, enum key_scheme scheme, slice text, struct key_signature *ret)
+int key_client_sign_until(const struct key_request *what, struct key_signature *ret,
+                          int64_t deadline_ms)
 {
-    int64_t now = loop_now_ms(), deadline_ms = tls_deadline_ms();
-    struct request r = {
-        .fiber = fiber_current(),
-        .signature = ret,
-        .packet = { .head = { .verb = KEY_SIGN, .detail = (int32_t)scheme, .key_id = key_id },
-                    .body = text,
-                    .fd = -1 }
-    };
+    int64_t now = loop_now_ms();
+
+    struct request r = { .fiber = fiber_current(),
+                         .signature = ret,
+                         .packet = { .head = { .verb = KEY_SIGN,
+                                               .detail = (int32_t)what->scheme,
+                                               .key_id = what->key_id },
+                                     .body = what->text,
+                                     .fd = -1 } };
     int result;
-    if (!r.fiber || text.len > KEY_BODY_MAX)
+    if (!r.fiber || what->text.len > KEY_BODY_MAX)
         return -EINVAL;
     if (deadline_ms > now + KEY_CLIENT_ANSWER_MS)
         deadline_ms = now + KEY_CLIENT_ANSWER_MS;
@@ -271,6 +273,12 @@ int key_client_sign(uint64_t key_id, enum key_scheme scheme, slice text, struct 
     else
         counts.failures++;
     return result;
+}
+
+int key_client_sign(uint64_t key_id, enum key_scheme scheme, slice text, struct key_signature *ret)
+{
+    const struct key_request what = { key_id, scheme, text };
+    return key_client_sign_until(&what, ret, tls_deadline_ms());
 }
 
 struct key_client_counts key_client_count(void)

@@ -30,6 +30,14 @@ void key_client_close(void);
 /* As remote_signer; the deadline is the handshake's (tls_deadline_ms). */
 MAY_WAIT int key_client_sign(uint64_t key_id, enum key_scheme scheme, slice text,
                              struct key_signature *ret);
+/* The same outside of a handshake. */
+struct key_request {
+    uint64_t key_id;
+    enum key_scheme scheme;
+    slice text;
+};
+MAY_WAIT int key_client_sign_until(const struct key_request *what, struct key_signature *ret,
+                                   int64_t deadline_ms);
 
 /* Of this process, since its start. */
 struct key_client_counts {
