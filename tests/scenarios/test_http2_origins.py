@@ -7,6 +7,7 @@ import pytest
 from harness import http2
 from harness.client import request
 from harness.http2 import block, data, headers, rst_stream, window_update
+from harness.deadline import eventually
 from harness.http2_origin import Http2Origin
 from harness.origin import response
 from harness.stream import Ended
@@ -574,3 +575,55 @@ def test_an_origin_may_refuse_a_websocket(gate, h2_origin):
         connection.respond(number, b"no", 403)
         answer = client.response()
         assert (answer.status, answer.body) == (403, b"no")
+
+
+def test_a_websocket_of_http2_meets_origins_of_both_kinds(gate, h2_origin, origin):
+    g = gate("listen 127.0.0.1:0 h2c\nsite * { to h2://@two; route /one { to @one } }", two=h2_origin, one=origin)
+
+    def connect(client, path):
+        number, client.next_stream = client.next_stream, client.next_stream + 2
+        client.send(headers(number, block((":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
+                                          (":authority", "a.test"), (":path", path),
+                                          ("sec-websocket-version", "13")), end=False))
+        return number
+
+    with http2.Http2Client(g.addresses()[1]) as client:
+        number = connect(client, "/two")
+        connection = h2_origin.accept((http2.ENABLE_CONNECT_PROTOCOL, 1))
+        at = connection.request_head()
+        assert connection.stream(at).get("sec-websocket-key") is None
+        connection.head(at)
+        connection.send(data(at, b"down", end=False))
+        client.read_until(lambda: client.stream(number).body == b"down")
+        assert client.stream(number).status == 200 and client.stream(number).get("sec-websocket-accept") is None
+        client.send(data(number, b"up", end=False))
+        connection.read_until(lambda: connection.stream(at).body == b"up")
+        client.send(rst_stream(number))
+        connection.read_until(lambda: connection.stream(at).is_over)
+
+        number = connect(client, "/one")
+        plain = origin.accept()
+        got = plain.request_head()
+        plain.send(agreement(got.get("sec-websocket-key")) + b"down")
+        client.read_until(lambda: client.stream(number).body == b"down")
+        client.send(data(number, b"up", end=False))
+        assert plain.recv_exactly(2) == b"up"
+
+
+def test_connections_are_counted(gate, h2_origin):
+    g = gate("origin app { server h2://@origin; keep-alive 4 for 300ms }\nsite * { to app }", origin=h2_origin)
+
+    def counted():
+        metrics = g.metrics()
+        return [int(metrics.sum(f"portcullis_origin_connections_{what}")) for what in ("open", "idle")]
+
+    with g.client() as client:
+        ask(client)
+        connection = h2_origin.accept()
+        number, _ = connection.request()
+        eventually(lambda: counted() == [1, 0], "one that is used")
+        connection.respond(number)
+        assert client.response().status == 200
+        eventually(lambda: counted() in ([1, 1], [0, 0]), "one that is idle, for a while")
+        assert connection.read_to_end()
+        eventually(lambda: counted() == [0, 0], "none")
