@@ -222,6 +222,11 @@ const struct reason_description reason_descriptions[] = {
     { "tunnel.idle", "101 in the log",
       "Nothing came through a WebSocket for as long as `timeout idle` allows (1h unless written).",
       "Let the application send pings, or raise `timeout idle` for the route." },
+    { "upstream.body", "502",
+      "The body of an HTTP/2 origin is longer or shorter than its content-length, or its trailers "
+      "are "
+      "malformed.",
+      "Mend the origin." },
     { "upstream.chunk", "502", "The chunked framing of the origin's response is malformed.",
       "Mend the origin; what was sent of the response is not completed." },
     { "upstream.closed", "502",

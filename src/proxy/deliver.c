@@ -118,6 +118,9 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
         return exchange_refuse(x, FAULT_CLIENT, 0, "client.closed",
                                "the client closed before the response was complete");
     }
+    if (result == -ENOBUFS)
+        return exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
+                               "no memory for the response within `limits buffered`");
     /* The status counts only when nothing has been sent yet. */
     upstream_counters(x)->failures++;
     if (result == -ETIMEDOUT && exchange_is_over(x))
@@ -125,9 +128,10 @@ static int note_failure(struct exchange *x, const struct relay *r, int result)
     if (result == -ETIMEDOUT)
         return exchange_refuse(x, FAULT_UPSTREAM, 504, "upstream.idle",
                                "the origin's response stopped for longer than `timeout idle`");
+    const struct upstream_protocol *protocol = x->upstream->protocol;
     if (result == -EPROTO && !r->from->closed)
-        return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.chunk",
-                               "the chunked framing of the origin's response is malformed");
+        return exchange_refuse(x, FAULT_UPSTREAM, 502, protocol->malformed_reason,
+                               protocol->malformed_text);
     return exchange_refuse(x, FAULT_UPSTREAM, 502, "upstream.truncated",
                            "the origin closed before its response was complete");
 }

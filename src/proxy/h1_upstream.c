@@ -256,4 +256,7 @@ const struct upstream_protocol h1_upstream = { .request = request,
                                                .cut = cut,
                                                .was_not_processed = was_not_processed,
                                                .is_reusable = is_reusable,
+                                               .malformed_reason = "upstream.chunk",
+                                               .malformed_text = "the chunked framing of the "
+                                                                 "origin's response is malformed",
                                                .release = release };

@@ -281,4 +281,8 @@ const struct upstream_protocol h2_upstream = { .request = request,
                                                .cut = cut,
                                                .was_not_processed = was_not_processed,
                                                .is_reusable = is_reusable,
+                                               .malformed_reason = "upstream.body",
+                                               .malformed_text =
+                                                   "the origin's body is not as long as announced, "
+                                                   "or its trailers are malformed",
                                                .release = release };

@@ -30,6 +30,9 @@ struct upstream_protocol {
     /* The response has come to its end: may the connection serve another request? */
     bool (*is_reusable)(const struct exchange *x);
 
+    /* What it means that the response's body is malformed (-EPROTO of x->from_origin). */
+    const char *malformed_reason, *malformed_text;
+
     /* The exchange is over: x->upstream goes back to the pool, or closes. */
     void (*release)(struct exchange *x);
 };

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from harness import http2
-from harness.client import request
+from harness.client import Client, request
 from harness.http2 import block, data, headers, rst_stream, window_update
 from harness.deadline import eventually
 from harness.http2_origin import Http2Origin
@@ -493,12 +493,12 @@ def test_an_answer_may_come_before_the_upload_has_ended(gate, h2_origin):
         assert (answer.status, answer.body) == (403, b"no")
 
 
-@pytest.mark.parametrize("pieces", [
-    lambda n: data(n, b"too short"),
-    lambda n: data(n, b"much too long"),
-    lambda n: data(n, b"half", end=False) + rst_stream(n, 2),
+@pytest.mark.parametrize("pieces, reasons", [
+    (lambda n: data(n, b"too short"), ("upstream.body", "upstream.truncated")),
+    (lambda n: data(n, b"much too long"), ("upstream.body", "upstream.truncated")),
+    (lambda n: data(n, b"half", end=False) + rst_stream(n, 2), ("upstream.truncated",)),
 ])
-def test_a_body_that_is_not_what_was_announced_is_never_completed(gate, h2_origin, pieces):
+def test_a_body_that_is_not_what_was_announced_is_never_completed(gate, h2_origin, pieces, reasons):
     g = gate(SITE, origin=h2_origin)
     with g.client() as client:
         ask(client, "/length")
@@ -511,7 +511,33 @@ def test_a_body_that_is_not_what_was_announced_is_never_completed(gate, h2_origi
         with pytest.raises(Ended):
             client.recv_exactly(11)
         record = g.requests_log.wait_for(lambda r: r["uri"] == "/length")
-        assert record["reason"].startswith("upstream.")
+        assert record["reason"] in reasons
+
+
+def test_what_waits_counts_under_the_limit_of_buffers(gate, h2_origin):
+    # clients on a Unix socket: little of what they do not read is in the kernel
+    g = gate("listen unix:@directory/front\nlimits { buffered 2M }\n" + SITE, origin=h2_origin)
+    slow = [ask(Client(f"unix:{g.directory}/front"), f"/{i}") for i in range(12)]
+    connection = h2_origin.accept()
+    numbers = [connection.request()[0] for _ in slow]
+    piece = bytes(16384)
+    for number in numbers:
+        connection.head(number)
+    while not any(connection.stream(n).reset for n in numbers):  # together they cannot take what each could
+        open_ones = [n for n in numbers if connection.window(n) >= len(piece)]
+        for number in open_ones:
+            connection.send_data(number, piece, end=False)
+        if not open_ones:
+            connection.read_frame()
+    assert {connection.stream(n).reset for n in numbers} == {None, "ENHANCE_YOUR_CALM"}
+    for client in slow:
+        client.close()
+    eventually(lambda: len(g.requests_log.records()) == 12, "all have ended")
+    with g.client() as client:  # and then there is room again
+        ask(client, "/after")
+        number, _ = connection.request()
+        connection.respond(number, bytes(100_000))
+        assert client.response().body == bytes(100_000)
 
 
 # --- WebSocket -------------------------------------------------------------------------------------
