@@ -21,7 +21,8 @@
 #define NOISE_MAX       1000u
 #define BYTES_PER_NOISE 128u
 
-/* So much may come while nobody has asked for anything: PING, SETTINGS, GOAWAY. */
+/* So much may come while nobody has asked for anything: PING, SETTINGS, GOAWAY; besides what was on
+ * its way for streams that were given up. */
 #define IDLE_BYTES_MAX (16u << 10)
 
 /* --- Floods ----------------------------------------------------------------------------------- */
@@ -70,7 +71,8 @@ static void run(void *argument)
     int result = h2_session_begin(s);
     while (result == 0) {
         result = h2_session_receive(s, NEVER);
-        if (link->users == 0 && s->bytes_read - link->idle_since_bytes > IDLE_BYTES_MAX)
+        if (link->users == 0 &&
+            s->bytes_read - link->idle_since_bytes > IDLE_BYTES_MAX + link->late_bytes)
             result = -EPROTO;
     }
     h2_session_fail(s, result);

@@ -16,6 +16,9 @@
 /* Pseudo-fields, te and content-length, besides the client's fields. */
 #define FIELDS_ADDED 8u
 
+/* The largest window that a stream is given, with room for the heads of small frames. */
+#define LATE_BYTES (2u << 20)
+
 static struct h2_session *session_of(const struct exchange *x)
 {
     return &h2_link_of(x->upstream)->session;
@@ -266,6 +269,8 @@ static bool is_reusable(UNUSED const struct exchange *x)
 
 static void release(struct exchange *x)
 {
+    if (x->origin_stream && x->origin_stream->is_open && !x->origin_stream->in_ended)
+        h2_link_of(x->upstream)->late_bytes += LATE_BYTES;
     if (x->origin_stream)
         h2_stream_release(x->origin_stream);
     x->origin_stream = NULL;

@@ -19,6 +19,7 @@ struct h2_link {
     uint32_t noise;            /* frames that move nothing */
     int64_t idle_since_ms;     /* when the last exchange let go of it */
     uint64_t idle_since_bytes; /* what it had read then */
+    uint64_t late_bytes;       /* what may still be on its way for streams that were given up */
     bool is_flooded;           /* more noise than a well-behaved server makes */
 };
 
