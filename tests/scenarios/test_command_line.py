@@ -416,7 +416,7 @@ def test_words_of_the_command_line_stay_words():
     assert r'to "unix:/a \"b\" # \{c}"' in done.stdout
 
 
-@pytest.mark.parametrize("to", ["", "nowhere", "a.test:1,,b.test:2", "a.test:99999", "https://a.test"])
+@pytest.mark.parametrize("to", ["", "nowhere", "a.test:1,,b.test:2", "a.test:99999", "ftp://a.test"])
 def test_what_is_printed_as_a_file_is_in_order(to):
     done = run("--to", to, "--print-config")
     assert (done.returncode, done.stdout) == (1, "")

@@ -305,7 +305,7 @@ def test_a_client_that_sends_nothing_is_let_go(gate, authority):
 
 
 BAD = [
-    ("site a.test { respond 200 }", "E0416", "has no certificate"),
+    ("site * { respond 200 }", "E0416", "has no certificate"),
     ("site a.test { respond 200; tls /nowhere.pem /nowhere.key }", "E0501", "cannot read '/nowhere.pem'"),
     ("site a.test { respond 200; tls @key @pem }", "E0504", "there is no certificate in it"),
     ("site a.test { respond 200; tls @pem /nowhere.key }", "E0504", "/nowhere.key"),
