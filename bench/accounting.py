@@ -59,11 +59,24 @@ def thread_switches(status):
     return sum(int(n) for n in re.findall(r"^(?:non)?voluntary_ctxt_switches:\s+(\d+)", status, re.M))
 
 
-def account(root):
-    """Reads the accounts of a proxy. CPU time comes from schedstat, which counts nanoseconds on
+def named(pids, name):
+    """Those of the processes that have a name of their own and it is this one."""
+    return [pid for pid in pids if comm(pid) == name]
+
+
+def comm(pid):
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return file.read().rstrip("\n")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def account(root, name=None):
+    """Reads the accounts of a proxy, or of those of its processes that have this name. CPU time comes from schedstat, which counts nanoseconds on
     the processor, not from the clock ticks of /proc/PID/stat."""
     cpu_ns = switches = 0
-    pids = tree(root)
+    pids = named(tree(root), name) if name else tree(root)
     for pid in pids:
         for thread in os.listdir(f"/proc/{pid}/task"):
             with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:

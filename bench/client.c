@@ -1,10 +1,7 @@
 #include "client.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/number.h"
 #include "websocket.h"
@@ -15,10 +12,8 @@ static char scratch[SCRATCH_BYTES];
 
 void client_close(struct client *client)
 {
-    if (client->state != CLIENT_CLOSED)
-        close(client->fd);
+    transport_close(&client->transport);
     client->state = CLIENT_CLOSED;
-    client->fd = -1;
 }
 
 static enum client_outcome client_fail(struct client *client, const char *error)
@@ -42,8 +37,8 @@ static enum client_outcome client_lose(struct client *client, const char *error)
 static enum client_outcome client_send(struct client *client)
 {
     while (client->sending.len > 0) {
-        ssize_t sent = send(client->fd, client->sending.ptr, client->sending.len, MSG_NOSIGNAL);
-        if (sent < 0 && errno == EAGAIN)
+        ssize_t sent = transport_send(&client->transport, client->sending);
+        if (sent == -EAGAIN)
             return CLIENT_WAITS;
         if (sent < 0)
             return client_lose(client, "the connection was lost while sending");
@@ -65,42 +60,17 @@ static enum client_outcome client_start(struct client *client, const struct clie
     return client_send(client);
 }
 
-static int client_connect(struct client *client, const struct client_plan *plan, int epoll)
-{
-    const int on = 1;
-    client->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (client->fd < 0)
-        return -errno;
-    client->state = CLIENT_OPENING;
-    client->reused = false;
-    if (plan->sources > 0) {
-        struct sockaddr_in from = { .sin_family = AF_INET };
-        from.sin_addr.s_addr = htonl(0x7f000101 + client->index % plan->sources);
-        if (setsockopt(client->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) != 0 ||
-            bind(client->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
-            return -errno;
-    }
-    if (setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
-        return -errno;
-    int result = connect(client->fd, (const struct sockaddr *)&plan->to, sizeof(plan->to));
-    if (result != 0 && errno != EINPROGRESS)
-        return -errno;
-    struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
-                                 .data.ptr = client };
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, client->fd, &event) != 0)
-        return -errno;
-    return 0;
-}
-
-enum client_outcome client_begin(struct client *client, const struct client_plan *plan, int epoll,
+enum client_outcome client_begin(struct client *client, const struct client_plan *plan,
                                  int64_t intended_ns)
 {
     client->intended_ns = intended_ns;
     if (client->state == CLIENT_READY)
         return client_start(client, plan);
-    if (client_connect(client, plan, epoll) != 0)
-        return client_fail(client, "cannot connect");
-    return CLIENT_WAITS;
+    client->state = CLIENT_OPENING;
+    client->reused = false;
+    const char *error =
+        transport_start(&client->transport, &plan->transport, client->index, client);
+    return error ? client_fail(client, error) : CLIENT_WAITS;
 }
 
 /* The value of a field, or an empty slice. `name` is given as "\r\nName:". */
@@ -230,8 +200,8 @@ static enum client_outcome client_receive(struct client *client, const struct cl
                                           bool closing)
 {
     for (;;) {
-        ssize_t got = recv(client->fd, scratch, sizeof(scratch), 0);
-        if (got < 0 && errno == EAGAIN)
+        ssize_t got = transport_receive(&client->transport, scratch, sizeof(scratch));
+        if (got == -EAGAIN)
             return CLIENT_WAITS;
         if (got < 0)
             return client_end(client, plan, "the connection was reset");
@@ -242,20 +212,20 @@ static enum client_outcome client_receive(struct client *client, const struct cl
             return client_finish(client, closing);
         if (outcome != CLIENT_DONE && outcome != CLIENT_WAITS)
             return outcome;
-        if ((size_t)got < sizeof(scratch) && !closing)
+        if (transport_is_drained(&client->transport, (size_t)got, sizeof(scratch)) && !closing)
             return CLIENT_WAITS;
     }
 }
 
-enum client_outcome client_advance(struct client *client, const struct client_plan *plan,
-                                   uint32_t events)
+enum client_outcome client_advance(struct client *client, struct client_plan *plan, uint32_t events)
 {
     if (client->state == CLIENT_CLOSED)
         return CLIENT_WAITS;
     if (client->state == CLIENT_OPENING) {
-        if (events & (EPOLLERR | EPOLLHUP))
-            return client_fail(client, "cannot connect");
-        if (!(events & EPOLLOUT))
+        const char *error = transport_advance(&client->transport, &plan->transport, events);
+        if (error)
+            return client_fail(client, error);
+        if (client->transport.state != TRANSPORT_OPEN)
             return CLIENT_WAITS;
         enum client_outcome outcome = client_start(client, plan);
         if (outcome != CLIENT_WAITS)

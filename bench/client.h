@@ -3,34 +3,32 @@
  *
  * It opens its connection when it has something to send and none is open, so a client whose
  * connection was closed between two exchanges, or that uses a new one for each, needs no special
- * care. It registers the connection with epoll once, edge-triggered, with itself as the event's
- * data, and never waits. A WebSocket client does the opening handshake first; its exchange is one
- * frame there and back. */
+ * care. It never waits; the data of its connection's events is the client. A WebSocket client does
+ * the opening handshake first; its exchange is one frame there and back. With HTTP/2 a client has
+ * no connection of its own but a place on one that it shares: see h2_link.h. */
 #pragma once
 
-#include <netinet/in.h>
-#include <stdint.h>
-
-#include "base/slice.h"
+#include "transport.h"
 
 enum {
     CLIENT_RECEIVED_MAX = 2048, /* a response head, or a frame */
     CLIENT_FRAME_MAX = 1024,    /* payload of a WebSocket message */
 };
 
-/* What all clients of a run do. Read only while it runs. */
+/* What all clients of a run do. Only the counts of `transport` change while it runs. */
 struct client_plan {
-    struct sockaddr_in to;
-    unsigned sources; /* clients take turns with this many source addresses from 127.0.1.1 on */
+    struct transport_plan transport;
     slice request;    /* head and body; with WebSocket, the opening handshake */
     slice frame;      /* with WebSocket: the message; otherwise empty */
     uint64_t length;  /* that the response's body, or the message's payload, must have */
     bool close_each;  /* a new connection per request; the response ends with its close */
+    unsigned streams; /* clients that share a connection of HTTP/2; 0: HTTP/1.1 */
+    const char *path; /* with HTTP/2: what is asked for, of the host `transport.name` */
 };
 
 enum client_state {
     CLIENT_CLOSED,
-    CLIENT_OPENING,   /* the TCP connection is being made */
+    CLIENT_OPENING,   /* the connection is being made */
     CLIENT_UPGRADING, /* WebSocket: the handshake is on its way */
     CLIENT_READY,     /* between two exchanges */
     CLIENT_BUSY,      /* a request was sent, in part at least */
@@ -46,7 +44,12 @@ enum client_outcome {
 };
 
 struct client {
-    int fd;
+    struct transport transport;
+    struct h2_link *link; /* with HTTP/2; this and the next four belong to h2_link.h */
+    struct client *next_done;
+    enum client_outcome outcome;
+    int32_t stream;
+    bool length_told;
     unsigned index;
     enum client_state state;
     bool reused; /* an exchange was completed on this connection */
@@ -62,11 +65,11 @@ struct client {
 
 /* Starts an exchange, over a new connection when none is open. The client is CLOSED or READY.
  * CLIENT_WAITS · CLIENT_FAILED · CLIENT_CUT */
-enum client_outcome client_begin(struct client *client, const struct client_plan *plan, int epoll,
+enum client_outcome client_begin(struct client *client, const struct client_plan *plan,
                                  int64_t intended_ns);
 
 /* Goes on after an event of epoll. */
-enum client_outcome client_advance(struct client *client, const struct client_plan *plan,
+enum client_outcome client_advance(struct client *client, struct client_plan *plan,
                                    uint32_t events);
 
 /* Closes the connection, if one is open. */

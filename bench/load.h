@@ -8,6 +8,7 @@
 #pragma once
 
 #include "client.h"
+#include "h2_link.h"
 #include "histogram.h"
 
 struct load {
@@ -26,8 +27,8 @@ struct load {
     struct histogram times;
 
     /* Own. */
-    int epoll;
     struct client *clients;
+    struct h2_links links; /* with HTTP/2 */
     struct client **queue; /* ring of the clients that are free */
     unsigned queue_first, queue_count;
     uint64_t started, goal;

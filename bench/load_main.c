@@ -30,6 +30,7 @@ enum {
 struct options {
     uint64_t port, length, connections, concurrency, requests, warm_up, body, websocket, rate;
     uint64_t sources, timeout_seconds, close_each, once, retries, step;
+    uint64_t tls, tls_1_2, resumes, streams;
     const char *host, *path;
 };
 
@@ -60,6 +61,10 @@ static const struct option_row option_rows[] = {
     NUMBER("close", close_each, 0, "a new connection per request"),
     NUMBER("once", once, 0, "one exchange per client; connections stay open"),
     NUMBER("retry", retries, 0, "try again what was cut on a reused connection"),
+    NUMBER("tls", tls, 0, "over TLS 1.3"),
+    NUMBER("tls12", tls_1_2, 0, "over TLS 1.2"),
+    NUMBER("resume", resumes, 0, "resume the session of a client's last connection, always"),
+    NUMBER("h2", streams, 1000, "HTTP/2, so many clients to a connection, one stream each"),
     NUMBER("step", step, 0, "wait for a line on standard input before and after the run"),
 };
 
@@ -109,8 +114,12 @@ static int options_parse(int argc, char **argv, struct options *options)
         else
             TRY(option_set(options, &option_rows[index], optarg));
     }
+    bool is_tls = options->tls || options->tls_1_2;
     bool whole = optind == argc && options->port > 0 && options->connections > 0;
-    return whole ? 0 : -EINVAL;
+    bool fits = !(options->tls && options->tls_1_2) && (!options->resumes || is_tls);
+    /* HTTP/2 does what the scenarios need: GET on connections that stay. */
+    bool is_get = !options->body && !options->websocket && !options->close_each && !options->once;
+    return whole && fits && (is_get || !options->streams) ? 0 : -EINVAL;
 }
 
 static slice request_make(const struct options *options)
@@ -141,14 +150,26 @@ static slice request_make(const struct options *options)
     return slice_of(bytes, (size_t)head + options->body);
 }
 
-static void load_plan(const struct options *options, struct load *load)
+/* Where to, and how. 0 · -ENOMEM */
+static int transport_plan_make(const struct options *options, struct transport_plan *plan)
 {
-    static char frame[WEBSOCKET_HEAD_MAX + CLIENT_FRAME_MAX];
-    struct client_plan *plan = &load->plan;
     plan->to.sin_family = AF_INET;
     plan->to.sin_port = htons((uint16_t)options->port);
     plan->to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     plan->sources = (unsigned)options->sources;
+    plan->name = options->host;
+    plan->resumes = options->resumes != 0;
+    if (!options->tls && !options->tls_1_2)
+        return 0;
+    return transport_plan_tls(plan, options->tls_1_2 != 0, options->streams ? "h2" : "http/1.1");
+}
+
+static void load_plan(const struct options *options, struct load *load)
+{
+    static char frame[WEBSOCKET_HEAD_MAX + CLIENT_FRAME_MAX];
+    struct client_plan *plan = &load->plan;
+    plan->streams = (unsigned)options->streams;
+    plan->path = options->path;
     plan->request = request_make(options);
     plan->length = options->length;
     plan->close_each = options->close_each != 0;
@@ -198,6 +219,8 @@ static void result_print(const struct load *load)
     printf("{\"requests\": %" PRIu64 ", \"failed\": %" PRIu64 ", \"cut\": %" PRIu64
            ", \"gone\": %" PRIu64 ", \"seconds\": %.6f",
            load->finished, load->failed, load->cut, load->gone, (double)load->elapsed_ns / 1e9);
+    printf(", \"full\": %" PRIu64 ", \"resumed\": %" PRIu64 ", \"agreed\": \"%s\"",
+           load->plan.transport.full, load->plan.transport.resumed, load->plan.transport.agreed);
     static const struct {
         const char *name;
         unsigned per_mille;
@@ -249,9 +272,12 @@ int main(int argc, char **argv)
         usage(stderr);
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     static struct load load;
     load_plan(&options, &load);
     int error = load.plan.request.ptr ? 0 : -ENOMEM;
+    if (error == 0)
+        error = transport_plan_make(&options, &load.plan.transport);
     if (error == 0)
         error = descriptors_raise(options.connections);
     /* Waits for the next start are exact to the microsecond, not to the default 50. */
@@ -263,6 +289,7 @@ int main(int argc, char **argv)
         error = load_perform(&load, &options);
         load_close(&load);
     }
+    transport_plan_end(&load.plan.transport);
     free((char *)load.plan.request.ptr);
     if (error != 0)
         fprintf(stderr, "bench_load: %s\n", strerror(-error));

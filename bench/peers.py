@@ -8,8 +8,11 @@ import resource
 import shutil
 import signal
 import socket
+import ssl
+import struct
 import subprocess
 import time
+from dataclasses import dataclass
 
 import accounting
 
@@ -32,15 +35,69 @@ def fill(template, values):
     return re.sub(r"@(\w+)@", lambda found: str(values[found.group(1)]), template)
 
 
-def answers(port, host):
-    """Whether a proxy answers one request with 200."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
-            request = f"GET /1k HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
-            peer.sendall(request.encode("ascii"))
-            return peer.recv(16).startswith(b"HTTP/1.1 200 ")
-    except OSError:
-        return False
+@dataclass(frozen=True)
+class Entry:
+    """How clients reach a proxy: over TLS when there are certificates; the sites that are measured
+    with many take turns with them, the first is for bench.test."""
+
+    pairs: tuple = ()
+    http2: bool = False
+
+    def pair(self, site=0):
+        """Of bench.test, or of the site with this number from 1 on."""
+        return self.pairs[site % len(self.pairs)]
+
+    def answers(self, port, host):
+        """Whether a proxy answers one request with 200."""
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+                if self.pairs:
+                    with trusting().wrap_socket(peer, server_hostname=host) as secure:
+                        return says_200(secure, host)
+                return h2_says_200(peer, host) if self.http2 else says_200(peer, host)
+        except OSError:
+            return False
+
+
+PLAIN = Entry()
+
+
+def trusting():
+    """For asking whether something answers; who it is, is not the question."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def says_200(peer, host):
+    request = f"GET /1k HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    peer.sendall(request.encode("ascii"))
+    return peer.recv(16).startswith(b"HTTP/1.1 200 ")
+
+
+def h2_says_200(peer, host):
+    """With prior knowledge (RFC 9113 section 3.3): a port for HTTP/2 alone takes nothing else."""
+    # :method GET and :scheme http of the static table; :authority and :path written out.
+    block = b"\x82\x86\x01" + bytes([len(host)]) + host.encode("ascii") + b"\x04\x03/1k"
+    settings, headers = h2_frame(4, 0, 0, b""), h2_frame(1, 5, 1, block)
+    peer.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings + headers)
+    with peer.makefile("rb") as stream:
+        ok = False
+        while len(head := stream.read(9)) == 9:
+            payload = stream.read(int.from_bytes(head[:3], "big"))
+            kind, flags = head[3:5]
+            # :status 200 is one byte of the static table; a table size update may stand before.
+            ok = ok or (kind == 1 and b"\x88" in payload[:4])
+            if kind in (0, 1) and flags & 1:
+                return ok
+    return False
+
+
+def h2_frame(kind, flags, stream, payload):
+    head = struct.pack(">IBI", len(payload) << 8 | kind, flags, stream)
+    return head + payload
 
 
 class Proxy:
@@ -52,6 +109,9 @@ class Proxy:
     reload_signal = signal.SIGHUP
     logs = True
     left_out = ()  # the scenarios that mean nothing for it
+    only_secure = False  # takes part only where TLS or HTTP/2 is measured
+    key_process = None  # the name of the process that alone has the keys
+    entry = PLAIN
 
     def __init__(self, program=None):
         self.program = program or self.program
@@ -75,9 +135,15 @@ class Proxy:
     def installed(self):
         return shutil.which(self.program) is not None
 
-    def start(self, directory, origin_port, cpus, sites=0):
+    def takes_part(self, scenario):
+        if self.only_secure and not (scenario.key or scenario.http2):
+            return False
+        return scenario.name not in self.left_out and scenario.kind not in self.left_out
+
+    def start(self, directory, origin_port, cpus, sites=0, entry=PLAIN):
         """Starts it and returns once it answers. With `sites`, so many sites are configured in
         addition, and it is ready when the last of them answers; returns the seconds that took."""
+        self.entry = entry
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(mode=0o755)
         self.log = self.directory / "access.log"
@@ -103,14 +169,14 @@ class Proxy:
         """The text of its configuration file; files that this names are written at once."""
         self.port, self.origin = port, origin_port
         template = (HERE / "peers" / self.template).read_text(encoding="utf-8")
-        values = {"port": port, "origin": origin_port, **self.values(sites)}
-        if "@directory@" in template:
-            values["directory"] = self.directory
+        values = self.values(sites)
+        common = {"port": port, "origin": origin_port, "directory": self.directory}
+        values |= {word: value for word, value in common.items() if f"@{word}@" in template}
         return fill(template, values)
 
     def await_ready(self, host):
         deadline = time.monotonic() + READY_SECONDS
-        while not answers(self.port, host):
+        while not self.entry.answers(self.port, host):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 said = (self.directory / "stderr").read_text(encoding="utf-8", errors="replace")
                 raise OSError(f"{self.name} does not answer: {said.strip()[-2000:]}")
@@ -134,6 +200,12 @@ class Proxy:
     def account(self):
         return accounting.account(self.process.pid)
 
+    def key_account(self):
+        """Of the process that alone has the keys, where there is one."""
+        if not self.key_process:
+            return accounting.Account((), 0, 0)
+        return accounting.account(self.process.pid, self.key_process)
+
     def log_lines(self):
         """The lines of the access log so far."""
         with open(self.log, "rb") as file:
@@ -156,6 +228,10 @@ def first_line(*command):
     return done.stdout.decode("utf-8", "replace").partition("\n")[0].strip()
 
 
+# As Portcullis, one ticket for each full handshake, of OpenSSL's two.
+TICKETS_OF_NGINX = "ssl_conf_command NumTickets 1;"
+
+
 class Nginx(Proxy):
     name = "nginx"
     program = "nginx"
@@ -165,18 +241,30 @@ class Nginx(Proxy):
     def values(self, sites):
         """A server with a name of its own for each further site."""
         block = (
-            "    server {{ listen 127.0.0.1:{port}; server_name site{i}.bench.test; "
+            "    server {{ listen 127.0.0.1:{port}{listen}; server_name site{i}.bench.test;{tls} "
             "location / {{ proxy_pass http://origin; }} }}\n"
         )
         user = ""
         if os.geteuid() == 0:
             user = f"user {next(n for n in ('www-data', 'nobody') if known(n))};"
+        listen = (" ssl" if self.entry.pairs else "") + (" http2" if self.entry.http2 else "")
+        fill_in = {"port": self.port, "listen": listen}
         return {
             "user": user,
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             "log_options": self.log_options,
-            "sites": "".join(block.format(port=self.port, i=i) for i in range(1, sites + 1)),
+            "listen": listen,
+            "tls": TICKETS_OF_NGINX + self.certificate(0) if self.entry.pairs else "",
+            "sites": "".join(
+                block.format(**fill_in, i=i, tls=self.certificate(i)) for i in range(1, sites + 1)
+            ),
         }
+
+    def certificate(self, site):
+        if not self.entry.pairs:
+            return ""
+        pair = self.entry.pair(site)
+        return f" ssl_certificate {pair.certificate}; ssl_certificate_key {pair.key};"
 
     def command(self, path):
         return [self.program, "-p", str(path.parent), "-e", "stderr", "-c", str(path)]
@@ -213,9 +301,19 @@ class HaProxy(Proxy):
         choice = f"    use_backend %[req.hdr(host),lower,map({names},origin)]" if sites else ""
         return {
             "connections": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            "listen": self.listen(),
+            "scheme": "https" if self.entry.pairs else "http",
             "choice": choice,
             "sites": "".join(backend.format(i=i, origin=self.origin) for i in numbers),
         }
+
+    def listen(self):
+        """With one file for each certificate; HAProxy finds the names in them."""
+        if not self.entry.pairs:
+            return " proto h2" if self.entry.http2 else ""
+        files = self.directory / "certificates.list"
+        files.write_text("".join(f"{pair.both}\n" for pair in self.entry.pairs))
+        return f" ssl crt-list {files} alpn {'h2,' if self.entry.http2 else ''}http/1.1"
 
     def command(self, path):
         return [self.program, "-W", "-db", "-f", str(path)]
@@ -224,16 +322,67 @@ class HaProxy(Proxy):
         return " ".join(first_line(self.program, "-v").split()[:3]).replace("version ", "")
 
 
+class H2o(Proxy):
+    """Where TLS or HTTP/2 is measured. Like Portcullis it keeps its keys in a process of their own
+    (neverbleed, its default)."""
+
+    name = "h2o"
+    program = "h2o"
+    template = "h2o.conf"
+    only_secure = True
+
+    def values(self, sites):
+        """A host with a listener of its own for each further site: h2o wants certificates there."""
+        host = (
+            "  site{i}.bench.test:\n{listen}    paths:\n      /:\n"
+            "        proxy.reverse.url: http://127.0.0.1:{origin}/\n"
+        )
+        return {
+            "user": "user: nobody" if os.geteuid() == 0 else "",
+            "connections": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            "listen": self.listen(0),
+            "sites": "".join(
+                host.format(i=i, origin=self.origin, listen=self.listen(i))
+                for i in range(1, sites + 1)
+            ),
+        }
+
+    def listen(self, site):
+        lines = ["listen:", "  host: 127.0.0.1", f"  port: {self.port}"]
+        if self.entry.pairs:
+            pair = self.entry.pair(site)
+            lines += ["  ssl:", f"    certificate-file: {pair.certificate}"]
+            lines += [f"    key-file: {pair.key}", "    minimum-version: TLSv1.2"]
+        return "".join(f"    {line}\n" for line in lines)
+
+    def command(self, path):
+        return [self.program, "-c", str(path)]
+
+    def version(self):
+        return first_line(self.program, "-v").replace("version ", "")
+
+
 class Portcullis(Proxy):
     name = "portcullis"
     program = "portcullis"
     template = "portcullis.conf"
 
     def values(self, sites):
-        line = "site site{i}.bench.test {{ to 127.0.0.1:{origin} }}\n"
         return {
-            "sites": "".join(line.format(i=i, origin=self.origin) for i in range(1, sites + 1))
+            "listen": ("tls" if self.entry.pairs else "plain") + self.h2c(),
+            "site": self.site("bench.test" if self.entry.pairs else "*", 0),
+            "sites": "".join(self.site(f"site{i}.bench.test", i) for i in range(1, sites + 1)),
         }
+
+    def h2c(self):
+        return " h2c" if self.entry.http2 and not self.entry.pairs else ""
+
+    def site(self, name, number):
+        tls = ""
+        if self.entry.pairs:
+            pair = self.entry.pair(number)
+            tls = f"tls {pair.certificate} {pair.key}; "
+        return f"site {name} {{ {tls}to 127.0.0.1:{self.origin} }}\n"
 
     def command(self, path):
         return [self.program, "run", "-c", str(path)]
@@ -249,6 +398,10 @@ class Floor(Proxy):
     logs = False
     left_out = ("new-connections", "reload", "memory", "sites")
 
+    def takes_part(self, scenario):
+        return not (scenario.key or scenario.http2) and super().takes_part(scenario)
+
+
     def configuration(self, port, origin_port, sites):
         self.port, self.origin = port, origin_port
         return ""
@@ -260,4 +413,4 @@ class Floor(Proxy):
         return ""
 
 
-PROXIES = (Portcullis, Nginx, NginxBuffered, HaProxy, Floor)
+PROXIES = (Portcullis, Nginx, NginxBuffered, HaProxy, H2o, Floor)

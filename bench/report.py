@@ -20,6 +20,13 @@ COLUMNS = {
         Column("p50_us", "p50 µs", "{:,.0f}"),
         Column("p99_us", "p99 µs", "{:,.0f}"),
     ),
+    "handshake": (
+        Column("cpu_us", "CPU µs per request", "{:.1f}"),
+        Column("key_us", "of it, the key's process", "{:.1f}"),
+        Column("switches", "context switches", "{:.2f}"),
+        Column("per_second", "requests/s", "{:,.0f}"),
+        Column("p99_us", "p99 µs", "{:,.0f}"),
+    ),
     "latency": (
         Column("p999_us", "p99.9 µs", "{:,.0f}"),
         Column("p99_us", "p99 µs", "{:,.0f}"),
@@ -39,6 +46,11 @@ COLUMNS = {
     ),
     "sites": (
         Column("seconds", "seconds to the first answer", "{:.2f}"),
+        Column("count", "sites", "{:,.0f}"),
+    ),
+    "certificates": (
+        Column("seconds", "seconds to the first answer", "{:.2f}"),
+        Column("certificates", "certificates", "{:,.0f}"),
         Column("count", "sites", "{:,.0f}"),
     ),
 }

@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 
 import accounting
+import certificates
+import peers
 
 TRACED_REQUESTS = 2000
 LOAD_SECONDS = 120
@@ -23,18 +25,23 @@ class Invalid(Exception):
 class Scenario:
     name: str
     title: str
-    kind: str = "cost"  # cost, latency, reload, memory, sites
+    kind: str = "cost"  # cost, handshake, latency, reload, memory, sites, certificates
     load: tuple = ()  # options of bench_load
     connections: int = 0
     requests: int = 0  # in one round
     rounds_max: int = 100
     rounds_factor: int = 1  # a figure that is mostly noise needs more rounds than others
     tunnels: bool = False  # one line in the log per connection, when it ends
+    key: str = ""  # over TLS, with this kind of key: ecdsa, rsa
+    http2: int = 0  # so many streams on each connection; `connections` counts all of them
+    agreed: str = ""  # what must have been agreed on by TLS, as bench_load says it
+    certificates: int = 1
 
     def quick(self, factor=4):
         return Scenario(**{**self.__dict__, "requests": self.requests // factor})
 
 
+TLS_1_3 = "TLSv1.3 TLS_AES_128_GCM_SHA256 X25519"
 SCENARIOS = (
     Scenario(
         "keepalive-1k",
@@ -106,6 +113,116 @@ SCENARIOS = (
         rounds_max=2,
     ),
     Scenario("sites", "configured sites", kind="sites", requests=10000, rounds_max=3),
+    Scenario(
+        "tls-keepalive-1k",
+        "TLS 1.3, 1 KB, keep-alive, 64 connections",
+        load=("--path", "/1k", "--length", "1024", "--tls"),
+        connections=64,
+        requests=40000,
+        key="ecdsa",
+        agreed=f"{TLS_1_3} ECDSA http/1.1",
+    ),
+    Scenario(
+        "tls-100k",
+        "TLS 1.3, 100 KB, keep-alive, 32 connections",
+        load=("--path", "/100k", "--length", "102400", "--tls"),
+        connections=32,
+        requests=6000,
+        key="ecdsa",
+        agreed=f"{TLS_1_3} ECDSA http/1.1",
+    ),
+    Scenario(
+        "tls-full",
+        "TLS 1.3, a full handshake (ECDSA P-256) and one request of 1 KB",
+        kind="handshake",
+        load=("--path", "/1k", "--length", "1024", "--close", "--sources", "50", "--tls"),
+        connections=16,
+        requests=3000,
+        key="ecdsa",
+        agreed=f"{TLS_1_3} ECDSA http/1.1",
+    ),
+    Scenario(
+        "tls-full-rsa",
+        "TLS 1.3, a full handshake (RSA 2048) and one request of 1 KB",
+        kind="handshake",
+        load=("--path", "/1k", "--length", "1024", "--close", "--sources", "50", "--tls"),
+        connections=16,
+        requests=2000,
+        key="rsa",
+        agreed=f"{TLS_1_3} RSA http/1.1",
+    ),
+    Scenario(
+        "tls-resumed",
+        "TLS 1.3, a resumed handshake (ticket, X25519) and one request of 1 KB",
+        kind="handshake",
+        load=(
+            *("--path", "/1k", "--length", "1024", "--close", "--sources", "50"),
+            *("--tls", "--resume"),
+        ),
+        connections=16,
+        requests=4000,
+        key="ecdsa",
+        agreed=f"{TLS_1_3} ECDSA http/1.1",
+    ),
+    Scenario(
+        "tls12-full",
+        "TLS 1.2, a full handshake (ECDSA P-256) and one request of 1 KB",
+        kind="handshake",
+        load=("--path", "/1k", "--length", "1024", "--close", "--sources", "50", "--tls12"),
+        connections=16,
+        requests=3000,
+        key="ecdsa",
+        agreed="TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 X25519 ECDSA http/1.1",
+    ),
+    Scenario(
+        "h2-1k",
+        "HTTP/2 over TLS 1.3, 1 KB, 4 connections with 32 streams each",
+        load=("--path", "/1k", "--length", "1024", "--tls"),
+        connections=128,
+        requests=30000,
+        key="ecdsa",
+        http2=32,
+        agreed=f"{TLS_1_3} ECDSA h2",
+    ),
+    Scenario(
+        "h2c-1k",
+        "HTTP/2 without TLS, 1 KB, 4 connections with 32 streams each",
+        load=("--path", "/1k", "--length", "1024"),
+        connections=128,
+        requests=30000,
+        http2=32,
+    ),
+    Scenario(
+        "tls-idle",
+        "idle connections of TLS 1.3",
+        kind="memory",
+        load=(
+            *("--path", "/1k", "--length", "1024", "--concurrency", "64", "--sources", "100"),
+            "--tls",
+        ),
+        connections=5000,
+        rounds_max=2,
+        key="ecdsa",
+        agreed=f"{TLS_1_3} ECDSA http/1.1",
+    ),
+    Scenario(
+        "certificates",
+        "1,000 certificates, one for each of 1,000 sites",
+        kind="certificates",
+        requests=1000,
+        rounds_max=3,
+        key="ecdsa",
+        certificates=1000,
+    ),
+    Scenario(
+        "certificates-10k",
+        "1,000 certificates for 10,000 sites",
+        kind="certificates",
+        requests=10000,
+        rounds_max=2,
+        key="ecdsa",
+        certificates=1000,
+    ),
 )
 RATE = 2000
 MEMORY_WARM_UP = 1000
@@ -167,6 +284,7 @@ class Bench:
         self.origin = pathlib.Path(build) / "bench" / "bench_origin"
         self.proxy_cpus, self.load_cpus = proxy_cpus, load_cpus
         self.count = 0
+        self.made = {}
 
     def __enter__(self):
         self.place = tempfile.TemporaryDirectory(prefix="portcullis-bench-")
@@ -189,8 +307,26 @@ class Bench:
         self.count += 1
         return pathlib.Path(self.place.name) / str(self.count)
 
-    def start(self, proxy, sites=0):
-        return proxy.start(self.directory(), self.origin_port, self.proxy_cpus, sites)
+    def start(self, proxy, scenario):
+        """With the certificates of the scenario, and its sites where it counts sites."""
+        entry = peers.Entry(self.pairs(scenario), scenario.http2 > 0)
+        sites = scenario.requests if scenario.kind in ("sites", "certificates") else 0
+        directory = self.directory()
+        return proxy.start(directory, self.origin_port, self.proxy_cpus, sites, entry)
+
+    def pairs(self, scenario):
+        """The same for all proxies: made once. Each is for bench.test and for the sites whose turn
+        it is."""
+        made = (scenario.key, scenario.certificates)
+        if scenario.key and made not in self.made:
+            authority = certificates.Authority(self.directory())
+            sites = range(scenario.requests + 1 if scenario.kind == "certificates" else 1)
+            names = [f"site{i}.bench.test" if i else "bench.test" for i in sites]
+            turns = [names[i :: scenario.certificates] for i in range(scenario.certificates)]
+            self.made[made] = tuple(
+                authority.issue(f"pair{i}", turn, scenario.key) for i, turn in enumerate(turns)
+            )
+        return self.made[made] if scenario.key else ()
 
 
 def check_log(proxy, exchanges):
@@ -208,7 +344,21 @@ def load_options(scenario, warm_up, requests):
         *scenario.load,
         *("--connections", str(scenario.connections)),
         *("--warm-up", str(warm_up), "--requests", str(requests)),
+        *(("--h2", str(scenario.http2)) if scenario.http2 else ()),
     ]
+
+
+def check_handshakes(scenario, requests, result):
+    """That the measured run did the handshakes that its name says, and no others."""
+    each = scenario.kind == "handshake" or scenario.kind == "memory"
+    resumed = requests if each and "--resume" in scenario.load else 0
+    full = requests - resumed if each and scenario.key else 0
+    found = (result["full"], result["resumed"], result["agreed"])
+    if found != (full, resumed, scenario.agreed):
+        raise Invalid(
+            f"{found[0]} full and {found[1]} resumed handshakes of {found[2]}, instead of "
+            f"{full} and {resumed} of {scenario.agreed}"
+        )
 
 
 def measure_cost(bench, proxy, scenario):
@@ -218,17 +368,19 @@ def measure_cost(bench, proxy, scenario):
     if scenario.kind == "latency":
         options += ["--rate", str(RATE)]
     with Load(bench, proxy.port, options) as load:
-        before = proxy.account()
+        before, key_before = proxy.account(), proxy.key_account()
         load.go()
         result = load.result()
         if not scenario.tunnels:
             check_log(proxy, warm_up + scenario.requests)
-        cost = proxy.account().since(before)
+        cost, key_cost = proxy.account().since(before), proxy.key_account().since(key_before)
         load.end()
+    check_handshakes(scenario, scenario.requests, result)
     if scenario.tunnels:
         check_log(proxy, scenario.connections)
     return {
         "cpu_us": cost.cpu_ns / 1000 / scenario.requests,
+        "key_us": key_cost.cpu_ns / 1000 / scenario.requests,
         "switches": cost.switches / scenario.requests,
         "per_second": scenario.requests / result["seconds"],
         **times(result),
@@ -285,9 +437,10 @@ def measure_memory(bench, proxy, scenario):
     """A fresh proxy, warmed up; then what its processes grow by while every connection has done
     one exchange and stays open."""
     connections = min(scenario.connections, connections_possible())
-    bench.start(proxy)
+    bench.start(proxy, scenario)
     try:
         warm_up = ["--path", "/1k", "--length", "1024", "--connections", "64", "--sources", "64"]
+        warm_up += ["--tls"] if scenario.key else []
         with Load(bench, proxy.port, [*warm_up, "--requests", str(MEMORY_WARM_UP)]) as load:
             load.go()
             load.result()
@@ -296,7 +449,7 @@ def measure_memory(bench, proxy, scenario):
         options = [*scenario.load, "--once", "--connections", str(connections)]
         with Load(bench, proxy.port, [*options, "--requests", str(connections)]) as load:
             load.go()
-            load.result()
+            check_handshakes(scenario, connections, load.result())
             after = accounting.pss_settled(proxy.process.pid)
             load.end()
         check_log(proxy, MEMORY_WARM_UP + connections)
@@ -313,25 +466,32 @@ def connections_possible():
 def measure_sites(bench, proxy, scenario):
     """From the start of the program to the first answer of the last site."""
     try:
-        return {"seconds": bench.start(proxy, scenario.requests), "count": scenario.requests}
+        return {"seconds": bench.start(proxy, scenario), "count": scenario.requests}
     finally:
         proxy.stop()
 
 
+def measure_certificates(bench, proxy, scenario):
+    return {**measure_sites(bench, proxy, scenario), "certificates": scenario.certificates}
+
+
 MEASURES = {
     "cost": measure_cost,
+    "handshake": measure_cost,
     "latency": measure_cost,
     "reload": measure_reload,
     "memory": measure_memory,
     "sites": measure_sites,
+    "certificates": measure_certificates,
 }
-FRESH = ("memory", "sites")  # kinds that start the proxy themselves
+TRACED = ("cost", "handshake", "latency")
+FRESH = ("memory", "sites", "certificates")  # kinds that start the proxy themselves
 
 
 def run(bench, scenario, proxies, rounds, tell):
     """All rounds of a scenario, the proxies in turn in each. Returns the rounds' values by proxy,
     the system calls per request by proxy, and what went wrong."""
-    proxies = [proxy for proxy in proxies if scenario.name not in proxy.left_out]
+    proxies = [proxy for proxy in proxies if proxy.takes_part(scenario)]
     values = {proxy.name: [] for proxy in proxies}
     calls, problems = {}, []
     working = list(proxies)
@@ -349,7 +509,7 @@ def run(bench, scenario, proxies, rounds, tell):
     try:
         if scenario.kind not in FRESH:
             for proxy in proxies:
-                attempt(proxy, bench.start, proxy)
+                attempt(proxy, bench.start, proxy, scenario)
         for number in range(min(rounds * scenario.rounds_factor, scenario.rounds_max)):
             tell(f"{scenario.name}: round {number + 1}")
             for proxy in list(working):
@@ -358,7 +518,7 @@ def run(bench, scenario, proxies, rounds, tell):
                     values[proxy.name].append(value)
             if scenario.kind in ("latency", "reload"):
                 values.setdefault("direct", []).append(measure_direct(bench, scenario))
-        if scenario.kind in ("cost", "latency") and can_trace():
+        if scenario.kind in TRACED and can_trace():
             for proxy in list(working):
                 calls[proxy.name] = attempt(proxy, count_system_calls, bench, proxy, scenario)
     finally:
