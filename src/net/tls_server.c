@@ -115,7 +115,10 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     } else if (!tickets->find(name, &key, &is_current)) {
         return 0;
     }
-    int result = use_key(&key, iv, cipher, mac, encrypts) ? (is_current ? 1 : 2) : 0;
+    /* RFC 8446 §C.4: a client uses a ticket once; without a new one each time, every other
+     * handshake would be a full one. */
+    bool is_renewed = !encrypts && (!is_current || SSL_version(ssl) == TLS1_3_VERSION);
+    int result = use_key(&key, iv, cipher, mac, encrypts) ? (is_renewed ? 2 : 1) : 0;
     OPENSSL_cleanse(&key, sizeof key);
     return result;
 }
