@@ -13,7 +13,7 @@ help:
 	@echo 'make check       the same as make test'
 	@echo 'make release     build/release/portcullis'
 	@echo 'make sanitized   build/sanitized/portcullis, with AddressSanitizer and UBSan'
-	@echo 'make bench       side by side with nginx and HAProxy; ARGS="--quick" for less'
+	@echo 'make bench       side by side with nginx, HAProxy and h2o; ARGS="--quick" for less'
 	@echo 'make fuzz T=NAME [SECONDS=60]   one fuzz target; make fuzz lists them'
 	@echo 'make simulate [SEED=N] [RUNS=N]   simulated worlds around the real gate, from a seed on'
 	@echo 'make coverage    line coverage of the unit tests'

@@ -228,8 +228,9 @@ def first_line(*command):
     return done.stdout.decode("utf-8", "replace").partition("\n")[0].strip()
 
 
-# As Portcullis, one ticket for each full handshake, of OpenSSL's two.
-TICKETS_OF_NGINX = "ssl_conf_command NumTickets 1;"
+# This version has TLS 1.3 only when it is told. One ticket for each full handshake, as Portcullis,
+# instead of OpenSSL's two.
+TLS_OF_NGINX = "ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command NumTickets 1;"
 
 
 class Nginx(Proxy):
@@ -254,7 +255,7 @@ class Nginx(Proxy):
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
             "log_options": self.log_options,
             "listen": listen,
-            "tls": TICKETS_OF_NGINX + self.certificate(0) if self.entry.pairs else "",
+            "tls": TLS_OF_NGINX + self.certificate(0) if self.entry.pairs else "",
             "sites": "".join(
                 block.format(**fill_in, i=i, tls=self.certificate(i)) for i in range(1, sites + 1)
             ),
@@ -329,6 +330,8 @@ class H2o(Proxy):
     name = "h2o"
     program = "h2o"
     template = "h2o.conf"
+    # This version gives no new ticket with a resumed session: every other handshake is full.
+    left_out = ("tls-resumed",)
     only_secure = True
 
     def values(self, sites):
@@ -366,6 +369,7 @@ class Portcullis(Proxy):
     name = "portcullis"
     program = "portcullis"
     template = "portcullis.conf"
+    key_process = "pc-keyholder"
 
     def values(self, sites):
         return {

@@ -35,7 +35,8 @@ int transport_plan_tls(struct transport_plan *plan, bool is_1_2, const char *alp
         SSL_CTX_set_ciphersuites(plan->tls, "TLS_AES_128_GCM_SHA256") != 1 ||
         SSL_CTX_set_cipher_list(plan->tls,
                                 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256") != 1 ||
-        SSL_CTX_set1_groups_list(plan->tls, "X25519") != 1 ||
+        /* TLS 1.2 names the curves of certificates in the same list (RFC 8422 §5.1.1). */
+        SSL_CTX_set1_groups_list(plan->tls, is_1_2 ? "X25519:P-256" : "X25519") != 1 ||
         SSL_CTX_set_alpn_protos(plan->tls, names, (unsigned)length + 1) != 0)
         return -ENOMEM;
     SSL_CTX_set_verify(plan->tls, SSL_VERIFY_NONE, NULL);

@@ -1,0 +1,50 @@
+"""Every scenario once with small counts, through Portcullis and the peers that are installed: what
+it measures must be valid. The figures themselves are of no interest."""
+
+import os
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import peers
+import scenarios
+
+PROGRAM, BUILD = sys.argv[1:3]
+REQUESTS = {"sites": 20, "certificates": 20, "memory": 0}
+
+
+def small(scenario):
+    """As little of it as still is all of it, once."""
+    requests = REQUESTS.get(scenario.kind, scenario.connections * 2)
+    changes = {"requests": requests, "rounds_factor": 1}
+    if scenario.kind == "memory":
+        changes["connections"] = 100
+    if scenario.kind == "certificates":
+        changes["certificates"] = 10
+    if scenario.kind in ("latency", "reload"):
+        changes["requests"] = 800
+    return scenarios.Scenario(**{**scenario.__dict__, **changes})
+
+
+class EveryScenario(unittest.TestCase):
+    def test_every_scenario_measures_what_it_says(self):
+        # nginx once: the other differs in its log alone.
+        kinds = [kind for kind in peers.PROXIES if kind not in (peers.Floor, peers.NginxBuffered)]
+        proxies = [kind(PROGRAM if kind is peers.Portcullis else None) for kind in kinds]
+        there = [proxy for proxy in proxies if proxy.installed()]
+        self.assertIn("portcullis", [proxy.name for proxy in there])
+        cpus = os.sched_getaffinity(0)
+        with scenarios.Bench(BUILD, cpus, cpus) as bench:
+            for scenario in map(small, scenarios.SCENARIOS):
+                with self.subTest(scenario.name):
+                    values, _, wrong = scenarios.run(bench, scenario, there, 1, lambda text: None)
+                    self.assertEqual(wrong, [])
+                    for proxy in there:
+                        rounds = 1 if proxy.takes_part(scenario) else 0
+                        self.assertEqual(len(values.get(proxy.name, [])), rounds, proxy.name)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
