@@ -19,6 +19,7 @@ const char *const scope_names[SCOPE_COUNT] = {
     "'request' of 'headers'",
     "'tls' of an origin",
     "'tls'",
+    "'auth'",
 };
 
 bool choice_next(slice *rest, slice *ret)

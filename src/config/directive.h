@@ -27,8 +27,9 @@ enum scope {
     SCOPE_HEADERS_REQUEST = 1u << 13,
     SCOPE_ORIGIN_TLS = 1u << 14, /* tls { } of an origin */
     SCOPE_TLS = 1u << 15,        /* tls { } of defaults, a policy or site */
+    SCOPE_AUTH = 1u << 16,       /* auth { } */
 };
-#define SCOPE_COUNT 16u
+#define SCOPE_COUNT 17u
 /* "the top level", "a 'site'": what messages say. */
 extern const char *const scope_names[SCOPE_COUNT];
 

@@ -61,6 +61,7 @@ static const char *const frames[SCOPE_COUNT] = {
     "site sample.test { respond 200; headers { request { %s } } }",
     "origin sample { server https://127.0.0.1:9; tls { %s } }",
     "site sample.test { respond 200; tls { %s } }",
+    "site sample.test { respond 200; auth off { %s } }",
 };
 
 /* What examples refer to. */
@@ -504,29 +505,49 @@ TEST(rows_are_complete)
         }
 }
 
-/* The system's authorities are many, and every load would read them: here one stands for all. */
-static char authorities[] = "/tmp/directives-test-XXXXXX";
+/* What examples and samples read: in a folder of their own, where the program is. The system's
+ * authorities are many, and every load would read them: here one stands for all. */
+static char folder[] = "/tmp/directives-test-XXXXXX";
 
-static int make_authorities(UNUSED void **state)
+static FILE *create(const char *name)
 {
-    X509 *x = X509_new();
-    EVP_PKEY *key = EVP_EC_gen("P-256");
-    FILE *file = fdopen(mkstemp(authorities), "w");
+    FILE *file = fopen(name, "w");
     assert_non_null(file);
+    return file;
+}
+
+static int make_files(UNUSED void **state)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    X509_CRL *crl = X509_CRL_new();
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(chdir(folder), 0);
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
     X509_gmtime_adj(X509_getm_notAfter(x), 3600);
     X509_set_pubkey(x, key);
     assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    X509_CRL_set1_lastUpdate(crl, X509_get0_notBefore(x));
+    X509_CRL_set_issuer_name(crl, X509_get_subject_name(x));
+    assert_true(X509_CRL_sign(crl, key, EVP_sha256()) > 0);
+    FILE *file = create("authorities.pem");
     assert_int_equal(PEM_write_X509(file, x), 1);
     fclose(file);
+    file = create("revoked.pem");
+    assert_int_equal(PEM_write_X509_CRL(file, crl), 1);
+    fclose(file);
     X509_free(x);
+    X509_CRL_free(crl);
     EVP_PKEY_free(key);
-    return setenv("SSL_CERT_FILE", authorities, 1);
+    return setenv("SSL_CERT_FILE", "authorities.pem", 1);
 }
 
-static int finish_all(void **state)
+static int remove_files(void **state)
 {
-    unlink(authorities);
+    assert_int_equal(unlink("authorities.pem"), 0);
+    assert_int_equal(unlink("revoked.pem"), 0);
+    assert_int_equal(chdir("/"), 0);
+    assert_int_equal(rmdir(folder), 0);
     return finish(state);
 }
 
@@ -545,5 +566,5 @@ int main(void)
         cmocka_unit_test(a_misspelling_suggests_the_name),
         cmocka_unit_test(what_has_one_value_is_written_once),
     };
-    return cmocka_run_group_tests(tests, make_authorities, finish_all);
+    return cmocka_run_group_tests(tests, make_files, remove_files);
 }

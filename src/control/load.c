@@ -178,7 +178,8 @@ static int loader_open(struct loader *l)
     l->names = (struct option_names){ .context = l,
                                       .find_origin = load_find_origin,
                                       .find_list = load_find_list,
-                                      .add_certificate = load_add_certificate };
+                                      .add_certificate = load_add_certificate,
+                                      .read_file = load_read_file };
     name_map_open(&l->origins, &l->scratch);
     name_map_open(&l->used, &l->scratch);
     name_map_open(&l->policies, &l->scratch);

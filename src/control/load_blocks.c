@@ -13,6 +13,7 @@ static const size_t block_sizes[FEATURE_COUNT] = {
     [FEATURE_ACCESS] = sizeof(struct access_settings),
     [FEATURE_HEADERS] = sizeof(struct headers_settings),
     [FEATURE_TLS] = sizeof(struct tls_settings),
+    [FEATURE_AUTH] = sizeof(struct auth_settings),
 };
 
 /* As the rows say in their defaults; a test compares both. */
@@ -29,6 +30,7 @@ static const struct target_settings builtin_target = { .slashes = SLASH_REFUSE }
 static const struct answer_settings builtin_answer = { .kind = ANSWER_NONE };
 static const struct access_settings builtin_access;
 static const struct headers_settings builtin_headers;
+static const struct auth_settings builtin_auth = { .depth_max = 3 };
 static const struct tls_settings builtin_tls = { .kind = TLS_UNSET, .hsts_s = 86400 };
 
 static void *own_block(struct loader *l, struct blocks *b, enum feature_slot slot)
@@ -50,7 +52,7 @@ int blocks_open(struct loader *l, struct blocks *b)
         [FEATURE_TIMEOUT] = &builtin_timeout, [FEATURE_LIMITS] = &builtin_limits,
         [FEATURE_TARGET] = &builtin_target,   [FEATURE_ANSWER] = &builtin_answer,
         [FEATURE_ACCESS] = &builtin_access,   [FEATURE_HEADERS] = &builtin_headers,
-        [FEATURE_TLS] = &builtin_tls,
+        [FEATURE_TLS] = &builtin_tls,         [FEATURE_AUTH] = &builtin_auth,
     };
     *b = (struct blocks){ 0 };
     memcpy(b->all, builtin, sizeof b->all);

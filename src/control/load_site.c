@@ -79,8 +79,8 @@ static int build_site(struct loader *l, struct site_draft *draft)
     const struct load_hooks *hooks = l->options->hooks;
     if (hooks && hooks->site_row)
         draft->site->counter_row = hooks->site_row(hooks->context, draft->site->name);
-    TRY(load_site_tls(l, draft, &blocks));
-    return load_routes(l, draft, &blocks);
+    TRY(load_routes(l, draft, &blocks)); /* they say what is asked of clients */
+    return load_site_tls(l, draft, &blocks);
 }
 
 static void check_listeners(struct loader *l)

@@ -179,15 +179,17 @@ int load_add_certificate(void *context, const struct option_apply *a, bool is_fi
 /* --- Contexts --------------------------------------------------------------------------------- */
 
 /* All settings of a policy as one text: equal texts share one context. */
-static int policy_name(struct loader *l, const struct tls_settings *t, slice *ret)
+static int policy_name(struct loader *l, const struct tls_settings *t,
+                       const struct auth_settings *auth, slice *ret)
 {
     char text[4096];
-    int length =
-        snprintf(text, sizeof text, "%d\n%s\n%s\n%s", t->needs_1_3, t->ciphers ? t->ciphers : "",
-                 t->suites ? t->suites : "", t->groups ? t->groups : "");
-    if (length < 0 || (size_t)length >= sizeof text)
+    struct writer w = writer_over(text, sizeof text);
+    writer_format(&w, "%d\n%s\n%s\n%s", t->needs_1_3, t->ciphers ? t->ciphers : "",
+                  t->suites ? t->suites : "", t->groups ? t->groups : "");
+    TRY(load_auth_name(auth, &w));
+    if (w.overflowed)
         return -ENOMEM;
-    *ret = arena_copy(&l->scratch, slice_of(text, (size_t)length));
+    *ret = arena_copy(&l->scratch, writer_slice(&w));
     return ret->ptr ? 0 : -ENOMEM;
 }
 
@@ -203,17 +205,25 @@ static int keep_context(struct loader *l, slice name, SSL_CTX *context)
     return name_map_add(&l->tls_policies, name, context);
 }
 
-static int find_context(struct loader *l, struct site_draft *draft, const struct tls_settings *t)
+static int make_context(const struct tls_settings *t, const struct auth_settings *auth,
+                        SSL_CTX **ret, const char **ret_why)
 {
-    slice name;
-    const char *why = NULL;
+    OWNS(load_auth_policy_free)
     struct tls_policy policy = {
         .needs_1_3 = t->needs_1_3, .ciphers = t->ciphers, .suites = t->suites, .groups = t->groups
     };
-    TRY(policy_name(l, t, &name));
+    TRY(load_auth_policy(auth, &policy));
+    return tls_server_context(&policy, ret, ret_why);
+}
+
+/* name: of the policy, see policy_name */
+static int find_context(struct loader *l, struct site_draft *draft, const struct tls_settings *t,
+                        const struct auth_settings *auth, slice name)
+{
+    const char *why = NULL;
     SSL_CTX *context = name_map_find(&l->tls_policies, name);
     if (!context) {
-        int error = tls_server_context(&policy, &context, &why);
+        int error = make_context(t, auth, &context, &why);
         if (error == -EINVAL) {
             struct span where = statement_span(draft->statement);
             diagnostics_add(l->diagnostics, E0504, &where, "the 'tls' settings in force here: %s",
@@ -283,6 +293,7 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
 {
     struct site *site = draft->site;
     const struct tls_settings *t = own->all[FEATURE_TLS];
+    const struct auth_settings *auth;
     slice policy;
     site->tls.settings = t;
     enum tls_kind kind = t->kind;
@@ -293,13 +304,14 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
         TRY(load_named_identity(l, draft, kind, &site->tls.identity));
     else if (kind == TLS_FILES)
         site->tls.identity = t->identity;
+    TRY(load_site_auth(l, draft, &auth));
     if (!site->tls.identity)
         return 0;
-    TRY(policy_name(l, t, &policy));
+    TRY(policy_name(l, t, auth, &policy));
     bind_sessions(site, policy, site->tls.session_context);
     site->tls.https = https_listen(l->c, site);
     TRY(note_default(l, draft, t));
-    return find_context(l, draft, t);
+    return find_context(l, draft, t, auth, policy);
 }
 
 static void report_no_certificate(struct loader *l, const struct site_draft *draft)

@@ -8,6 +8,8 @@
 #include "config/schema.h"
 #include "control/load.h"
 #include "control/name_map.h"
+#include "net/tls_server.h"
+#include "proxy/auth_settings.h"
 #include "proxy/options.h"
 
 /* The settings in force in one place: a block of each feature, inherited until a statement of this
@@ -101,6 +103,20 @@ void load_help_first(struct loader *l, struct diagnostic *item, const struct sta
 MUST_CHECK int load_origin_tls(struct loader *l, const struct statement *s, struct origin *o,
                                const struct span *where);
 void load_trusts_free(struct loader *l);
+
+/* load_auth.c */
+/* Reads a file that an option names; reports what is wrong. 0 · -EINVAL reported · -ENOMEM */
+int load_read_file(void *context, const struct option_apply *a, const struct word *word, slice path,
+                   slice *ret);
+/* What the site's routes want of clients' certificates; NULL: nothing, or reported. -ENOMEM */
+MUST_CHECK int load_site_auth(struct loader *l, struct site_draft *draft,
+                              const struct auth_settings **ret);
+/* Its part of a policy's name: by content, so that no session outlives the authorities and lists
+ * that it was judged by. a may be NULL. 0 · -ENOMEM */
+MUST_CHECK int load_auth_name(const struct auth_settings *a, struct writer *w);
+/* Its part of a policy; load_auth_policy_free() in any case afterwards. 0 · -ENOMEM */
+MUST_CHECK int load_auth_policy(const struct auth_settings *a, struct tls_policy *policy);
+void load_auth_policy_free(struct tls_policy *policy);
 
 /* load_tls.c */
 MUST_CHECK int load_add_certificate(void *context, const struct option_apply *a, bool is_first);

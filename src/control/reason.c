@@ -10,6 +10,9 @@ const struct reason_description reason_descriptions[] = {
     { "answer.too-large", "500",
       "The text of `redirect` or `respond` does not fit after its variables are put in.",
       "Shorten the text, or use a shorter variable." },
+    { "auth.mtls", "403",
+      "The client has shown no certificate, or one that does not convince: `auth mtls`.",
+      "The security log's `text` says what is wrong with it, with its name and dates." },
     { "client.closed", "499 in the log",
       "The client closed its connection in the middle of a request or response.",
       "Nothing, when it is seldom. When it is often at the same duration, the client's own time "

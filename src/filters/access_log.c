@@ -6,6 +6,7 @@
 #include "filters/filters.h"
 #include "filters/log_line.h"
 #include "net/tls.h"
+#include "proxy/client_certificate.h"
 #include "proxy/connection.h"
 #include "proxy/refusal.h"
 #include "proxy/upstream.h"
@@ -46,6 +47,10 @@ static void write_tls(struct writer *w, const struct exchange *x)
     log_text(w, "cipher", slice_from(facts->cipher));
     if (facts->server_name.len)
         log_text(w, "sni", facts->server_name);
+    if (x->client_certificate) {
+        log_text(w, "client_certificate", x->client_certificate->subject);
+        log_text(w, "client_fingerprint", x->client_certificate->fingerprint);
+    }
     if (facts->is_resumed)
         writer_literal(w, ",\"resumed\":true");
 }

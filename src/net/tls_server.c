@@ -146,9 +146,10 @@ static void ask_clients(SSL_CTX *context, const struct tls_policy *policy)
 {
     if (policy->verify_mode == SSL_VERIFY_NONE)
         return;
-    SSL_CTX_set_verify(context, policy->verify_mode, policy->on_verify);
-    if (policy->verify_depth)
-        SSL_CTX_set_verify_depth(context, policy->verify_depth);
+    SSL_CTX_set_verify(context, policy->verify_mode, NULL);
+    SSL_CTX_set_verify_depth(context, policy->verify_depth);
+    if (policy->judge)
+        SSL_CTX_set_cert_verify_callback(context, policy->judge, NULL);
     if (policy->client_store)
         SSL_CTX_set1_verify_cert_store(context, policy->client_store);
     if (policy->client_names)

@@ -25,6 +25,7 @@ enum feature_slot {
     FEATURE_ACCESS,  /* struct access_settings: allow, deny */
     FEATURE_HEADERS, /* struct headers_settings */
     FEATURE_TLS,     /* struct tls_settings; of a site, the same for all its routes */
+    FEATURE_AUTH,    /* struct auth_settings, proxy/auth_settings.h */
     FEATURE_COUNT
 };
 

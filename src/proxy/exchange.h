@@ -20,6 +20,7 @@
 #include "wire/uri.h"
 
 struct client_protocol;
+struct client_certificate;
 struct connection;
 struct h2_stream;
 struct upstream;
@@ -112,6 +113,8 @@ struct exchange {
     slice user_agent, referer; /* as the client sent them, for the log */
     slice
         forwarded_for; /* the chain believed from a trusted peer, without the client's additions */
+
+    const struct client_certificate *client_certificate; /* that convinced; NULL: none asked */
 
     /* 2 routed */
     const struct site *site;

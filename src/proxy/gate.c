@@ -197,7 +197,7 @@ void gate_remove_listener(int fd)
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-/* The client's fields, our seven, and every edit that any route can make. */
+/* The client's fields, our seven, six of its identity, and every edit that any route can make. */
 static uint32_t field_capacity(const struct configuration *c)
 {
     uint32_t edits_max = 0;
@@ -208,7 +208,7 @@ static uint32_t field_capacity(const struct configuration *c)
                 h->request_count > h->response_count ? h->request_count : h->response_count;
             edits_max = edits > edits_max ? edits : edits_max;
         }
-    return c->limits.fields_max + edits_max + 8;
+    return c->limits.fields_max + edits_max + 14;
 }
 
 int gate_open(const struct gate_options *options)

@@ -36,6 +36,9 @@ struct option_names {
     struct network_list *(*find_list)(void *context, slice name);
     /* The files of a `tls CERT KEY`: into the settings' identity, a new one for the first of its
      * place. 0 · -EINVAL reported · -ENOMEM */
+    /* The contents of a file, for as long as the load takes. 0 · -EINVAL reported · -ENOMEM */
+    int (*read_file)(void *context, const struct option_apply *a, const struct word *word,
+                     slice path, slice *ret);
     int (*add_certificate)(void *context, const struct option_apply *a, bool is_first);
 };
 

@@ -63,8 +63,11 @@ void failure_note_result(struct exchange *x, int result)
 }
 
 /* A sentence for the reader of the page. It says what every stranger may know. */
-static slice explanation_of(uint16_t status)
+static slice explanation_of(uint16_t status, slice reason)
 {
+    if (slice_equal(reason, SLICE("auth.mtls")))
+        return SLICE("This page is open only to those who show a certificate that it accepts. Your "
+                     "browser or device has shown none, or one that is not accepted here.");
     static const struct {
         uint16_t status;
         slice text;
@@ -110,7 +113,7 @@ static void write_html(struct writer *w, const struct exchange *x)
     writer_byte(w, ' ');
     writer_html(w, phrase);
     writer_literal(w, "</h1><p>");
-    writer_slice_add(w, explanation_of(x->failure.status));
+    writer_slice_add(w, explanation_of(x->failure.status, slice_from(x->failure.reason)));
     writer_literal(w, "</p><p><small>If you ask about it, please mention this id:<br><code>");
     writer_html(w, x->request_id);
     writer_literal(w, "</code></small></p></main></body></html>\n");

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "proxy/client_certificate.h"
 #include "proxy/exchange.h"
 #include "proxy/scratch.h"
 #include "wire/cookie.h"
@@ -20,13 +21,34 @@ static const struct {
     { "client.port", TEMPLATE_CLIENT_PORT },
     { "request.id", TEMPLATE_REQUEST_ID },
     { "site", TEMPLATE_SITE },
+    { "tls.client.subject", TEMPLATE_CLIENT_SUBJECT },
+    { "tls.client.issuer", TEMPLATE_CLIENT_ISSUER },
+    { "tls.client.serial", TEMPLATE_CLIENT_SERIAL },
+    { "tls.client.san", TEMPLATE_CLIENT_ALTERNATIVES },
+    { "tls.client.fingerprint", TEMPLATE_CLIENT_FINGERPRINT },
     { "header.", TEMPLATE_HEADER },
     { "cookie.", TEMPLATE_COOKIE },
 };
 
 const char *const template_variable_names[] = {
-    "host",        "path",       "uri",  "query",       "method",      "scheme", "client.ip",
-    "client.port", "request.id", "site", "header.NAME", "cookie.NAME", NULL,
+    "host",
+    "path",
+    "uri",
+    "query",
+    "method",
+    "scheme",
+    "client.ip",
+    "client.port",
+    "request.id",
+    "site",
+    "tls.client.subject",
+    "tls.client.issuer",
+    "tls.client.serial",
+    "tls.client.san",
+    "tls.client.fingerprint",
+    "header.NAME",
+    "cookie.NAME",
+    NULL,
 };
 
 /* "header.X-Id" -> TEMPLATE_HEADER with text "X-Id". */
@@ -117,6 +139,25 @@ static void write_path(struct writer *w, const struct exchange *x)
     writer_slice_add(w, x->path);
 }
 
+/* Empty for who has shown no certificate, or was not asked for one. */
+static void write_client(struct writer *w, const struct exchange *x,
+                         enum template_variable variable)
+{
+    const struct client_certificate *c = x->client_certificate;
+    if (!c)
+        return;
+    if (variable == TEMPLATE_CLIENT_SUBJECT)
+        writer_slice_add(w, c->subject);
+    else if (variable == TEMPLATE_CLIENT_ISSUER)
+        writer_slice_add(w, c->issuer);
+    else if (variable == TEMPLATE_CLIENT_SERIAL)
+        writer_slice_add(w, c->serial);
+    else if (variable == TEMPLATE_CLIENT_ALTERNATIVES)
+        writer_slice_add(w, c->alternatives);
+    else
+        writer_slice_add(w, c->fingerprint);
+}
+
 static void write_part(struct writer *w, const struct template_part *part, const struct exchange *x)
 {
     switch (part->variable) {
@@ -156,6 +197,13 @@ static void write_part(struct writer *w, const struct template_part *part, const
     case TEMPLATE_SITE:
         if (x->site)
             writer_slice_add(w, x->site->name);
+        break;
+    case TEMPLATE_CLIENT_SUBJECT:
+    case TEMPLATE_CLIENT_ISSUER:
+    case TEMPLATE_CLIENT_SERIAL:
+    case TEMPLATE_CLIENT_ALTERNATIVES:
+    case TEMPLATE_CLIENT_FINGERPRINT:
+        write_client(w, x, part->variable);
         break;
     case TEMPLATE_HEADER:
         write_field(w, x, part->text);

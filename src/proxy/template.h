@@ -1,7 +1,9 @@
 /* A text with run-time variables, compiled while loading: "https://{host}{uri}".
  *
  * Variables: {host} {path} {uri} (path with query) {query} {method} {scheme} {client.ip}
- * {client.port} {request.id} {site} {header.NAME} {cookie.NAME}. A variable that has no value is
+ * {client.port} {request.id} {site} {header.NAME} {cookie.NAME}, and of a client's
+ * certificate that convinced {tls.client.subject} {tls.client.issuer} {tls.client.serial}
+ * {tls.client.san} {tls.client.fingerprint}. A variable that has no value is
  * empty. "\{" is a literal brace. */
 #pragma once
 
@@ -24,6 +26,11 @@ enum template_variable {
     TEMPLATE_SITE,
     TEMPLATE_HEADER,
     TEMPLATE_COOKIE,
+    TEMPLATE_CLIENT_SUBJECT,
+    TEMPLATE_CLIENT_ISSUER,
+    TEMPLATE_CLIENT_SERIAL,
+    TEMPLATE_CLIENT_ALTERNATIVES,
+    TEMPLATE_CLIENT_FINGERPRINT,
 };
 
 struct template_part {

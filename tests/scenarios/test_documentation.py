@@ -17,6 +17,7 @@ import shlex
 import subprocess
 
 import pytest
+from harness import identities
 from harness.certificates import Authority
 from harness.gate import ROOT, binary_path
 
@@ -31,6 +32,21 @@ COMMANDS = "run check reload stop upgrade status certs fmt show explain help com
 
 def name_of(path):
     return str(path.relative_to(ROOT))
+
+
+def make_files(folder):
+    """What the examples name: a certificate with its key, authorities, a list of revoked certificates."""
+    authority = identities.Authority()
+    for name, data in (
+        ("clients.pem", authority.pem()),
+        ("origins.pem", authority.pem()),
+        ("revoked.pem", authority.revoke()),
+    ):
+        (folder / name).write_bytes(data)
+    pair = authority.issue("app.example.com")
+    (folder / "cert.pem").write_bytes(pair.pem())
+    (folder / "key.pem").write_bytes(pair.key_pem())
+    (folder / "key.pem").chmod(0o600)
 
 
 def run(folder, *arguments):
@@ -74,6 +90,7 @@ def test_examples_are_true(page, tmp_path):
     config = tmp_path / "portcullis.conf"
     if "app.pem" in text:
         make_certificates(tmp_path)
+    make_files(tmp_path)
     for block in found:  # files may be shown after what includes them
         if block[1] == "nginx" and block[2] not in (None, "wrong"):
             path = tmp_path / block[2]

@@ -80,7 +80,8 @@ class Identity:
         for path, data in zip(paths, (self.pem(), self.key_pem())):
             with open(path, "wb") as file:
                 file.write(data)
-            os.chmod(path, 0o644)
+            os.chmod(path, 0o600 if path.endswith(".key") else 0o644)
+        self.certificate_path, self.key_path = paths
         return paths
 
 

@@ -1,0 +1,158 @@
+/* `auth`: who has to prove who he is. */
+#include "filters/options.h"
+
+#include <errno.h>
+
+#include "net/tls_trust.h"
+#include "proxy/auth_settings.h"
+
+#define OBJECT_AUTH (OBJECT_FEATURE + FEATURE_AUTH)
+#define WHY_BYTES   256u
+
+enum auth_word { AUTH_WORD_MTLS, AUTH_WORD_OFF };
+
+static int report(const struct option_apply *a, const struct word *word, slice path,
+                  struct writer *why)
+{
+    struct diagnostic *item = diagnostics_add(
+        a->diagnostics, E0504, &word->span, "cannot use '%.*s': %.*s",
+        SLICE_ARGUMENTS(word_shown(word, path)), SLICE_ARGUMENTS(writer_slice(why)));
+    diagnostic_label(a->diagnostics, item, "named here");
+    return -EINVAL;
+}
+
+/* 0 · -EINVAL reported · -ENOMEM */
+static int check_authorities(const struct option_apply *a, const struct word *word,
+                             const struct auth_file *ca)
+{
+    char memory[WHY_BYTES];
+    struct writer why = writer_over(memory, sizeof memory);
+    X509_STORE *trust = NULL;
+    int error = tls_trust_make(ca->text, &trust, &why);
+    X509_STORE_free(trust);
+    return error == -EINVAL ? report(a, word, ca->path, &why) : error;
+}
+
+static int check_crls(const struct option_apply *a, const struct word *word,
+                      const struct auth_file *crl)
+{
+    char memory[WHY_BYTES];
+    struct writer why = writer_over(memory, sizeof memory);
+    X509_STORE *trust = X509_STORE_new();
+    int error = trust ? tls_trust_add_crls(trust, crl->text, &why) : -ENOMEM;
+    X509_STORE_free(trust);
+    return error == -EINVAL ? report(a, word, crl->path, &why) : error;
+}
+
+static int read_file(const struct option_apply *a, const struct word *word, slice path,
+                     struct auth_file *ret)
+{
+    *ret = (struct auth_file){ .path = arena_copy(a->arena, path) };
+    if (!ret->path.ptr)
+        return -ENOMEM;
+    return a->names->read_file(a->names->context, a, word, ret->path, &ret->text);
+}
+
+static int auth_apply(struct option_apply *a)
+{
+    struct auth_settings *t = a->object;
+    const struct argument_value *kind = option_argument(a, 0), *ca = option_argument(a, 1),
+                                *mode = option_argument(a, 2);
+    TRY(statement_where(a->statement, a->arena, &t->where));
+    if (kind->number == AUTH_WORD_OFF) {
+        if (ca->is_set)
+            return option_refuse(a, ca->word, "nothing behind 'off'");
+        t->mode = AUTH_OFF;
+        return 0;
+    }
+    if (!ca->is_set)
+        return option_refuse(a, kind->word, "the file of the authorities:  auth mtls CA.pem");
+    t->mode = mode->is_set && mode->number == 0 ? AUTH_OPTIONAL : AUTH_REQUIRED;
+    TRY(read_file(a, ca->word, ca->text, &t->ca));
+    return check_authorities(a, ca->word, &t->ca);
+}
+
+static int crl_apply(struct option_apply *a)
+{
+    struct auth_settings *t = a->object;
+    const struct argument_value *files = option_argument(a, 0);
+    for (uint32_t i = 0; i < files->count; i++) {
+        struct auth_file crl;
+        if (t->crl_count == AUTH_CRLS_MAX) {
+            diagnostics_add(a->diagnostics, E0305, &files->words[i].span,
+                            "there are at most %u revocation lists in one place", AUTH_CRLS_MAX);
+            return 0;
+        }
+        TRY(read_file(a, &files->words[i], files->texts[i], &crl));
+        TRY(check_crls(a, &files->words[i], &crl));
+        TRY(option_append(a->arena, OPTION_ARRAY(t->crls, t->crl_count), &crl, 1));
+    }
+    return 0;
+}
+
+static const struct directive rows[] = {
+    { .name = "auth",
+      .scopes = SCOPE_DEFAULTS | SCOPE_POLICY | SCOPE_SITE | SCOPE_ROUTE,
+      .block_scope = SCOPE_AUTH,
+      .block_is_optional = true,
+      .merges = true,
+      .arguments = { { .name = "KIND",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "mtls|off",
+                       .later = "basic|jwt|forward" },
+                     { .name = "CA", .kind = ARGUMENT_TEXT, .form = FORM_OPTIONAL },
+                     { .name = "MODE",
+                       .kind = ARGUMENT_CHOICE,
+                       .form = FORM_OPTIONAL,
+                       .choices = "optional|required" } },
+      .object = OBJECT_AUTH,
+      .meaning = "Clients prove who they are by a certificate in the TLS handshake",
+      .details = "auth mtls CA.pem: the PEM file of the authorities that are believed, one for a "
+                 "whole site; the certificate must be meant for clients. required (unless "
+                 "written): without one the answer is 403. optional: who has none comes in "
+                 "without an identity. The origin is told in X-Client-Cert-Subject, -Issuer, "
+                 "-Serial, -SAN and -Fingerprint, and in Client-Cert (RFC 9440); these fields are "
+                 "removed from what clients send. Files are read when the configuration is "
+                 "loaded: after a change, `portcullis reload`.",
+      .example = "auth off",
+      .since = "0.2",
+      .apply = auth_apply },
+    { .name = "crl",
+      .scopes = SCOPE_AUTH,
+      .is_repeatable = true,
+      .arguments = { { .name = "FILE", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
+      .object = OBJECT_AUTH,
+      .meaning = "Lists of certificates that the authorities have taken back, PEM or DER",
+      .details = "With one, every authority on the way needs a list that is in force, else its "
+                 "certificates are refused.",
+      .example = "crl revoked.pem",
+      .since = "0.2",
+      .apply = crl_apply },
+    { .name = "depth",
+      .scopes = SCOPE_AUTH,
+      .arguments = { { .name = "N",
+                       .kind = ARGUMENT_NUMBER,
+                       .min = 0,
+                       .max = 9,
+                       STORED(struct auth_settings, depth_max) } },
+      .object = OBJECT_AUTH,
+      .preset = "3",
+      .meaning = "Certificates that may stand between the client's and an authority's",
+      .example = "depth 1",
+      .since = "0.2" },
+    { .name = "strict",
+      .scopes = SCOPE_AUTH,
+      .arguments = { { .name = "STRICT",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "off|on",
+                       STORED(struct auth_settings, is_strict) } },
+      .object = OBJECT_AUTH,
+      .preset = "off",
+      .meaning = "Whether the handshake itself fails without a certificate that convinces",
+      .details = "Unless it is on, the handshake is completed and the answer is 403 with a page "
+                 "that says why. On, all routes of the site have to require certificates.",
+      .example = "strict on",
+      .since = "0.2" },
+};
+
+const struct directive_table auth_options = { "Authentication", rows, ARRAY_LENGTH(rows) };
