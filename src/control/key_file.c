@@ -274,9 +274,22 @@ int key_file_read(const char *path, EVP_PKEY **ret, struct key_reason *ret_reaso
     return 0;
 }
 
+/* As OpenSSL would write it: then nothing has to be parsed. */
+static bool is_written_as(const EVP_PKEY *key, slice spki)
+{
+    unsigned char *own = NULL;
+    int length = i2d_PUBKEY(key, &own);
+    bool is_same = length > 0 && slice_equal(slice_of((const char *)own, (size_t)length), spki);
+    OPENSSL_free(own);
+    return is_same;
+}
+
 bool key_belongs_to(EVP_PKEY *key, slice spki)
 {
     const unsigned char *at = (const unsigned char *)spki.ptr;
+    ERR_clear_error();
+    if (is_written_as(key, spki))
+        return true;
     ERR_clear_error();
     EVP_PKEY *other = d2i_PUBKEY(NULL, &at, (long)spki.len);
     bool belongs = other && EVP_PKEY_eq(key, other) == 1;
