@@ -10,9 +10,11 @@ import subprocess
 
 import pytest
 from harness import websocket
+from harness.certificates import Authority
 from harness.client import Client, request
 from harness.deadline import eventually
 from harness.gate import ROOT
+from harness.tls import TlsClient, context
 
 PAGE = pathlib.Path(ROOT) / "docs" / "guide" / "logs-and-metrics.md"
 
@@ -38,18 +40,24 @@ def tool(name):
 
 
 @pytest.fixture
-def busy(gate, origin):
+def busy(gate, origin, tmp_path):
     """A gate that has met everything that the logs can tell."""
 
     def play(got, connection):
         return websocket.agreement() if got.target == "/ws" else b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
     origin.serve(play)
+    how = context()
     proxy = gate(
-        "limits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
-        "site example.test { to app; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 } }",
-        origin=origin,
+        "listen 127.0.0.1:0 tls\nlimits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
+        "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 } }",
+        origin=origin, pair=Authority(tmp_path).issue("tls.test"),
     )
+    session = None
+    for _ in range(2):
+        with TlsClient(proxy.addresses()[1], how, "tls.test", session=session) as client:
+            assert client.get("/", host="tls.test").status == 200
+            session = client.socket.session
     fields = ["User-Agent: a", "Referer: http://r.test/"]
     with proxy.client() as client:
         for path in ("/a/../b", "/d/x", "/nobody", "/"):
@@ -66,7 +74,7 @@ def busy(gate, origin):
         assert client.response().status == 429
     for client in held:
         client.close()
-    proxy.requests_log.wait_lines(9)
+    proxy.requests_log.wait_lines(11)
     proxy.security_log.wait_lines(4)
     return proxy
 
