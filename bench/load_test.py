@@ -2,12 +2,19 @@
 answer wrongly: what must count as a failure does."""
 
 import json
+import pathlib
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import certificates
 
 ORIGIN, LOAD, RELAY = sys.argv[1:4]
 KEY_ANSWER = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -186,6 +193,90 @@ class AgainstWrongServers(unittest.TestCase):
             with self.subTest(error):
                 status, result = self.answers([answers], "--websocket", 3)
                 self.assertEqual((status, result["error"]), (1, error))
+
+
+class OverTls(unittest.TestCase):
+    """What the generator claims of handshakes is what the server sees."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.place = tempfile.TemporaryDirectory()
+        authority = certificates.Authority(pathlib.Path(cls.place.name) / "pairs")
+        cls.pair = authority.issue("pair", ["bench.test"])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.place.cleanup()
+
+    def exchange(self, connections, tickets, *options):
+        """Serves so many connections with one exchange each; what the generator and the server
+        say: its status and result, and for each connection whether a session was resumed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pair.certificate, self.pair.key)
+        context.set_alpn_protocols(["http/1.1"])
+        context.num_tickets = tickets
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.settimeout(20)
+        seen = []
+
+        def serve():
+            for _ in range(connections):
+                try:
+                    peer, _ = listener.accept()
+                    with context.wrap_socket(peer, server_side=True) as secure:
+                        seen.append(secure.session_reused)
+                        secure.recv(65536)
+                        secure.sendall(AgainstWrongServers.GOOD)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            port = listener.getsockname()[1]
+            return *load(port, "--length", 2, "--close", *options), seen
+        finally:
+            listener.close()
+            thread.join(timeout=30)
+
+    def test_full_handshakes_are_full_and_counted(self):
+        for version, agreed in (
+            ("--tls", "TLSv1.3 TLS_AES_128_GCM_SHA256 X25519 ECDSA http/1.1"),
+            ("--tls12", "TLSv1.2 ECDHE-ECDSA-AES128-GCM-SHA256 X25519 ECDSA http/1.1"),
+        ):
+            status, result, seen = self.exchange(3, 1, version, "--requests", 3)
+            self.assertEqual((status, result["error"], seen), (0, "", [False] * 3))
+            self.assertEqual((result["full"], result["resumed"]), (3, 0))
+            self.assertEqual(result["agreed"], agreed)
+
+    def test_sessions_are_resumed_after_the_first_and_counted(self):
+        for version in "--tls", "--tls12":
+            options = (version, "--resume", "--warm-up", 1, "--requests", 1)
+            status, result, seen = self.exchange(2, 1, *options)
+            self.assertEqual((status, result["error"], seen), (0, "", [False, True]))
+            self.assertEqual((result["full"], result["resumed"]), (0, 1))
+
+    def test_a_session_that_never_came_is_a_full_handshake_in_the_count(self):
+        options = ("--tls", "--resume", "--warm-up", 1, "--requests", 1)
+        status, result, seen = self.exchange(2, 0, *options)
+        self.assertEqual((status, seen), (0, [False, False]))
+        self.assertEqual((result["full"], result["resumed"]), (1, 0))
+
+    def test_a_server_without_tls_is_a_failure(self):
+        listener = socket.create_server(("127.0.0.1", 0))
+
+        def serve():
+            peer, _ = listener.accept()
+            with peer:
+                peer.recv(65536)
+                peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with listener:
+            status, result = load(listener.getsockname()[1], "--length", 2, "--tls")
+            thread.join(timeout=20)
+        self.assertEqual((status, result["error"]), (1, "the TLS handshake failed"))
 
 
 if __name__ == "__main__":
