@@ -1,6 +1,8 @@
 /* The client against a scripted CA: a life from end to end, faults, deaths, clocks. */
 #include "acme/testing_ca.h"
 
+#include "runtime/loop.h"
+
 TEST(a_certificate_is_ordered_proved_and_installed)
 {
     begin_one();
@@ -489,6 +491,71 @@ TEST(records_are_whole_and_for_their_owner_alone)
     each_file(check_mode);
 }
 
+/* --- With a loop -------------------------------------------------------------------------------
+ */
+
+#define MANY 12
+
+static uint32_t most_at_once, calls_at_once;
+
+static int crowded_call(void *context, const struct acme_call *call, struct acme_reply *r)
+{
+    calls_at_once++;
+    most_at_once = calls_at_once > most_at_once ? calls_at_once : most_at_once;
+    int result = fiber_sleep(loop_now_ms() + 1);
+    calls_at_once--;
+    return result != 0 ? result : not_heard(r, "cannot connect");
+}
+
+static int crowded_sleep(void *context, int64_t ms)
+{
+    return fiber_yield();
+}
+
+/* Until all have failed once; what is planned next is a minute away. */
+static void run_crowd(void *argument)
+{
+    struct bundle b;
+    uint32_t failed = 0;
+    bundle_open(&b);
+    assert_int_equal(bundle_start(&b, "acme", acme_run, t.acme), 0);
+    for (int i = 0; i < 10000 && failed < MANY; i++) {
+        failed = 0;
+        for (uint32_t k = 0; k < t.acme->item_count; k++)
+            failed += t.acme->items[k]->failures == 1 && !t.acme->items[k]->is_running;
+        assert_int_equal(fiber_sleep(loop_now_ms() + 1), 0);
+    }
+    assert_int_equal(failed, MANY);
+    bundle_end(&b);
+    loop_stop();
+}
+
+TEST(never_more_than_four_are_asked_for_at_once)
+{
+    static char texts[MANY][32];
+    static slice names[MANY];
+    struct acme_wish wishes[MANY] = { 0 };
+    struct acme_world crowded = world;
+    struct loop_options options = { .fibers_max = 32 };
+    crowded.call = crowded_call;
+    crowded.sleep = crowded_sleep;
+    most_at_once = calls_at_once = 0;
+    assert_int_equal(engine_open(&host, t.folder, &crowded, &t.acme), 0);
+    assert_int_equal(acme_configure(t.acme, &t.settings), 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        int length = snprintf(texts[i], sizeof texts[i], "n%02u.example.com", i);
+        names[i] = slice_of(texts[i], (size_t)length);
+        wishes[i] = (struct acme_wish){ .name = names[i], .names = &names[i], .name_count = 1 };
+    }
+    assert_int_equal(acme_want(t.acme, wishes, MANY), 0);
+    assert_int_equal(loop_open(&options), 0);
+    assert_int_equal(fiber_start("crowd", run_crowd, NULL, NULL), 0);
+    assert_int_equal(loop_run(), 0);
+    loop_close();
+    assert_int_equal(most_at_once, ACME_ORDERS_MAX);
+    acme_close(&t.acme);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -520,6 +587,7 @@ int main(void)
         CASE(a_certificate_is_revoked_and_replaced),
         CASE(records_that_are_broken_begin_anew),
         CASE(records_are_whole_and_for_their_owner_alone),
+        CASE(never_more_than_four_are_asked_for_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -20,6 +20,7 @@ const char *const scope_names[SCOPE_COUNT] = {
     "'tls' of an origin",
     "'tls'",
     "'auth'",
+    "'acme'",
 };
 
 bool choice_next(slice *rest, slice *ret)

@@ -28,8 +28,9 @@ enum scope {
     SCOPE_ORIGIN_TLS = 1u << 14, /* tls { } of an origin */
     SCOPE_TLS = 1u << 15,        /* tls { } of defaults, a policy or site */
     SCOPE_AUTH = 1u << 16,       /* auth { } */
+    SCOPE_ACME = 1u << 17,       /* acme { } */
 };
-#define SCOPE_COUNT 17u
+#define SCOPE_COUNT 18u
 /* "the top level", "a 'site'": what messages say. */
 extern const char *const scope_names[SCOPE_COUNT];
 

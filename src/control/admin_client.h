@@ -4,6 +4,7 @@
  *     GET /certificates     JSON, one on each line
  *     GET /metrics          Prometheus text
  *     GET /healthz /readyz  "ok"
+ *     POST /certificates/renew?name=HOST   POST /certificates/revoke?name=HOST
  *     POST /reload          waits for the outcome: 200 done, 409 refused; the body is what to print
  *     POST /stop?mode=drain|quick    POST /upgrade    POST /reopen */
 #pragma once

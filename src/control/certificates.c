@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "certifier/chain.h"
+#include "control/load_acme.h"
 #include "net/remote_key.h"
 #include "proxy/tls_settings.h"
 
@@ -70,6 +71,19 @@ static int add_identity(struct certificate_sheet *sheet, const struct tls_identi
     return 0;
 }
 
+/* Whom to ask for those of `tls auto`, in a record without names. */
+static int add_settings(struct certificate_sheet *sheet, const struct configuration *c)
+{
+    struct arena arena;
+    struct certificate_record r = { .set = SLICE("acme"), .source = CERTIFICATE_FROM_ACME };
+    arena_open(&arena, NULL, 0, 32768, 131072);
+    int result = load_acme_text(c, &arena, &r.settings);
+    if (result == 0 && r.settings.len)
+        result = certificate_sheet_add(sheet, &r);
+    arena_close(&arena);
+    return result;
+}
+
 int certificates_write_wish(const struct configuration *c)
 {
     OWNS(certificate_sheet_close) struct certificate_sheet sheet = { .fd = -1 };
@@ -78,6 +92,7 @@ int certificates_write_wish(const struct configuration *c)
     TRY(certificate_sheet_open(&sheet));
     for (const struct tls_identity *i = c->tls_identities; i; i = i->next)
         TRY(add_identity(&sheet, i));
+    TRY(add_settings(&sheet, c));
     return certificate_sheet_seal(&sheet);
 }
 

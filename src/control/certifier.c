@@ -41,6 +41,10 @@ static void take(const struct message *m)
         certifier_world_renew_keys(fd);
         return;
     }
+    if (m->kind == MESSAGE_ASK && fd < 0) {
+        certifier_acme_ask(m);
+        return;
+    }
     bool is_known =
         m->kind == MESSAGE_IN_FORCE || (m->kind == MESSAGE_WANT_CERTIFICATES && fd >= 0);
     if (!is_known || inbox_count == INBOX_MAX) {
@@ -131,7 +135,9 @@ static int enter_folder(const struct boot_record *boot)
 
 static int open_certifier(struct boot_record *boot)
 {
+    int fds[SHARED_COUNT];
     struct loop_options options = { .fibers_max = 64 };
+    memcpy(fds, boot->shared, sizeof fds);
     certifier.boot = boot;
     TRY(enter_folder(boot));
     TRY(boot_drop_privileges(boot));
@@ -145,11 +151,13 @@ static int open_certifier(struct boot_record *boot)
     TRY(holdings_open(&certifier.holdings));
     TRY(folders_open(&certifier.folders));
     TRY(certifier_world_open(&certifier.world, boot->key_channel));
+    TRY(shared_memory_map(&certifier.memory, fds));
     bundle_open(&certifier.fibers);
     event_init(&certifier.has_work);
     TRY(pollable_open_level(&channel, boot->channel, on_channel));
     if (certifier.folders.fd >= 0)
         TRY(pollable_open_level(&changes, certifier.folders.fd, on_changes));
+    TRY(certifier_acme_open());
     return bundle_start(&certifier.fibers, "keeper", keep, NULL);
 }
 
@@ -162,10 +170,12 @@ static void end_fibers(void *unused)
 
 static void close_certifier(void)
 {
+    certifier_acme_close();
     local_authority_close(&certifier.authority);
     certifier_world_close(&certifier.world);
     holdings_close(&certifier.holdings);
     folders_close(&certifier.folders);
+    shared_memory_close(&certifier.memory);
     loop_close();
     fetch_close();
 }

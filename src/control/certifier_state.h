@@ -12,6 +12,7 @@
 struct certifier {
     struct boot_record *boot;
     struct certifier_world world;
+    struct shared_memory memory;
     struct holdings holdings;
     struct folders folders;
     struct local_authority authority;
@@ -34,6 +35,23 @@ MUST_CHECK int certifier_world_open(struct certifier_world *w, int key_channel);
 /* Another keyholder took the place of the one that died; its channel is taken over. */
 void certifier_world_renew_keys(int channel);
 void certifier_world_close(struct certifier_world *w);
+
+/* The key of that name is of no use any more. */
+void certifier_delete_key(const char *name);
+
+/* --- certifier_acme.c --- */
+
+/* 0 · -errno */
+MUST_CHECK int certifier_acme_open(void);
+void certifier_acme_close(void);
+/* What a generation says about the authority; counts when it comes into force. */
+void certifier_acme_note(uint64_t generation, slice settings);
+void certifier_acme_put_in_force(uint64_t generation);
+/* Somebody asks to renew or revoke; answered when it is done. */
+struct message;
+void certifier_acme_ask(const struct message *m);
+/* The stored certificate of a set, if there is one. */
+void certifier_acme_load(struct holding *h);
 
 /* --- certifier_work.c --- */
 

@@ -140,11 +140,17 @@ static void begin_stapling(struct holding *h)
 static int take_record(const struct certificate_record *r, uint64_t generation)
 {
     struct holding *h;
+    if (r->settings.len) {
+        certifier_acme_note(generation, r->settings);
+        return 0;
+    }
     TRY(holdings_want(&certifier.holdings, r, generation, &h));
     if (r->source == CERTIFICATE_FROM_FILES && r->chain_count > 0)
         take_loaded(h, r);
     else if (r->source == CERTIFICATE_FROM_LOCAL)
         local_ensure(&certifier.world, &certifier.authority, h);
+    else if (r->source == CERTIFICATE_FROM_ACME)
+        certifier_acme_load(h);
     begin_stapling(h);
     return 0;
 }
@@ -184,6 +190,7 @@ static void leave_folders(struct holding *h)
 void certifier_put_in_force(uint64_t generation)
 {
     holdings_put_in_force(&certifier.holdings, generation, leave_folders);
+    certifier_acme_put_in_force(generation);
     LIST_EACH(node, &certifier.holdings.all)
     {
         struct holding *h = LIST_ENTRY(node, struct holding, link);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "certifier/ocsp.h"
 #include "control/certifier_state.h"
 #include "control/loaded_keys.h"
@@ -27,10 +28,11 @@ static int no_keys(int result, const struct key_answer *a, char why[WORLD_WHY_MA
     return result;
 }
 
-/* Nobody proves with the root's key who a server is. */
+/* Nobody proves with the root's key, or with that of an account, who a server is. */
 static int32_t use_of(const char *name)
 {
-    return strcmp(name, LOCAL_ROOT_KEY) == 0 ? 0 : KEY_FOR_TLS;
+    bool is_account = strncmp(name, "acme-account-", 13) == 0;
+    return is_account || strcmp(name, LOCAL_ROOT_KEY) == 0 ? 0 : KEY_FOR_TLS;
 }
 
 /* As the keyholder keeps what it makes. */
@@ -65,6 +67,14 @@ static int make_key(void *context, const char *name, enum key_kind kind, EVP_PKE
         return 0;
     (void)snprintf(why, WORLD_WHY_MAX, "the key %s is of an unknown kind", name);
     return -EINVAL;
+}
+
+void certifier_delete_key(const char *name)
+{
+    struct key_answer a = { 0 };
+    int result = key_call_delete(keys.channel, slice_from(name), &a);
+    if (result != 0 && result != -ENOENT)
+        log_warn("the key %s cannot be deleted: %s", name, a.text[0] ? a.text : strerror(-result));
 }
 
 static int load_key(void *context, slice path, slice spki, char why[WORLD_WHY_MAX])

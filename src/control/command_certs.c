@@ -22,6 +22,7 @@
 #include "control/state.h"
 
 #define ANSWER_SECONDS_MAX 60
+#define ORDER_SECONDS_MAX  130
 #define ROOT_BYTES_MAX     65536u
 #define TRUST_FILE         "portcullis-local-ca.crt"
 
@@ -129,6 +130,24 @@ static int list(const struct certs_options *o)
         show_rows(body);
     else
         output_format(STDOUT_FILENO, "no site has a certificate\n");
+    return answer.status == 200 ? EXIT_OK : EXIT_PROBLEM;
+}
+
+/* --- Orders ----------------------------------------------------------------------------------- */
+
+static int order(const struct certs_options *o, const char *verb, const char *name)
+{
+    char path[512];
+    struct admin_answer answer __attribute__((cleanup(free_answer))) = { 0 };
+    int length = snprintf(path, sizeof path, "/certificates/%s?name=%s", verb, name);
+    if (length < 0 || (size_t)length >= sizeof path ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_*") !=
+            strlen(name))
+        return command_refuse("the name of a host is wanted");
+    int error = admin_ask(o->state, "POST", path, ORDER_SECONDS_MAX, &answer);
+    if (error)
+        return fail_asking(error);
+    output_format(answer.status == 200 ? STDOUT_FILENO : STDERR_FILENO, "%s\n", answer.body);
     return answer.status == 200 ? EXIT_OK : EXIT_PROBLEM;
 }
 
@@ -320,6 +339,9 @@ int command_certs(int argc, char **argv)
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK)
         return EXIT_USAGE;
+    bool is_order = count == 2 && (strcmp(argv[0], "renew") == 0 || strcmp(argv[0], "revoke") == 0);
+    if (is_order)
+        return order(&o, argv[0], argv[1]);
     if (count > 1)
         return command_refuse("there is a word too many");
     if (count == 0)
@@ -328,5 +350,5 @@ int command_certs(int argc, char **argv)
         return trust(&o);
     if (strcmp(argv[0], "untrust") == 0)
         return untrust();
-    return command_refuse("certs takes trust or untrust, or no word");
+    return command_refuse("certs takes renew NAME, revoke NAME, trust or untrust, or no word");
 }

@@ -62,6 +62,7 @@ static const char *const frames[SCOPE_COUNT] = {
     "origin sample { server https://127.0.0.1:9; tls { %s } }",
     "site sample.test { respond 200; tls { %s } }",
     "site sample.test { respond 200; auth off { %s } }",
+    "acme { %s }",
 };
 
 /* What examples refer to. */

@@ -10,6 +10,7 @@
 #include "control/regex.h"
 #include "control/vocabulary.h"
 #include "net/tls_client.h"
+#include "proxy/endpoint.h"
 #include "shared/log_ring.h"
 
 #define CONFIGURATION_BYTES_MAX ((size_t)4 << 30)
@@ -87,6 +88,29 @@ static int load_top(struct loader *l)
     return network_set_build(&c->arena, trusted.entries, trusted.count, &c->trusted);
 }
 
+/* With `acme` nothing has to be written: HTTPS where browsers look for it, and plain HTTP, which
+ * leads there and proves names to the authority. */
+static int listen_by_default(struct loader *l)
+{
+    static const struct {
+        slice text;
+        bool is_tls;
+    } wanted[] = { { { ":80", 3 }, false }, { { ":443", 4 }, true } };
+    struct configuration *c = l->c;
+    if (!c->acme || c->listen_count)
+        return 0;
+    c->listens = arena_take_array(&c->arena, ARRAY_LENGTH(wanted), sizeof *c->listens);
+    if (!c->listens)
+        return -ENOMEM;
+    for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
+        const char *expected;
+        struct listen *listen = &c->listens[c->listen_count++];
+        *listen = (struct listen){ .text = wanted[i].text, .is_tls = wanted[i].is_tls };
+        TRY(endpoint_parse_listen(wanted[i].text, &listen->address, &expected));
+    }
+    return 0;
+}
+
 /* A statement of the top level's `limits`; NULL: not written. */
 static const struct statement *find_limit(const struct loader *l, const char *name)
 {
@@ -161,6 +185,7 @@ static int load_all(struct loader *l)
         return -EINVAL;
     TRY(load_lists(l));
     TRY(load_top(l));
+    TRY(listen_by_default(l));
     TRY(load_origins(l));
     TRY(load_policies(l));
     TRY(load_sites(l));

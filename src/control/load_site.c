@@ -92,8 +92,9 @@ static void check_listeners(struct loader *l)
     struct diagnostic *item =
         diagnostics_add(l->diagnostics, E0411, &where, "nothing listens for this site");
     diagnostic_label(l->diagnostics, item, "no 'listen' in any file");
-    diagnostic_help(l->diagnostics, item,
-                    "add:  listen :80   (automatic HTTPS is not built yet in this version)");
+    diagnostic_help(
+        l->diagnostics, item,
+        "add:  listen :80   or, for HTTPS with certificates that come by themselves:  acme");
 }
 
 static void check_any_site(struct loader *l)

@@ -289,6 +289,19 @@ static int note_default(struct loader *l, const struct site_draft *draft,
     return 0;
 }
 
+static int report_no_acme(struct loader *l, const struct site_draft *draft)
+{
+    struct span where = statement_span(draft->statement);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0416, &where,
+                        "site '%.*s' has 'tls auto', but no authority is to be asked",
+                        SLICE_ARGUMENTS(draft->site->name));
+    diagnostic_help(l->diagnostics, item,
+                    "write 'acme { contact you@example.com }' at the top level: it also says that "
+                    "you agree to the terms of the authority");
+    return 0;
+}
+
 int load_site_tls(struct loader *l, struct site_draft *draft, const struct blocks *own)
 {
     struct site *site = draft->site;
@@ -300,7 +313,12 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
     if (kind == TLS_UNSET && (site->listener_mask & tls_listeners(l->c)) &&
         load_site_is_local(site))
         kind = TLS_LOCAL;
-    if (kind == TLS_LOCAL)
+    else if (kind == TLS_UNSET && (site->listener_mask & tls_listeners(l->c)) &&
+             load_site_is_public(l->c, site))
+        kind = TLS_AUTO;
+    if (kind == TLS_AUTO && !l->c->acme)
+        return report_no_acme(l, draft);
+    if (kind == TLS_LOCAL || kind == TLS_AUTO)
         TRY(load_named_identity(l, draft, kind, &site->tls.identity));
     else if (kind == TLS_FILES)
         site->tls.identity = t->identity;

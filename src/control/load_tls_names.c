@@ -2,6 +2,7 @@
  * here; obtaining them is the certifier's. */
 #include <errno.h>
 
+#include "acme/settings.h"
 #include "control/loader.h"
 #include "net/certificate_record.h"
 #include "wire/authority.h"
@@ -16,6 +17,18 @@ bool load_site_is_local(const struct site *site)
             return false;
     }
     return site->host_count > 0;
+}
+
+bool load_site_is_public(const struct configuration *c, const struct site *site)
+{
+    for (uint32_t i = 0; c->acme && i < site->host_count; i++) {
+        slice host = site->hosts[i];
+        bool is_wildcard = slice_starts_with(host, SLICE("."));
+        if (slice_equal(host, SLICE("*")) || (is_wildcard && !c->acme->hook.len) ||
+            authority_is_local(is_wildcard ? slice_after(host, 1) : host))
+            return false;
+    }
+    return c->acme && site->host_count > 0;
 }
 
 /* As certificates write it: ".example.com" is "*.example.com" there. */

@@ -128,6 +128,8 @@ struct tls_identity *load_new_identity(struct loader *l, enum tls_kind kind, sli
 /* load_tls_names.c: certificates that others obtain for the names of a site. */
 /* Does nobody but ourselves issue for any of its hosts? */
 bool load_site_is_local(const struct site *site);
+/* Can an authority be asked for all of them? Wildcards only where there is a `dns hook`. */
+bool load_site_is_public(const struct configuration *c, const struct site *site);
 /* *ret stays NULL when something was reported. 0 · -ENOMEM */
 MUST_CHECK int load_named_identity(struct loader *l, struct site_draft *draft, enum tls_kind kind,
                                    struct tls_identity **ret);

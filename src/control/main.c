@@ -31,9 +31,12 @@ const struct command commands[] = {
       "Listening sockets and connections are kept.", "--state", command_upgrade },
     { "status", "[--json] [--state DIR]", "Shows how the running program is doing",
       "Generations, workers, connections and origins.", "--json --state", command_status },
-    { "certs", "[trust|untrust] [--json] [--state DIR]",
+    { "certs", "[renew NAME|revoke NAME|trust|untrust] [--json] [--state DIR]",
       "Shows the certificates of the running program",
-      "Names, issuer, end, next renewal, status and the last error of each. certs trust makes this "
+      "Names, issuer, end, next renewal, status and the last error of each. certs renew NAME "
+      "orders "
+      "another one of the authority at once; certs revoke NAME has the one in force revoked, and "
+      "orders another. certs trust makes this "
       "system believe the local CA, which issues for localhost, *.test and the like; certs untrust "
       "takes that back. Both take --storage DIR.",
       "--json --state --storage", command_certs },

@@ -60,8 +60,9 @@ enum control_verb {
     VERB_STOP,
     VERB_UPGRADE,
     VERB_REOPEN,
-    VERB_CERTIFICATES /* answered with the certifier's report, one descriptor; none: there is none
-                       */
+    VERB_CERTIFICATES,       /* answered with the certifier's report, one descriptor; or none */
+    VERB_RENEW_CERTIFICATE,  /* text: a host name. Passed on to the certifier, which answers */
+    VERB_REVOKE_CERTIFICATE, /* the same */
 };
 
 enum listener_use { USE_TRAFFIC, USE_METRICS, USE_ADMIN };

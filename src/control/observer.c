@@ -224,15 +224,21 @@ static void clear_ticket(struct ticket *t)
 }
 
 /* Asks the supervisor and waits. clear_ticket() afterwards, in any case. */
-static int ask(enum control_verb verb, struct ticket *t, int64_t wait_ms)
+static int ask_about(enum control_verb verb, slice text, struct ticket *t, int64_t wait_ms)
 {
     *t = (struct ticket){ .number = next_ticket++, .fd = -1 };
     event_init(&t->answered);
-    TRY(message_send_plain(boot->channel, MESSAGE_ASK, verb, t->number));
+    TRY(message_send(boot->channel, message_with_text(MESSAGE_ASK, verb, t->number, "%.*s",
+                                                      SLICE_ARGUMENTS(text))));
     list_push_back(&tickets, &t->link);
     int result = event_wait(&t->answered, loop_now_ms() + wait_ms);
     list_remove(&t->link);
     return result;
+}
+
+static int ask(enum control_verb verb, struct ticket *t, int64_t wait_ms)
+{
+    return ask_about(verb, SLICE(""), t, wait_ms);
 }
 
 /* --- Requests -----------------------------------------------------------------------------------
@@ -262,15 +268,19 @@ static int respond_text(struct client *c, uint16_t status, const char *text)
 
 /* Asks the supervisor. *t holds its answer, whose text is the caller's to free; when there is none
  * the client has been told, and the result is not 0. */
-static int ask_for(struct client *c, enum control_verb verb, struct ticket *t)
+static int tell_result(struct client *c, int result)
 {
-    int result = ask(verb, t, ASK_MS);
     if (result == 0)
         return 0;
     int told = result == -ETIMEDOUT
                    ? respond_text(c, 504, "the supervisor did not answer in time\n")
                    : respond_text(c, 503, "the supervisor cannot be asked\n");
     return told != 0 ? told : result;
+}
+
+static int ask_for(struct client *c, enum control_verb verb, struct ticket *t)
+{
+    return tell_result(c, ask(verb, t, ASK_MS));
 }
 
 /* The certifier's report; "[]": there are no certificates. The text is the caller's to free. */
@@ -328,6 +338,20 @@ static int respond_asked(struct client *c, enum control_verb verb)
 {
     OWNS(clear_ticket) struct ticket t = { .fd = -1 };
     TRY(ask_for(c, verb, &t));
+    return respond_with(c, (uint16_t)t.status, TEXT_TYPE, slice_of(t.text, t.length));
+}
+
+/* The name is one that certificates can have; it goes into messages and the log. */
+static int respond_about(struct client *c, enum control_verb verb, slice name)
+{
+    OWNS(clear_ticket) struct ticket t = { .fd = -1 };
+    for (size_t i = 0; i < name.len; i++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyz0123456789.-_*", ascii_lower(name.ptr[i])) ||
+            !name.ptr[i])
+            name.len = 0;
+    if (name.len == 0 || name.len > HOST_BYTES_MAX)
+        return respond_text(c, 400, "name=HOST is wanted, a host name\n");
+    TRY(tell_result(c, ask_about(verb, name, &t, ASK_MS)));
     return respond_with(c, (uint16_t)t.status, TEXT_TYPE, slice_of(t.text, t.length));
 }
 
@@ -394,11 +418,21 @@ static int answer_post(struct client *c, slice target)
         { SLICE("/reopen"), VERB_REOPEN },        { SLICE("/stop?mode=drain"), VERB_DRAIN },
         { SLICE("/stop?mode=quick"), VERB_STOP }, { SLICE("/stop"), VERB_DRAIN },
     };
+    static const struct {
+        slice target;
+        enum control_verb verb;
+    } about[] = {
+        { SLICE("/certificates/renew?name="), VERB_RENEW_CERTIFICATE },
+        { SLICE("/certificates/revoke?name="), VERB_REVOKE_CERTIFICATE },
+    };
     if (!c->may_command)
         return respond_text(c, 403, "commands are taken on the admin socket only\n");
     for (size_t i = 0; i < ARRAY_LENGTH(verbs); i++)
         if (slice_equal(target, verbs[i].target))
             return respond_asked(c, verbs[i].verb);
+    for (size_t i = 0; i < ARRAY_LENGTH(about); i++)
+        if (slice_starts_with(target, about[i].target))
+            return respond_about(c, about[i].verb, slice_after(target, about[i].target.len));
     return respond_text(c, 404, "there are /reload /upgrade /reopen /stop\n");
 }
 

@@ -153,6 +153,12 @@ static void pass_on(struct message *m)
     }
 }
 
+bool certificates_ask(const struct message *m)
+{
+    return supervisor.state.certifier_channel >= 0 &&
+           message_send(supervisor.state.certifier_channel, m) == 0;
+}
+
 void certificates_hear(void)
 {
     struct message *m = &message_in;
@@ -167,6 +173,8 @@ void certificates_hear(void)
     if (m->kind == MESSAGE_CERTIFICATES && m->fd_count == 1)
         pass_on(m);
     message_close_fds(m);
+    if (m->kind == MESSAGE_ANSWER && supervisor.state.observer_channel >= 0)
+        message_pass(supervisor.state.observer_channel, m);
 }
 
 /* --- Its end ---------------------------------------------------------------------------------- */

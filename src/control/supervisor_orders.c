@@ -214,5 +214,10 @@ void orders_hear(void)
     case VERB_CERTIFICATES:
         send_report(ticket);
         break;
+    case VERB_RENEW_CERTIFICATE:
+    case VERB_REVOKE_CERTIFICATE:
+        if (!certificates_ask(m))
+            answer(ticket, 409, "no certificate comes from an authority here");
+        break;
     }
 }

@@ -121,6 +121,8 @@ void certificates_want(struct boot_generation *g, struct message *m);
 void certificates_follow(const struct boot_generation *g);
 /* A channel to the keyholder for the certifier · -1: there is no keyholder just now */
 int certificates_open_keys(void);
+/* A question for the certifier, which answers it. False: there is none. */
+bool certificates_ask(const struct message *m);
 void certificates_hear(void); /* the certifier has something */
 bool certificates_ended(pid_t pid);
 void certificates_replace(void);

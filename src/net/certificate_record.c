@@ -31,7 +31,8 @@ enum tag {
     TAG_SPKI,
     TAG_CERTIFICATE,
     TAG_OCSP,
-    TAG_ERROR
+    TAG_ERROR,
+    TAG_SETTINGS
 };
 
 struct field_head {
@@ -95,6 +96,7 @@ static void write_record(struct writer *w, const struct certificate_record *r)
         put(w, TAG_CERTIFICATE, r->chain[i]);
     put_some(w, TAG_OCSP, r->ocsp);
     put_some(w, TAG_ERROR, r->error);
+    put_some(w, TAG_SETTINGS, r->settings);
 }
 
 int certificate_sheet_add(struct certificate_sheet *s, const struct certificate_record *r)
@@ -236,6 +238,9 @@ static int take_field(uint32_t tag, slice value, struct certificate_record *r)
         break;
     case TAG_ERROR:
         r->error = value;
+        break;
+    case TAG_SETTINGS:
+        r->settings = value;
         break;
     default: /* of a newer version */
         break;

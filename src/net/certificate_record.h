@@ -4,7 +4,9 @@
  *
  * A sheet is a head and records of tagged fields. Unknown tags are skipped, so that binaries of two
  * versions understand each other during an upgrade. Integers are of the machine: it never leaves
- * it. Nothing in a sheet is secret: keys are named by their id in the keyholder.
+ * it. Keys are named by their id in the keyholder. The
+ * only secret is what a CA gave to make an account with, in the settings of a wish, which only the
+ * certifier reads.
  *
  * Writing needs no memory that grows; reading copies nothing, slices point into the mapped sheet.
  */
@@ -41,7 +43,8 @@ struct certificate_record {
     slice chain[CERTIFICATE_CHAIN_MAX]; /* DER, the leaf first */
     uint32_t chain_count;               /* 0: there is none (yet) */
     slice ocsp;                         /* to staple; empty: none */
-    slice error; /* why there is none, or why there is no newer one: a sentence for people */
+    slice settings; /* for whoever obtains certificates: of a record without names, in a wish */
+    slice error;    /* why there is none, or why there is no newer one: a sentence for people */
 };
 
 /* --- Writing ---------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 
 struct origin_tls;
 struct tls_client;
+struct acme_settings;
 
 /* The features a route has settings of: one row here, one block in route.blocks. */
 enum feature_slot {
@@ -236,6 +237,7 @@ struct configuration {
     struct tls_made_context *tls_contexts;
     struct tls_identity *tls_identities;
     uint32_t tls_identity_count;
+    struct acme_settings *acme;     /* acme/settings.h; NULL: no `acme` is written */
     const struct site *tls_default; /* `tls CERT KEY default`; NULL: none */
     uint64_t generation;
     struct listen *listens;

@@ -7,6 +7,7 @@
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
 #include "proxy/refusal.h"
+#include "proxy/tls_proof.h"
 #include "wire/ja4.h"
 
 #define SECURITY_TEXT_MAX 256u
@@ -17,6 +18,12 @@ static const struct failure unknown_name = {
     .reason = "tls.unknown-name",
     .text = "the client asked for a name of no site with TLS, or for none, and no site has the "
             "default certificate"
+};
+static const struct failure no_proof = {
+    .whose = FAULT_CLIENT,
+    .status = 421,
+    .reason = "tls.no-proof",
+    .text = "somebody asked for the proof of a certificate authority (acme-tls/1) that is not due"
 };
 static const struct failure not_tls = { .whose = FAULT_CLIENT,
                                         .status = 400,
@@ -100,6 +107,12 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     const struct site *site = find_site(c, choice->server_name);
     if (!site)
         return refuse(c, choice, &unknown_name, TLS_ALERT_UNRECOGNIZED_NAME);
+    if (tls_proof_is_wanted(hello)) {
+        choice->owner = site;
+        return tls_proof_choose(site, choice) == 0
+                   ? 0
+                   : refuse(c, choice, &no_proof, TLS_ALERT_NO_APPLICATION_PROTOCOL);
+    }
     if (certificate_set_is_empty(&site->tls.identity->set))
         return refuse(c, choice, describe_lack(&site->tls.identity->set),
                       TLS_ALERT_UNRECOGNIZED_NAME);
@@ -182,5 +195,6 @@ bool tls_secure(struct connection *c)
     c->socket.awaits_tls = false;
     gate.counters->tls_handshakes++;
     gate.counters->tls_resumed += tls_facts_of(&c->socket)->is_resumed;
-    return true;
+    /* RFC 8737 §3: closed behind a completed handshake, nothing is exchanged */
+    return !tls_proof_was_shown(tls_facts_of(&c->socket));
 }

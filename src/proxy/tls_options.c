@@ -11,7 +11,8 @@
 
 static int refuse_words(struct option_apply *a, const struct word *word)
 {
-    return option_refuse(a, word, "local, off, or a certificate and its key: tls CERT.pem KEY.pem");
+    return option_refuse(a, word,
+                         "auto, local, off, or a certificate and its key: tls CERT.pem KEY.pem");
 }
 
 static int tls_apply(struct option_apply *a)
@@ -25,6 +26,8 @@ static int tls_apply(struct option_apply *a)
     if (words->count == 1) {
         if (slice_equal(words->texts[0], SLICE("off")))
             t->kind = TLS_OFF;
+        else if (slice_equal(words->texts[0], SLICE("auto")))
+            t->kind = TLS_AUTO;
         else if (slice_equal(words->texts[0], SLICE("local")))
             t->kind = TLS_LOCAL;
         else
@@ -133,7 +136,9 @@ static const struct directive rows[] = {
           "get this one instead of an alert. local: from the local CA of this machine "
           "(portcullis certs trust), which is also what local names get on listeners with "
           "TLS when nothing is written: localhost, *.test, *.internal, *.home.arpa, *.local, "
-          "names of one label, IP addresses. off: no TLS for this site.",
+          "names of one label, IP addresses. auto: from the certificate authority of `acme`, which "
+          "is what public names get on listeners with TLS when `acme` is written and nothing else "
+          "is. off: no TLS for this site.",
       .example = "tls { min 1.3 }",
       .since = "0.2",
       .apply = tls_apply },
