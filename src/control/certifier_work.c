@@ -124,8 +124,10 @@ static void take_loaded(struct holding *h, const struct certificate_record *r)
     if (result != 0)
         log_warn("certificate %.*s cannot be watched: %s", SLICE_ARGUMENTS(holding_label(h)),
                  result == -ENOMEM ? strerror(ENOMEM) : why);
-    else if (!chain_equal(c, h->chain))
+    else if (!chain_equal(c, h->chain)) {
         holding_take_chain(h, &c);
+        h->is_changed = h->is_in_force; /* else whoever wants it has it */
+    }
     h->files.look_ms = 0;
 }
 

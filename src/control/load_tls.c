@@ -71,13 +71,10 @@ static int load_pair(struct loader *l, const struct argument_value *words, struc
     EVP_PKEY *key = load_key(l, &words->words[1], key_path, look->leaf);
     if (!key)
         return l->diagnostics->out_of_memory ? -ENOMEM : 0;
-    error = certificate_from_pem(pem, key, ret, &why);
-    EVP_PKEY_free(key);
-    if (error == -EINVAL) {
-        report(l, E0504, &words->words[0], path, why);
-        return 0;
-    }
-    return error;
+    certificate_take_key(look, key); /* it was made from the leaf's public half */
+    *ret = look;
+    look = NULL;
+    return 0;
 }
 
 static int pair_name(struct loader *l, const struct argument_value *words, slice *ret)

@@ -134,6 +134,12 @@ int certificate_from_pem(slice pem, EVP_PKEY *key, struct certificate **ret, con
     return certificate_make(leaf, chain, key, ret, ret_why);
 }
 
+void certificate_take_key(struct certificate *c, EVP_PKEY *key)
+{
+    EVP_PKEY_free(c->key);
+    c->key = key;
+}
+
 int certificate_staple(struct certificate *c, slice ocsp_der)
 {
     uint8_t *copy = malloc(ocsp_der.len);

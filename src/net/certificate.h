@@ -34,6 +34,10 @@ MUST_CHECK int certificate_from_pem(slice pem, EVP_PKEY *key, struct certificate
 MUST_CHECK int certificate_make(X509 *leaf, STACK_OF(X509) * chain, EVP_PKEY *key,
                                 struct certificate **ret, const char **ret_why);
 
+/* Signs with this key from now on, which has the leaf's public half: who made it has seen to that.
+ * Takes it over. Before the certificate is shared. */
+void certificate_take_key(struct certificate *c, EVP_PKEY *key);
+
 /* A copy of the response; replaces one that was there. Before the certificate is shared. -ENOMEM */
 MUST_CHECK int certificate_staple(struct certificate *c, slice ocsp_der);
 
