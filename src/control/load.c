@@ -253,8 +253,10 @@ void configuration_free(struct configuration *c)
     load_free_tls(c);
     for (const struct compiled_regex *r = c->regexes; r; r = r->next)
         regex_free(r->code);
-    for (const struct made_client *m = c->tls_clients; m; m = m->next)
+    for (struct made_client *m = c->tls_clients; m; m = m->next) {
         tls_client_free(m->client);
+        certificate_drop(&m->own);
+    }
     arena_close(&c->arena);
     free(c);
 }

@@ -209,14 +209,45 @@ static int write_key(struct loader *l, const struct origin_tls *t, slice *ret)
     return 0;
 }
 
-static int keep_client(struct loader *l, slice key, struct tls_client *client)
+/* One of `cert` and `key` says nothing without the other. */
+static bool own_is_whole(struct loader *l, const struct statement *cert,
+                         const struct statement *key)
+{
+    if (!cert == !key)
+        return true;
+    struct span where = statement_span(cert ? cert : key);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0406, &where, "'%s' is written without '%s'",
+                        cert ? "cert" : "key", cert ? "key" : "cert");
+    diagnostic_label(l->diagnostics, item, "one of two");
+    diagnostic_help(l->diagnostics, item, "for example:  tls { cert FILE.pem; key FILE.key }");
+    return false;
+}
+
+/* Our own certificate; NULL: none is written, or something was reported. */
+static int find_own(struct loader *l, const struct statement *s, const struct origin_tls *t,
+                    struct certificate **ret)
+{
+    const struct statement *cert = find_setting(s, "cert"), *key = find_setting(s, "key");
+    *ret = NULL;
+    if (!own_is_whole(l, cert, key) || !cert)
+        return 0;
+    const struct word words[2] = { cert->arguments[0], key->arguments[0] };
+    slice texts[2] = { t->certificate, t->key };
+    struct argument_value both = { .words = words, .texts = texts, .count = 2 };
+    return load_find_certificate(l, &both, ret);
+}
+
+static int keep_client(struct loader *l, slice key, struct tls_client *client,
+                       struct certificate *own)
 {
     struct made_client *made = arena_take(&l->c->arena, sizeof *made);
     if (!made || name_map_add(&l->tls_clients, key, client) != 0) {
         tls_client_free(client);
+        certificate_drop(&own);
         return -ENOMEM;
     }
-    *made = (struct made_client){ .next = l->c->tls_clients, .client = client };
+    *made = (struct made_client){ .next = l->c->tls_clients, .client = client, .own = own };
     l->c->tls_clients = made;
     return 0;
 }
@@ -241,8 +272,20 @@ static int make_client(struct loader *l, const struct statement *s, struct origi
         if (!settings.trust)
             return 0; /* reported */
     }
-    TRY(tls_client_make(&settings, &t->client, &w));
-    return keep_client(l, key, t->client);
+    struct certificate *own;
+    TRY(find_own(l, s, t, &own));
+    settings.own = own;
+    int error = tls_client_make(&settings, &t->client, &w);
+    if (error != 0) {
+        certificate_drop(&own);
+        if (error != -EINVAL)
+            return error;
+        why[w.len] = '\0';
+        struct named_file file = name_file(s, "cert", t->certificate, where);
+        report_file(l, E0504, &file, why);
+        return 0;
+    }
+    return keep_client(l, key, t->client, own);
 }
 
 int load_origin_tls(struct loader *l, const struct statement *s, struct origin *o,

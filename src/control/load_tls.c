@@ -91,7 +91,8 @@ static int pair_name(struct loader *l, const struct argument_value *words, slice
     return 0;
 }
 
-static int find_pair(struct loader *l, const struct argument_value *words, struct certificate **ret)
+int load_find_certificate(struct loader *l, const struct argument_value *words,
+                          struct certificate **ret)
 {
     slice name;
     TRY(pair_name(l, words, &name));
@@ -150,7 +151,7 @@ int load_add_certificate(void *context, const struct option_apply *a, bool is_fi
     struct tls_settings *t = a->object;
     const struct argument_value *words = option_argument(a, 0);
     struct certificate *c = NULL;
-    TRY(find_pair(l, words, &c));
+    TRY(load_find_certificate(l, words, &c));
     if (!c)
         return -EINVAL; /* reported */
     struct tls_pair pair = { arena_copy(a->arena, words->texts[0]),

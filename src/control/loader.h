@@ -119,6 +119,11 @@ MUST_CHECK int load_auth_policy(const struct auth_settings *a, struct tls_policy
 void load_auth_policy_free(struct tls_policy *policy);
 
 /* load_tls.c */
+/* The certificate of a file and its key in another, read once: words[0] and words[1]. Held for the
+ * caller, who keeps it as long as the configuration lives; *ret stays NULL when something was
+ * reported. 0 · -ENOMEM */
+MUST_CHECK int load_find_certificate(struct loader *l, const struct argument_value *words,
+                                     struct certificate **ret);
 MUST_CHECK int load_add_certificate(void *context, const struct option_apply *a, bool is_first);
 /* A site's part, when its settings are complete. */
 MUST_CHECK int load_site_tls(struct loader *l, struct site_draft *draft, const struct blocks *own);

@@ -233,6 +233,7 @@ struct configuration {
     struct made_client { /* for TLS to origins; freed with the configuration */
         struct made_client *next;
         struct tls_client *client;
+        struct certificate *own; /* that it shows to servers; NULL */
     } * tls_clients;
     struct tls_made_context *tls_contexts;
     struct tls_identity *tls_identities;

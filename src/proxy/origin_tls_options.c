@@ -38,6 +38,18 @@ static int ca_apply(struct option_apply *a)
     return keep_text(a, &t->ca);
 }
 
+static int cert_apply(struct option_apply *a)
+{
+    struct origin_tls *t = a->object;
+    return keep_text(a, &t->certificate);
+}
+
+static int key_apply(struct option_apply *a)
+{
+    struct origin_tls *t = a->object;
+    return keep_text(a, &t->key);
+}
+
 /* "sha256/AAAA…=": base64 of 32 bytes. curl writes "sha256//". */
 static bool parse_pin(slice text, uint8_t ret[SHA256_BYTES])
 {
@@ -110,6 +122,15 @@ static const struct directive rows[] = {
                  "openssl pkey -pubin -outform der | openssl dgst -sha256 -binary | base64` "
                  "prints what stands behind sha256/.",
       .example = "pin sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=", .apply = pin_apply },
+    { TLS_ROW, .name = "cert", .arguments = { { .name = "FILE", .kind = ARGUMENT_TEXT } },
+      .meaning = "Our own certificate, for servers that ask for one: a PEM file with its chain",
+      .details = "With `key`. A server that asks gets it; others never see it.",
+      .example = "cert /etc/portcullis/origin.pem; key /etc/portcullis/origin.key",
+      .apply = cert_apply },
+    { TLS_ROW, .name = "key", .arguments = { { .name = "FILE", .kind = ARGUMENT_TEXT } },
+      .meaning = "The private key of `cert`: a PEM file, which the keyholder alone opens",
+      .example = "key /etc/portcullis/origin.key; cert /etc/portcullis/origin.pem",
+      .apply = key_apply },
     { TLS_ROW, .name = "verify",
       .arguments = { { .name = "VERIFY",
                        .kind = ARGUMENT_CHOICE,

@@ -5,10 +5,12 @@ import os
 import socket
 import ssl
 import subprocess
+import subprocess
 import tempfile
 import threading
 
 import pytest
+
 from harness.identities import Authority, self_signed, server_context
 from harness.client import request
 from harness.deadline import SECONDS, eventually
@@ -622,3 +624,41 @@ def test_openssl_as_a_server(gate, folder, authority):
 def is_listening(port):
     with socket.socket() as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.mark.parametrize("kind", ["ec", "rsa2048"])
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_a_server_that_asks_is_shown_our_certificate(gate, origins, folder, authority, kind, version):
+    """The key of it is the keyholder's alone; a server that does not ask sees nothing."""
+    ours = authority.issue("gate.test", key_kind=kind, usage="client")
+    cert, key = ours.write(folder, "ours")
+    server = authority.issue("127.0.0.1")
+    limits = {"minimum": VERSIONS[version], "maximum": VERSIONS[version]}
+    asks = origins(tls=server_context(folder, server, "asks", ask=authority, **limits)).serve()
+    plain = origins(tls=server_context(folder, server, "plain", **limits)).serve()
+    g = gate(
+        "origin asks { server https://@asks; tls { ca @folder/ca.pem; cert @cert; key @key } }\n"
+        "origin plain { server https://@plain; tls { ca @folder/ca.pem; cert @cert; key @key } }\n"
+        "site * { to asks; route /plain { to plain } }",
+        asks=asks, plain=plain, folder=folder, cert=cert, key=key,
+    )
+    with g.client() as client:
+        assert client.get("/").status == 200
+        assert client.get("/plain").status == 200
+    shown = [server.connections[0].socket.getpeercert(True) for server in (asks, plain)]
+    assert shown == [ours.der(), None]
+
+
+def test_one_of_certificate_and_key_says_nothing_without_the_other(gate, folder, authority):
+    cert, key = authority.issue("gate.test", usage="client").write(folder, "half")
+    other = authority.issue("gate.test", usage="client").write(folder, "other")
+    for words, code, text in [
+        (f"cert {cert}", "E0406", "'cert' is written without 'key'"),
+        (f"key {key}", "E0406", "'key' is written without 'cert'"),
+        (f"cert {cert}; key {other[1]}", "E0504", "does not belong"),
+        (f"cert /nowhere.pem; key {key}", "E0501", "cannot read '/nowhere.pem'"),
+    ]:
+        g = gate(f"origin o {{ server https://127.0.0.1:9; tls {{ {words} }} }}\nsite * {{ to o }}", start=False)
+        done = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True, env=g.command_environment())
+        said = done.stdout + done.stderr
+        assert done.returncode == 1 and code in said and text in said, said
