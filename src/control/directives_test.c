@@ -136,7 +136,8 @@ static void for_each_row(void (*check)(const struct directive *row, uint32_t bit
 
 /* --- examples and defaults --- */
 
-/* The files of an example are the reader's: here they are missing, which is all that may be wrong. */
+/* The files of an example are the reader's: here they are missing, which is all that may be wrong.
+ */
 static void check_example(const struct directive *row, uint32_t bit)
 {
     load_in_scope(row, bit, row->example);
