@@ -12,6 +12,7 @@
 #include "filters/access.h"
 #include "proxy/endpoint.h"
 #include "proxy/router.h"
+#include "wire/ja4.h"
 
 #define HEADERS_MAX 64u
 #define URL_MAX     (64u << 10)
@@ -19,7 +20,7 @@
 
 /* The request that is asked about. */
 struct question {
-    const char *url, *from, *method, *on;
+    const char *url, *from, *method, *on, *ja4;
     const char *headers[HEADERS_MAX];
     uint32_t header_count;
 };
@@ -184,6 +185,8 @@ static const char *read_question(struct explanation *e)
         problem = "--from is an IP address";
     if (!problem && !field_name_is_token(slice_from(e->question->method)))
         problem = "--method is a word such as GET";
+    if (!problem && e->question->ja4 && !ja4_is_valid(slice_from(e->question->ja4)))
+        problem = "--ja4 is a fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1";
     return problem ? problem : write_head(e);
 }
 
@@ -272,7 +275,8 @@ static const char *explain_route(struct explanation *e)
                                          .path = e->path,
                                          .query = e->target.query,
                                          .fields = &e->request.fields,
-                                         .client = e->client };
+                                         .client = e->client,
+                                         .ja4 = slice_from(e->question->ja4) };
     e->route = router_find(e->site, &question);
     if (!e->route)
         return "route.undecided";
@@ -309,6 +313,13 @@ static const char *explain_access(struct explanation *e, unsigned *ret_status)
         step(e, "access", writer_slice(&w), SLICE(""));
         *ret_status = 403;
         return "access.deny";
+    }
+    const struct denied_fingerprint *fingerprint =
+        access_find_fingerprint(access, slice_from(e->question->ja4));
+    if (fingerprint) {
+        step(e, "access", SLICE("`deny ja4` covers the client"), fingerprint->where);
+        *ret_status = 403;
+        return "access.ja4";
     }
     if (!access_method_is_allowed(access, method_of(method), method)) {
         step(e, "access", SLICE("the method is not allowed"), SLICE(""));
@@ -465,6 +476,7 @@ int command_explain(int argc, char **argv)
         { .name = "--from", .value = &question.from },
         { .name = "--method", .value = &question.method },
         { .name = "--on", .value = &question.on },
+        { .name = "--ja4", .value = &question.ja4 },
         { .name = "--header",
           .values = question.headers,
           .value_count = &question.header_count,

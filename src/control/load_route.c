@@ -5,6 +5,7 @@
 
 #include "control/loader.h"
 #include "proxy/router.h"
+#include "wire/ja4.h"
 
 /* One entry of the sorted list: patterns of one statement that are equally specific. */
 struct entry {
@@ -269,6 +270,16 @@ static bool values_differ(const struct condition *a, const struct condition *b)
     return a->value_count && b->value_count;
 }
 
+/* No fingerprint has one of a's forms and one of b's. */
+static bool fingerprints_differ(const struct condition *a, const struct condition *b)
+{
+    for (uint32_t i = 0; i < a->value_count; i++)
+        for (uint32_t j = 0; j < b->value_count; j++)
+            if (!ja4_patterns_differ(a->values[i], b->values[j]))
+                return false;
+    return true;
+}
+
 /* Every value of a is one of b's. */
 static bool values_within(const struct condition *a, const struct condition *b)
 {
@@ -298,7 +309,7 @@ static bool conditions_exclude(const struct condition *a, const struct condition
         return !a->negated && !b->negated && networks_differ(&a->networks, &b->networks);
     if (a->negated || b->negated)
         return a->negated ? values_within(b, a) : values_within(a, b);
-    return values_differ(a, b);
+    return a->kind == CONDITION_JA4 ? fingerprints_differ(a, b) : values_differ(a, b);
 }
 
 static bool routes_exclude(const struct route *a, const struct route *b)

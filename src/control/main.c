@@ -50,9 +50,10 @@ const struct command commands[] = {
       "take -c FILE and --json.",
       "-c --config --json", command_show },
     { "explain", "URL [--from IP] [--method M]", "Says what would happen to a request",
-      "Nothing is sent. --header 'Name: value' may be repeated; --on ADDRESS chooses the listener. "
+      "Nothing is sent. --header 'Name: value' may be repeated; --on ADDRESS chooses the listener; "
+      "--ja4 FINGERPRINT says who the TLS client is. "
       "--phases lists the one order in which requests are judged. Takes -c FILE and --json too.",
-      "-c --config --json --from --method --header --on --phases", command_explain },
+      "-c --config --json --from --method --header --on --ja4 --phases", command_explain },
     { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",
       "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "

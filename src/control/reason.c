@@ -5,6 +5,9 @@ const struct reason_description reason_descriptions[] = {
     { "access.deny", "403", "`deny` covers the client's address.",
       "`portcullis explain URL --from IP` names the entry that decided. Behind another proxy the "
       "address may be that proxy's: see `trust proxies`." },
+    { "access.ja4", "403", "`deny ja4` covers the fingerprint of the client's TLS.",
+      "The request log shows the fingerprint as `ja4`. Many people use the same program: look at "
+      "what else has it before denying it." },
     { "access.method", "405", "The method is not among those that the route allows.",
       "`portcullis show effective SITE PATH` shows the rules; add the method to `allow method`." },
     { "answer.too-large", "500",

@@ -1,8 +1,10 @@
-/* `allow` and `deny`: by address (longest prefix decides; of equals the nearer block, then deny)
- * and by method. Whoever is denied gets 403; a method that is not allowed gets 405. */
+/* `allow` and `deny`: by address (longest prefix decides; of equals the nearer block, then deny),
+ * by TLS fingerprint and by method. Whoever is denied gets 403; a method that is not allowed gets
+ * 405. */
 #include "filters/access.h"
 
 #include "filters/filters.h"
+#include "wire/ja4.h"
 
 static bool list_has(const struct slice_list *list, slice token)
 {
@@ -10,6 +12,14 @@ static bool list_has(const struct slice_list *list, slice token)
         if (slice_equal(list->items[i], token))
             return true;
     return false;
+}
+
+const struct denied_fingerprint *access_find_fingerprint(const struct access_settings *a, slice ja4)
+{
+    for (uint32_t i = 0; ja4.len && i < a->fingerprint_count; i++)
+        if (ja4_matches(a->fingerprints[i].pattern, ja4))
+            return &a->fingerprints[i];
+    return NULL;
 }
 
 bool access_method_is_allowed(const struct access_settings *a, enum method method, slice text)
@@ -57,6 +67,13 @@ static enum verdict on_request(struct exchange *x)
         (void)exchange_refuse(x, FAULT_POLICY, 403, "access.deny",
                               "`deny` covers the client's address");
         x->failure.where = *entry->where;
+        return ANSWERED;
+    }
+    const struct denied_fingerprint *fingerprint = access_find_fingerprint(a, exchange_ja4(x));
+    if (fingerprint) {
+        (void)exchange_refuse(x, FAULT_POLICY, 403, "access.ja4",
+                              "`deny ja4` covers the client's TLS fingerprint");
+        x->failure.where = fingerprint->where;
         return ANSWERED;
     }
     if (!access_method_is_allowed(a, x->request.method, x->request.method_text)) {

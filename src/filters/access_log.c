@@ -53,6 +53,7 @@ static void write_tls(struct writer *w, const struct exchange *x)
     }
     if (facts->is_resumed)
         writer_literal(w, ",\"resumed\":true");
+    log_fingerprints(w, x);
 }
 
 static void write_json_line(struct writer *w, const struct exchange *x)

@@ -4,10 +4,12 @@
 #include <errno.h>
 
 #include "wire/field.h"
+#include "wire/ja4.h"
 
 /* The words of `allow` and `deny`. */
-enum access_word { ACCESS_IP, ACCESS_LIST, ACCESS_METHOD, ACCESS_ALL };
-#define ACCESS_WORDS "ip|list|method|all"
+enum access_word { ACCESS_IP, ACCESS_LIST, ACCESS_METHOD, ACCESS_ALL, ACCESS_JA4 };
+#define ALLOW_WORDS "ip|list|method|all"
+#define DENY_WORDS  ALLOW_WORDS "|ja4" /* a claim: it lets nobody in */
 
 struct access_statement {
     struct option_apply *a;
@@ -92,6 +94,25 @@ static int add_methods(struct access_statement *s)
     return 0;
 }
 
+static int add_fingerprints(struct access_statement *s)
+{
+    struct access_settings *settings = s->settings;
+    for (uint32_t i = 0; i < s->values->count; i++) {
+        struct denied_fingerprint item = { .where = *s->where };
+        if (!ja4_pattern_is_valid(s->values->texts[i])) {
+            option_refuse(s->a, &s->values->words[i], JA4_EXPECTED);
+            continue;
+        }
+        item.pattern = arena_copy(s->a->arena, s->values->texts[i]);
+        if (!item.pattern.ptr)
+            return -ENOMEM;
+        TRY(option_append(s->a->arena,
+                          OPTION_ARRAY(settings->fingerprints, settings->fingerprint_count), &item,
+                          1));
+    }
+    return 0;
+}
+
 static int add_all(struct access_statement *s)
 {
     if (s->values->count)
@@ -120,6 +141,8 @@ static int apply(struct option_apply *a, bool denies)
         return add_methods(&s);
     case ACCESS_ALL:
         return add_all(&s);
+    case ACCESS_JA4:
+        return add_fingerprints(&s);
     }
     return 0;
 }
@@ -139,22 +162,26 @@ int access_finish(struct arena *a, struct access_settings *settings)
     return network_set_build(a, settings->entries, settings->entry_count, &settings->networks);
 }
 
-#define ACCESS_ROW                                                                                 \
+#define ACCESS_ROW(words)                                                                          \
     .scopes = SCOPE_DEFAULTS | SCOPE_POLICY | SCOPE_SITE | SCOPE_ROUTE, .is_repeatable = true,     \
     .arguments = { { .name = "WHAT",                                                               \
                      .kind = ARGUMENT_CHOICE,                                                      \
-                     .choices = ACCESS_WORDS,                                                      \
-                     .later = "country|asn|agent|ja4" },                                           \
+                     .choices = (words),                                                           \
+                     .later = "country|asn|agent" },                                               \
                    { .name = "VALUE", .kind = ARGUMENT_TEXT, .form = FORM_SOME } },                \
     .object = OBJECT_FEATURE + FEATURE_ACCESS, .since = "0.1"
 
 static const struct directive rows[] = {
-    { ACCESS_ROW, .name = "allow", .meaning = "Lets clients or methods in that a `deny` covers",
+    { ACCESS_ROW(ALLOW_WORDS), .name = "allow",
+      .meaning = "Lets clients or methods in that a `deny` covers",
       .details = "Everything is allowed that nothing denies. Statements of defaults, policy, site "
                  "and route add up: the longest prefix decides, of equals the nearer block, then "
                  "deny. `allow method GET` refuses every other method.",
       .example = "allow ip 192.0.2.0/24", .apply = allow_apply },
-    { ACCESS_ROW, .name = "deny", .meaning = "Refuses clients (403) or methods (405)",
+    { ACCESS_ROW(DENY_WORDS), .name = "deny", .meaning = "Refuses clients (403) or methods (405)",
+      .details = "ja4: TLS clients with one of these fingerprints, or one that begins like "
+                 "t13d1516h2_8daaf6152771_* or t13d1516h2_*. It tells programs apart, not people, "
+                 "and can be forged: good against a flood of one tool, no proof of anything.",
       .example = "deny all", .apply = deny_apply },
     { .name = "list",
       .scopes = SCOPE_TOP,

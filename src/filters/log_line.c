@@ -97,6 +97,13 @@ void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes
     writer_byte(w, '"');
 }
 
+void log_fingerprints(struct writer *w, const struct exchange *x)
+{
+    slice ja4 = exchange_ja4(x);
+    if (ja4.len)
+        log_text(w, "ja4", ja4);
+}
+
 slice log_request_line(const struct exchange *x)
 {
     const struct buffer *unparsed = x->connection->input;

@@ -37,6 +37,9 @@ void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes
  * one is another; or, when its request line was not understood, that "line". Secrets masked. */
 void log_write_request(struct writer *w, const struct exchange *x);
 
+/* What program the client is by the way it speaks: "ja4" of its TLS, where it has one. */
+void log_fingerprints(struct writer *w, const struct exchange *x);
+
 /* The request line as it came, or what came of it; what stands before its target, and behind. The
  * latter two only when there is a target. */
 slice log_request_line(const struct exchange *x);

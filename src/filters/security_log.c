@@ -27,6 +27,7 @@ static void on_finish(struct exchange *x)
     log_ip(&w, "client", x->client);
     if (!ip_equal(x->client, x->connection->peer))
         log_ip(&w, "peer", x->connection->peer);
+    log_fingerprints(&w, x);
     log_write_request(&w, x);
     if (x->site)
         log_text(&w, "site", x->site->name);

@@ -128,6 +128,11 @@ struct access_settings {
         uint32_t count;
     } other_methods_allowed, other_methods_denied; /* tokens of METHOD_OTHER */
     slice methods_where; /* the last statement about methods; it decides for the reader of a log */
+    struct denied_fingerprint {
+        slice pattern; /* of JA4 */
+        slice where;
+    } * fingerprints;
+    uint32_t fingerprint_count;
 };
 
 enum header_edit_kind { HEADER_SET, HEADER_ADD, HEADER_REMOVE };
@@ -160,13 +165,14 @@ enum condition_kind {
     CONDITION_HEADER,
     CONDITION_QUERY,
     CONDITION_COOKIE,
-    CONDITION_IP
+    CONDITION_IP,
+    CONDITION_JA4
 };
 struct condition {
     enum condition_kind kind;
     bool negated;
     slice name;    /* header, query, cookie */
-    slice *values; /* any of them; none: it is present */
+    slice *values; /* any of them; none: it is present. ja4: patterns */
     uint32_t value_count;
     struct network_set networks; /* ip */
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/panic.h"
+#include "net/tls.h"
 #include "proxy/client.h"
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
@@ -184,6 +185,12 @@ void exchange_pool_trim(void)
 }
 
 /* --- Small questions -------------------------------------------------------------------------- */
+
+slice exchange_ja4(const struct exchange *x)
+{
+    const struct tls_facts *facts = tls_facts_of(&x->connection->socket);
+    return facts ? slice_from(facts->fingerprint) : slice_of(NULL, 0);
+}
 
 const void *exchange_block(const struct exchange *x, enum feature_slot slot)
 {

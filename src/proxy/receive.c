@@ -151,6 +151,7 @@ static int find_route(struct exchange *x)
         .query = x->target.query,
         .fields = &x->request.fields,
         .client = x->client,
+        .ja4 = exchange_ja4(x),
     };
     x->route = router_find(x->site, &question);
     if (!x->route) {

@@ -5,6 +5,7 @@
 #include <pcre2.h>
 
 #include "wire/cookie.h"
+#include "wire/ja4.h"
 #include "wire/query.h"
 #include "wire/uri.h"
 
@@ -113,6 +114,14 @@ static bool any_query_is(const struct condition *c, slice query)
     return false;
 }
 
+static bool any_fingerprint_is(const struct condition *c, slice ja4)
+{
+    for (uint32_t i = 0; i < c->value_count; i++)
+        if (ja4_matches(c->values[i], ja4))
+            return true;
+    return false;
+}
+
 bool condition_holds(const struct condition *c, const struct routing_question *q)
 {
     bool holds = false;
@@ -131,6 +140,9 @@ bool condition_holds(const struct condition *c, const struct routing_question *q
         break;
     case CONDITION_IP:
         holds = network_set_find(&c->networks, q->client) != NULL;
+        break;
+    case CONDITION_JA4:
+        holds = any_fingerprint_is(c, q->ja4);
         break;
     }
     return holds != c->negated;

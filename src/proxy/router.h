@@ -13,6 +13,7 @@ struct routing_question {
     slice query;
     const struct fields *fields;
     struct ip client;
+    slice ja4; /* empty: a client without TLS */
 };
 
 /* NULL: whether a route's expression matches could not be decided within the steps that one may

@@ -96,6 +96,13 @@ TEST(conditions_look_at_method_field_query_and_cookie)
     assert_true(holds((struct condition){ CONDITION_COOKIE, .name = SLICE("plan"), .values = &pro,
                                           .value_count = 1 },
                       &q));
+    slice chrome[] = { SLICE("t13d1517h2_*"), SLICE("t13d1516h2_8daaf6152771_*") };
+    struct condition by_ja4 = { CONDITION_JA4, .values = chrome, .value_count = 2 };
+    assert_false(holds(by_ja4, &q)); /* without TLS */
+    q.ja4 = SLICE("t13d1516h2_8daaf6152771_e5627efa2ab1");
+    assert_true(holds(by_ja4, &q));
+    q.ja4 = SLICE("t13d1516h1_8daaf6152771_e5627efa2ab1");
+    assert_false(holds(by_ja4, &q));
     items[0].dropped = true;
     assert_false(holds((struct condition){ CONDITION_HEADER, .name = SLICE("X-Kind") }, &q));
 }

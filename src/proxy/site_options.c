@@ -2,11 +2,12 @@
  * builds both; here stand their rows and the conditions of a route. */
 #include "proxy/options.h"
 #include "wire/field.h"
+#include "wire/ja4.h"
 
 #include <errno.h>
 
 /* The words of `when`, in the order of enum condition_kind. */
-#define CONDITION_WORDS "method|header|query|cookie|ip"
+#define CONDITION_WORDS "method|header|query|cookie|ip|ja4"
 
 static int copy_values(struct option_apply *a, const struct argument_value *v, uint32_t from,
                        struct condition *c)
@@ -46,6 +47,15 @@ static int take_networks(struct option_apply *a, const struct argument_value *v,
     return network_set_build(a->arena, entries, v->count, &c->networks);
 }
 
+static int take_fingerprints(struct option_apply *a, const struct argument_value *v,
+                             struct condition *c)
+{
+    for (uint32_t i = 0; i < v->count; i++)
+        if (!ja4_pattern_is_valid(v->texts[i]))
+            return option_refuse(a, &v->words[i], JA4_EXPECTED);
+    return copy_values(a, v, 0, c);
+}
+
 static int take_named(struct option_apply *a, const struct argument_value *v, struct condition *c)
 {
     if (c->kind != CONDITION_QUERY && !field_name_is_token(v->texts[0]))
@@ -64,6 +74,8 @@ static int when_apply(struct option_apply *a)
         TRY(take_methods(a, values, &c));
     else if (c.kind == CONDITION_IP)
         TRY(take_networks(a, values, &c));
+    else if (c.kind == CONDITION_JA4)
+        TRY(take_fingerprints(a, values, &c));
     else
         TRY(take_named(a, values, &c));
     return option_append(a->arena, OPTION_ARRAY(route->conditions, route->condition_count), &c, 1);
@@ -134,12 +146,14 @@ static const struct directive rows_of_routes[] = {
                      { .name = "WHAT",
                        .kind = ARGUMENT_CHOICE,
                        .choices = CONDITION_WORDS,
-                       .later = "country|asn|ja4|time" },
+                       .later = "country|asn|time" },
                      { .name = "VALUE", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
       .object = OBJECT_ROUTE,
       .meaning = "A further condition of the route; all must hold",
       .details = "method: one of these. header, query, cookie: a name, then the values it may "
-                 "have; none: it is there. ip: the client is in one of these networks.",
+                 "have; none: it is there. ip: the client is in one of these networks. ja4: the "
+                 "TLS client has one of these fingerprints, or one that begins like "
+                 "t13d1516h2_8daaf6152771_* or t13d1516h2_*; a client without TLS has none.",
       .example = "when method GET HEAD",
       .since = "0.1",
       .apply = when_apply },

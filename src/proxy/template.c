@@ -21,6 +21,7 @@ static const struct {
     { "client.port", TEMPLATE_CLIENT_PORT },
     { "request.id", TEMPLATE_REQUEST_ID },
     { "site", TEMPLATE_SITE },
+    { "tls.ja4", TEMPLATE_TLS_JA4 },
     { "tls.client.subject", TEMPLATE_CLIENT_SUBJECT },
     { "tls.client.issuer", TEMPLATE_CLIENT_ISSUER },
     { "tls.client.serial", TEMPLATE_CLIENT_SERIAL },
@@ -41,6 +42,7 @@ const char *const template_variable_names[] = {
     "client.port",
     "request.id",
     "site",
+    "tls.ja4",
     "tls.client.subject",
     "tls.client.issuer",
     "tls.client.serial",
@@ -197,6 +199,9 @@ static void write_part(struct writer *w, const struct template_part *part, const
     case TEMPLATE_SITE:
         if (x->site)
             writer_slice_add(w, x->site->name);
+        break;
+    case TEMPLATE_TLS_JA4:
+        writer_slice_add(w, exchange_ja4(x));
         break;
     case TEMPLATE_CLIENT_SUBJECT:
     case TEMPLATE_CLIENT_ISSUER:

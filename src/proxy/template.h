@@ -1,7 +1,7 @@
 /* A text with run-time variables, compiled while loading: "https://{host}{uri}".
  *
  * Variables: {host} {path} {uri} (path with query) {query} {method} {scheme} {client.ip}
- * {client.port} {request.id} {site} {header.NAME} {cookie.NAME}, and of a client's
+ * {client.port} {request.id} {site} {tls.ja4} {header.NAME} {cookie.NAME}, and of a client's
  * certificate that convinced {tls.client.subject} {tls.client.issuer} {tls.client.serial}
  * {tls.client.san} {tls.client.fingerprint}. A variable that has no value is
  * empty. "\{" is a literal brace. */
@@ -24,13 +24,14 @@ enum template_variable {
     TEMPLATE_CLIENT_PORT,
     TEMPLATE_REQUEST_ID,
     TEMPLATE_SITE,
-    TEMPLATE_HEADER,
-    TEMPLATE_COOKIE,
+    TEMPLATE_TLS_JA4,
     TEMPLATE_CLIENT_SUBJECT,
     TEMPLATE_CLIENT_ISSUER,
     TEMPLATE_CLIENT_SERIAL,
     TEMPLATE_CLIENT_ALTERNATIVES,
     TEMPLATE_CLIENT_FINGERPRINT,
+    TEMPLATE_HEADER,
+    TEMPLATE_COOKIE,
 };
 
 struct template_part {

@@ -116,6 +116,8 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     if (certificate_set_is_empty(&site->tls.identity->set))
         return refuse(c, choice, describe_lack(&site->tls.identity->set),
                       TLS_ALERT_UNRECOGNIZED_NAME);
+    if (ja4_write(hello, choice->fingerprint) != 0) /* more suites than any client has */
+        choice->fingerprint[0] = '\0';
     choice->owner = site;
     choice->context = site->tls.context;
     choice->certificates = &site->tls.identity->set;

@@ -209,9 +209,17 @@ static bool are_digits(slice text, bool hexadecimal)
     return true;
 }
 
-bool ja4_is_valid(slice text)
+/* Where the parts end. */
+enum { SECOND = 11, THIRD = 24 };
+
+static bool is_hash(slice text)
 {
-    if (text.len != JA4_BYTES || text.ptr[10] != '_' || text.ptr[23] != '_')
+    return text.len == 2 * HASH_BYTES && are_digits(text, true);
+}
+
+static bool is_first_part(slice text)
+{
+    if (text.len != SECOND || text.ptr[SECOND - 1] != '_')
         return false;
     char transport = text.ptr[0], name = text.ptr[3];
     return (transport == 't' || transport == 'q' || transport == 'd') &&
@@ -219,7 +227,42 @@ bool ja4_is_valid(slice text)
            are_digits(slice_of(text.ptr + 2, 1), 0) && (name == 'd' || name == 'i') &&
            are_digits(slice_of(text.ptr + 4, 4), false) &&
            is_alphanumeric((unsigned char)text.ptr[8]) &&
-           is_alphanumeric((unsigned char)text.ptr[9]) &&
-           are_digits(slice_of(text.ptr + 11, 12), true) &&
-           are_digits(slice_of(text.ptr + 24, 12), true);
+           is_alphanumeric((unsigned char)text.ptr[9]);
+}
+
+bool ja4_is_valid(slice text)
+{
+    return text.len == JA4_BYTES && is_first_part(slice_first(text, SECOND)) &&
+           is_hash(slice_first(slice_after(text, SECOND), 2 * HASH_BYTES)) &&
+           text.ptr[THIRD - 1] == '_' && is_hash(slice_after(text, THIRD));
+}
+
+bool ja4_pattern_is_valid(slice text)
+{
+    slice first = slice_first(text, SECOND), rest = slice_after(text, SECOND);
+    if (!slice_ends_with(text, SLICE("_*")))
+        return ja4_is_valid(text);
+    return is_first_part(first) &&
+           (slice_equal(rest, SLICE("*")) ||
+            (text.len == THIRD + 1 && is_hash(slice_first(rest, 2 * HASH_BYTES))));
+}
+
+/* What a text stands for from its front: all of it, or what is before the star. */
+static slice fixed_part(slice pattern)
+{
+    return slice_first(pattern, slice_find_byte(pattern, '*'));
+}
+
+bool ja4_matches(slice pattern, slice fingerprint)
+{
+    slice fixed = fixed_part(pattern);
+    return fixed.len < pattern.len ? slice_starts_with(fingerprint, fixed)
+                                   : slice_equal(fingerprint, pattern);
+}
+
+bool ja4_patterns_differ(slice a, slice b)
+{
+    a = fixed_part(a);
+    b = fixed_part(b);
+    return !slice_starts_with(a, b) && !slice_starts_with(b, a);
 }

@@ -270,6 +270,33 @@ TEST(ja4_as_people_write_it)
         assert_false(ja4_is_valid(bad[i]));
 }
 
+TEST(ja4_is_matched_whole_or_by_its_first_parts)
+{
+    static const slice chrome = SLICE("t13d1516h2_8daaf6152771_e5627efa2ab1");
+    static const slice good[] = { SLICE("t13d1516h2_8daaf6152771_e5627efa2ab1"),
+                                  SLICE("t13d1516h2_8daaf6152771_*"), SLICE("t13d1516h2_*") };
+    static const slice others[] = { SLICE("t13d1516h2_8daaf6152771_02713d6af862"),
+                                    SLICE("t13d1516h2_8daaf6152772_*"), SLICE("t13d1517h2_*") };
+    static const slice bad[] = {
+        SLICE("*"),      SLICE("t13d1516h2*"),    SLICE("t13d1516h2_8daa_*"),
+        SLICE("t13d_*"), SLICE("t13d1516h2_*_*"), SLICE("t13d1516h2_8daaf615277*"),
+        SLICE("_*"),     SLICE("t13d1516h2_**"),  SLICE("t13d1516h2_*_e5627efa2ab1"),
+        SLICE(""),       SLICE("t13d1516h2"),     SLICE("t13d1516h2_8daaf6152771_e5_*"),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        assert_true(ja4_pattern_is_valid(good[i]));
+        assert_true(ja4_matches(good[i], chrome));
+        assert_false(ja4_matches(good[i], SLICE("")));
+        assert_true(ja4_pattern_is_valid(others[i]));
+        assert_false(ja4_matches(others[i], chrome));
+        assert_true(ja4_patterns_differ(others[i], chrome));
+        for (size_t j = 0; j < ARRAY_LENGTH(good); j++)
+            assert_false(ja4_patterns_differ(good[i], good[j]));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        assert_false(ja4_pattern_is_valid(bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +308,7 @@ int main(void)
         cmocka_unit_test(ja4_counts_to_99_and_has_a_maximum),
         cmocka_unit_test(ja4_has_no_room_for_endless_algorithms),
         cmocka_unit_test(ja4_as_people_write_it),
+        cmocka_unit_test(ja4_is_matched_whole_or_by_its_first_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,178 @@
+"""What program a client is by the way it speaks TLS: in the logs, in templates, as a condition and as a
+reason to be refused. The fingerprint is computed here once more from the client's own bytes."""
+
+import hashlib
+import socket
+import ssl
+import struct
+import subprocess
+
+import pytest
+from harness import tls
+from harness.certificates import Authority
+from harness.client import Client, parse_address, request
+from harness.deadline import SECONDS
+from harness.gate import binary_path
+from harness.message import read_response
+from harness.stream import Stream
+
+SITE = """
+listen 127.0.0.1:0 tls
+site a.test { respond 200 "{tls.ja4}"; tls @pair
+@words
+}
+"""
+
+
+def run(*arguments):
+    """The program once; what it said."""
+    return subprocess.run([binary_path(), *arguments], capture_output=True, text=True, timeout=SECONDS * 2)
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return Authority(tmp_path).issue("a.test")
+
+
+class Spoken(Stream):
+    """A TLS connection whose first message is kept."""
+
+    def __init__(self, address, how, name="a.test"):
+        family, to = parse_address(address)
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        sock.settimeout(SECONDS)
+        sock.connect(to)
+        super().__init__(sock)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = how.wrap_bio(self.incoming, self.outgoing, server_hostname=name)
+        self.hello = b""
+        self.shake()
+
+    def pump(self):
+        sent = self.outgoing.read()
+        self.hello = self.hello or sent[5:]  # of one record
+        if sent:
+            self.socket.sendall(sent)
+        data = self.socket.recv(65536)
+        assert data, "the connection ended"
+        self.incoming.write(data)
+
+    def shake(self):
+        while True:
+            try:
+                return self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self.pump()
+
+    def get(self, path="/"):
+        self.tls.write(request(path, "a.test"))
+        ours, theirs = socket.socketpair()
+        with ours, theirs, Stream(theirs) as answer:
+            while True:
+                try:
+                    ours.sendall(self.tls.read(65536))
+                    return read_response(answer)
+                except ssl.SSLWantReadError:
+                    self.pump()
+
+
+def values_of(data):
+    return [v for (v,) in struct.iter_unpack(">H", data) if v & 0x0F0F != 0x0A0A or v >> 8 != v & 0xFF]
+
+
+def ja4_of(hello):
+    """From a whole handshake message of a client with TLS 1.3 (the specification's words, not ours)."""
+    rest = hello[4 + 2 + 32 :]
+    rest = rest[1 + rest[0] :]
+    ciphers, rest = values_of(rest[2 : 2 + int.from_bytes(rest[:2], "big")]), rest[2 + int.from_bytes(rest[:2], "big") :]
+    rest = rest[1 + rest[0] + 2 :]
+    found = {}
+    while rest:
+        kind, length = struct.unpack(">HH", rest[:4])
+        found[kind], rest = rest[4 : 4 + length], rest[4 + length :]
+    kinds = values_of(b"".join(struct.pack(">H", kind) for kind in found))
+    first = found[16][3 : 3 + found[16][2]].decode() if 16 in found else "00"
+    version = {0x0304: "13", 0x0303: "12"}[max(values_of(found[43][1:]))]
+
+    def hashed(text):
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def told(values):
+        return ",".join(f"{value:04x}" for value in values)
+
+    algorithms = told(values_of(found[13][2:]))
+    return (f"t{version}{'d' if 0 in found else 'i'}{len(ciphers):02}{len(kinds):02}{first[0]}{first[-1]}_"
+            f"{hashed(told(sorted(ciphers)))}_{hashed(told(sorted(set(kinds) - {0, 16})) + '_' + algorithms)}")
+
+
+def test_the_fingerprint_is_in_the_log_and_in_templates(gate, pair):
+    g = gate(SITE, pair=pair, words="")
+    made = [Spoken(g.addresses()[1], tls.context(alpn=alpn, ciphers=ciphers)) for alpn, ciphers in
+            (((), None), (("http/1.1",), None), (("http/1.1",), "ECDHE-RSA-AES128-GCM-SHA256"))]
+    wanted = [ja4_of(client.hello) for client in made]
+    assert len(set(wanted)) == 3
+    for client, ja4 in zip(made, wanted):
+        assert client.get().body.decode() == ja4
+        client.close()
+    assert [line["ja4"] for line in g.requests_log.wait(3)] == wanted
+    with Client(g.addresses()[0]) as client:  # a client without TLS has none
+        client.get("/", host="a.test")
+    assert "ja4" not in g.requests_log.wait(4)[3]
+
+
+def test_a_fingerprint_that_is_denied_is_refused_with_its_place(gate, pair):
+    how = tls.context(alpn=("http/1.1",))
+    other = tls.context(alpn=("http/1.1",), ciphers="ECDHE-RSA-AES128-GCM-SHA256")
+    g = gate(SITE, pair=pair, words="")
+    with Spoken(g.addresses()[1], how) as client:
+        ja4 = ja4_of(client.hello)
+    for pattern in (ja4, ja4[:24] + "*", ja4[:11] + "*"):
+        g.reload_and_drain(SITE, words=f"deny ja4 t12i000000_* {pattern}")
+        with Spoken(g.addresses()[1], how) as client:
+            answer = client.get()
+            assert answer.status == 403, pattern
+        with Spoken(g.addresses()[1], other) as client:
+            assert client.get().status == 200, pattern
+    records = g.security_log.wait(3)
+    assert {(r["reason"], r["ja4"]) for r in records} == {("access.ja4", ja4)}
+    with open(g.config_path) as file:
+        line = [number for number, text in enumerate(file, 1) if "deny ja4" in text][0]
+    assert {r["where"] for r in records} == {f"{g.config_path}:{line}:1"}
+
+
+def test_a_route_is_chosen_by_the_fingerprint(gate, pair):
+    how = tls.context(alpn=("http/1.1",))
+    g = gate(SITE, pair=pair, words="")
+    with Spoken(g.addresses()[1], how) as client:
+        ja4 = ja4_of(client.hello)
+    words = f"""route /* {{ when ja4 {ja4[:24]}*; respond 200 "known" }}
+    route /x/* {{ when not ja4 {ja4}; respond 200 "other" }}"""
+    g.reload_and_drain(SITE, words=words)
+    with Spoken(g.addresses()[1], how) as client:
+        assert client.get("/x/y").body == b"known"
+    with Spoken(g.addresses()[1], tls.context(ciphers="ECDHE-RSA-AES128-GCM-SHA256")) as client:
+        assert client.get("/x/y").body == b"other"
+    told = run("explain", "-c", g.config_path, "https://a.test/x", "--ja4", ja4)
+    assert told.returncode == 0 and "/*  when ja4" in told.stdout, told
+
+
+@pytest.mark.parametrize("words, told", [
+    ("deny ja4 771,4865-4866,0", "expects a JA4 fingerprint such as"),
+    ("deny ja4 t13d1516h2_8daaf6152771_E5627EFA2AB1", "expects a JA4 fingerprint such as"),
+    ("deny ja4", "expects values behind it"),
+    ("route /x { when ja4 chrome }", "expects a JA4 fingerprint such as"),
+    ("allow ja4 t13d1516h2_*", "ja4"),
+])
+def test_what_is_no_fingerprint_is_said(gate, pair, words, told):
+    g = gate(SITE, start=False, pair=pair, words=words)
+    done = run("check", "-c", g.config_path)
+    assert done.returncode == 1 and told in done.stderr, done.stderr
+
+
+def test_routes_for_overlapping_fingerprints_are_a_tie(gate, pair):
+    g = gate(SITE, start=False, pair=pair, words="""route /x { when ja4 t13d1516h2_*; respond 200 }
+    route /x { when ja4 t13d1516h2_8daaf6152771_*; respond 201 }""")
+    assert "E0407" in run("check", "-c", g.config_path).stderr
+    g.write_config(SITE.replace("@words", """route /x { when ja4 t13d1516h2_8daaf6152770_*; respond 200 }
+    route /x { when ja4 t13d1516h2_8daaf6152771_*; respond 201 }"""))
+    assert run("check", "-c", g.config_path).returncode == 0
