@@ -388,12 +388,11 @@ static int wait_until_sent(struct socket *s, int64_t deadline_ms)
     }
 }
 
-/* A client of TLS 1.3 waits for nothing after its last message: the ticket goes with the response
- * when the request has come along, in one send instead of two. */
+/* A client of TLS 1.3 waits for nothing after its last message: the ticket goes with the response,
+ * in one send instead of two. Whose request does not come soon is sent it by itself. */
 static bool may_hold_ticket(const struct tls *t)
 {
-    return SSL_is_server(t->ssl) && SSL_version(t->ssl) >= TLS1_3_VERSION &&
-           SSL_has_pending(t->ssl);
+    return SSL_is_server(t->ssl) && SSL_version(t->ssl) >= TLS1_3_VERSION;
 }
 
 static int shake_hands(struct socket *s, int64_t deadline_ms, struct tls_failure *ret_failure)

@@ -42,7 +42,8 @@ struct tls_failure {
     unsigned long error; /* the library's first error; 0: none */
 };
 
-/* Starts TLS on an open socket and shakes hands.
+/* Starts TLS on an open socket and shakes hands. A server's ticket may still wait afterwards
+ * (socket_has_unsent): it goes with the first write, also one of nothing.
  *
  * context     its settings; made before the workers
  * early       bytes that have arrived already; taken over; may be NULL

@@ -20,6 +20,9 @@
 /* How long a client that has ended its side may be left in peace before it is asked. */
 #define PROBE_MS 250
 
+/* How long the ticket of a handshake waits for a response that it can go with. */
+#define TICKET_MS 100
+
 /* How long a connection may stay silent when the program ends. */
 #define LAST_IDLE_MS 1000
 
@@ -97,6 +100,8 @@ static void park(struct connection *c, int64_t span_ms)
 {
     if (gate.is_last && span_ms > LAST_IDLE_MS)
         span_ms = LAST_IDLE_MS;
+    if (socket_has_unsent(&c->socket) && span_ms > TICKET_MS)
+        span_ms = TICKET_MS;
     gate.counters->connections_idle++;
     timer_set(&c->timer, loop_now_ms() + span_ms);
     socket_park(&c->socket, on_ready);
@@ -109,6 +114,11 @@ static void on_timer(struct timer *t)
     struct connection *c = CONTAINER_OF(t, struct connection, timer);
     if (c->fiber) {
         ask_whether_gone(c);
+        return;
+    }
+    if (socket_has_unsent(&c->socket) && socket_write_now(&c->socket, NULL, 0) == 0 &&
+        !socket_has_unsent(&c->socket)) {
+        timer_set(t, loop_now_ms() + timeouts()->header_ms); /* for the first request */
         return;
     }
     gate.counters->connections_idle--;

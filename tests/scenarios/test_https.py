@@ -11,6 +11,7 @@ from cryptography import x509
 
 from harness.certificates import Authority
 from harness.client import Client, request
+from harness.deadline import eventually
 from harness.gate import binary_path
 from harness.origin import response
 from harness.tls import Http2TlsClient, TlsClient, connect, context
@@ -331,3 +332,23 @@ def test_what_is_wrong_with_certificates_is_said(gate, authority, site, code, te
     said = done.stdout + done.stderr
     assert done.returncode == 1, said
     assert code in said and text in said, said
+
+
+def test_a_client_that_asks_for_nothing_gets_its_ticket_all_the_same(gate, authority):
+    g = gate("listen 127.0.0.1:0 tls\nsite a.test { respond 200 x; tls @pair }", pair=authority.issue("a.test"))
+    how = context(authority, versions=V13)
+    with connect(secure(g), how, "a.test") as sock:
+        sock.settimeout(0.05)  # the ticket is taken in by reading, of which there is nothing else
+
+        def has_ticket():
+            try:
+                sock.recv(1)
+            except TimeoutError:
+                pass
+            return sock.session and sock.session.has_ticket
+
+        eventually(has_ticket, "a ticket")
+        session = sock.session
+    with TlsClient(secure(g), how, session=session) as client:
+        assert client.socket.session_reused
+        assert client.get("/", host="a.test").status == 200
