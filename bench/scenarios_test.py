@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import peers
 import scenarios
 
-PROGRAM, BUILD = sys.argv[1:3]
+PROGRAM, BUILD = map(os.path.abspath, sys.argv[1:3])  # proxies run in folders of their own
 REQUESTS = {"sites": 20, "certificates": 20, "memory": 0}
 
 
