@@ -53,7 +53,6 @@ static void write_tls(struct writer *w, const struct exchange *x)
     }
     if (facts->is_resumed)
         writer_literal(w, ",\"resumed\":true");
-    log_fingerprints(w, x);
 }
 
 static void write_json_line(struct writer *w, const struct exchange *x)
@@ -83,6 +82,7 @@ static void write_json_line(struct writer *w, const struct exchange *x)
             log_text(w, "text", slice_from(x->failure.text));
     }
     write_tls(w, x);
+    log_fingerprints(w, x);
     log_number(w, "generation", x->configuration->generation);
     log_number(w, "worker", log_worker_pid());
     writer_byte(w, '}');

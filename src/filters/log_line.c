@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "proxy/connection.h"
+#include "proxy/h2_stream.h"
 
 bool log_line_begin(enum log_channel channel, struct writer *ret)
 {
@@ -102,6 +103,12 @@ void log_fingerprints(struct writer *w, const struct exchange *x)
     slice ja4 = exchange_ja4(x);
     if (ja4.len)
         log_text(w, "ja4", ja4);
+    if (!x->client_stream)
+        return;
+    char memory[H2_FINGERPRINT_BYTES_MAX];
+    struct writer h2 = writer_over(memory, sizeof memory);
+    h2_fingerprint_write(&h2, &x->client_stream->session->fingerprint);
+    log_text(w, "h2", writer_slice(&h2));
 }
 
 slice log_request_line(const struct exchange *x)

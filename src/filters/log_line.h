@@ -37,7 +37,8 @@ void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes
  * one is another; or, when its request line was not understood, that "line". Secrets masked. */
 void log_write_request(struct writer *w, const struct exchange *x);
 
-/* What program the client is by the way it speaks: "ja4" of its TLS, where it has one. */
+/* What program the client is by the way it speaks: "ja4" of its TLS, "h2" of its HTTP/2, where it
+ * has them. */
 void log_fingerprints(struct writer *w, const struct exchange *x);
 
 /* The request line as it came, or what came of it; what stands before its target, and behind. The

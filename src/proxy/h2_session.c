@@ -100,6 +100,8 @@ static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, const uint
     struct h2_stream *stream = stream_of(ng, frame->hd.stream_id);
     if (!stream || stream->arriving.too_large)
         s->wasted_bytes += name_length + value_length + FIELD_OVERHEAD;
+    if (!s->fingerprint.is_complete)
+        h2_fingerprint_field(&s->fingerprint, slice_of((const char *)name, name_length));
     if (frame->hd.type == NGHTTP2_HEADERS && stream)
         h2_stream_field(stream, slice_of((const char *)name, name_length),
                         slice_of((const char *)value, value_length));
@@ -125,9 +127,35 @@ static int take_head(struct h2_session *s, const nghttp2_frame *frame, struct h2
     return 0;
 }
 
+/* What a client does until its first request is there. */
+static void note_fingerprint(struct h2_session *s, const nghttp2_frame *frame)
+{
+    struct h2_fingerprint *f = &s->fingerprint;
+    switch (frame->hd.type) {
+    case NGHTTP2_SETTINGS:
+        for (size_t i = 0; i < frame->settings.niv; i++)
+            h2_fingerprint_setting(f, (uint16_t)frame->settings.iv[i].settings_id,
+                                   frame->settings.iv[i].value);
+        if (!(frame->hd.flags & NGHTTP2_FLAG_ACK))
+            h2_fingerprint_settings_end(f);
+        break;
+    case NGHTTP2_WINDOW_UPDATE:
+        if (frame->hd.stream_id == 0)
+            h2_fingerprint_window_update(f, (uint32_t)frame->window_update.window_size_increment);
+        break;
+    case NGHTTP2_HEADERS:
+        h2_fingerprint_end(f);
+        break;
+    default:
+        break;
+    }
+}
+
 static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *context)
 {
     struct h2_session *s = context;
+    if (!s->fingerprint.is_complete)
+        note_fingerprint(s, frame);
     struct h2_stream *stream = frame->hd.stream_id ? stream_of(ng, frame->hd.stream_id) : NULL;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
@@ -402,6 +430,9 @@ int h2_session_feed(struct h2_session *s, slice bytes)
         uint32_t code = h2_guard_judge(&s->guard, &head, stream_is_open(s, head.stream));
         if (code != 0) /* from now on the library passes over everything */
             return end_with(s, code, "a frame of a wrong size, or on a stream that is over");
+        if (head.type == NGHTTP2_PRIORITY) /* which the library passes over */
+            h2_fingerprint_priority(&s->fingerprint, head.stream, head.dependency, head.weight,
+                                    head.is_exclusive);
     }
     return feed_library(s, slice_after(bytes, fed));
 }
@@ -548,6 +579,7 @@ int h2_session_open(struct h2_session *s, struct socket *socket, const struct h2
     event_init(&s->to_write);
     event_init(&s->answered);
     h2_guard_open(&s->guard, settings->is_server);
+    s->fingerprint.is_complete = !settings->is_server; /* of an origin there is none */
     TRY(make_session(s));
     int result = submit_settings(s);
     if (result != 0)

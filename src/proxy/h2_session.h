@@ -21,6 +21,7 @@
 
 #include "net/socket.h"
 #include "runtime/bundle.h"
+#include "wire/h2_fingerprint.h"
 #include "wire/h2_guard.h"
 
 struct h2_session;
@@ -73,6 +74,7 @@ struct h2_session {
     int64_t head_began_ms; /* a head whose end has not come; 0: none */
     bool wants_write;
     struct h2_guard guard;
+    struct h2_fingerprint fingerprint; /* of the client; complete with its first request */
     uint64_t bytes_read, bytes_written;
     uint64_t frames_seen; /* that on_frame was told of; the guard counts those passed over too */
     uint64_t data_frames_sent;

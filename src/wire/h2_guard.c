@@ -49,16 +49,41 @@ static struct h2_frame_head read_head(const uint8_t *b)
     };
 }
 
+static bool is_whole_priority(const struct h2_frame_head *h)
+{
+    return h->type == PRIORITY && h->length == H2_PRIORITY_BYTES;
+}
+
+static void read_priority(const uint8_t *b, struct h2_frame_head *h)
+{
+    h->is_exclusive = b[0] & 0x80;
+    h->dependency =
+        (uint32_t)(b[0] & 0x7f) << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    h->weight = (uint16_t)(b[4] + 1);
+}
+
+/* Adds to what has begun until it has so many bytes. */
+static bool gather(struct h2_guard *g, size_t wanted, slice bytes, size_t *at)
+{
+    while (*at < bytes.len && g->begun_bytes < wanted)
+        g->begun[g->begun_bytes++] = (uint8_t)bytes.ptr[(*at)++];
+    return g->begun_bytes >= wanted;
+}
+
 /* Takes bytes of a head; true when it is complete. */
 static bool take_head(struct h2_guard *g, slice bytes, size_t *at, struct h2_frame_head *ret)
 {
-    while (*at < bytes.len && g->begun_bytes < H2_FRAME_HEAD_BYTES)
-        g->begun[g->begun_bytes++] = (uint8_t)bytes.ptr[(*at)++];
-    if (g->begun_bytes < H2_FRAME_HEAD_BYTES)
+    if (!gather(g, H2_FRAME_HEAD_BYTES, bytes, at))
         return false;
     *ret = read_head(g->begun);
-    g->begun_bytes = 0;
     g->left = ret->length;
+    if (is_whole_priority(ret)) {
+        g->left = 0;
+        if (!gather(g, sizeof g->begun, bytes, at))
+            return false;
+        read_priority(g->begun + H2_FRAME_HEAD_BYTES, ret);
+    }
+    g->begun_bytes = 0;
     g->frames++;
     return true;
 }
@@ -78,7 +103,7 @@ bool h2_guard_walk(struct h2_guard *g, slice bytes, size_t *at, size_t *ret_befo
             note_stream(g, ret_head->stream);
         else if (!opens && is_of_stream(g, ret_head))
             return true;
-        if (size_is_wrong(ret_head) || lacks_stream(ret_head))
+        if (size_is_wrong(ret_head) || ret_head->type == PRIORITY)
             return true;
     }
     return false;

@@ -12,6 +12,7 @@
 /* Every peer takes frames as large (§4.2), and we announce no more. */
 #define H2_FRAME_BYTES_MAX  16384u
 #define H2_FRAME_HEAD_BYTES 9u
+#define H2_PRIORITY_BYTES   5u
 
 /* How many of the latest streams are remembered; of older ones everything is passed over. */
 #define H2_GUARD_STREAMS 64u
@@ -20,11 +21,14 @@ struct h2_frame_head {
     uint32_t length;
     uint8_t type, flags;
     uint32_t stream;
+    uint32_t dependency; /* of PRIORITY (§6.3): what it says means nothing any more, but who says */
+    uint16_t weight;     /* so can be told by it (wire/h2_fingerprint.h). Weight from 1 to 256 */
+    bool is_exclusive;
 };
 
 struct h2_guard {
     bool is_server;
-    uint8_t begun[H2_FRAME_HEAD_BYTES]; /* of a head that is not complete */
+    uint8_t begun[H2_FRAME_HEAD_BYTES + H2_PRIORITY_BYTES]; /* of a head that is not complete */
     uint8_t begun_bytes;
     uint32_t left;   /* of the preface or the payload that comes now */
     uint64_t frames; /* heads that were complete */
@@ -36,9 +40,10 @@ struct h2_guard {
 /* is_server: a client's preface comes first (§3.4). */
 void h2_guard_open(struct h2_guard *g, bool is_server);
 
-/* Walks over bytes in the order of their arrival. True: at a frame that needs judgement, once its
- * head is complete; *ret_before are the bytes in front of the head, which the library should have
- * seen when h2_guard_judge() is asked. False: all bytes have been walked over.
+/* Walks over bytes in the order of their arrival. True: at a frame that needs judgement and at
+ * every PRIORITY, once its head (of the latter, all) is complete; *ret_before are the bytes in
+ * front of the head, which the library should have seen when h2_guard_judge() is asked. False: all
+ * bytes have been walked over.
  *
  * *at   where to go on; begins at 0 */
 bool h2_guard_walk(struct h2_guard *g, slice bytes, size_t *at, size_t *ret_before,

@@ -137,6 +137,36 @@ TEST(a_client_is_not_told_which_streams_it_has)
     assert_int_equal(judge(&g, DATA, 1, false), 0);
 }
 
+TEST(priorities_are_read_however_they_are_cut)
+{
+    static const char frames[] = "\0\0\5\2\0\0\0\0\7\x80\0\1\2\xff"
+                                 "\0\0\4\2\0\0\0\0\7abcd"
+                                 "\0\0\5\2\0\0\0\0\x09\0\0\0\7\0";
+    for (size_t piece = 1; piece < sizeof frames; piece++) {
+        struct h2_guard g = server();
+        struct h2_frame_head found[3];
+        size_t count = 0;
+        for (size_t from = 0; from < sizeof frames - 1; from += piece) {
+            slice bytes =
+                slice_first(slice_after(slice_of(frames, sizeof frames - 1), from), piece);
+            size_t at = 0, before;
+            while (count < 3 && h2_guard_walk(&g, bytes, &at, &before, &found[count]))
+                count++;
+            assert_int_equal(at, bytes.len);
+        }
+        assert_int_equal(count, 3);
+        assert_int_equal(g.frames, 3);
+        assert_int_equal(found[0].dependency, 0x102);
+        assert_int_equal(found[0].weight, 256);
+        assert_true(found[0].is_exclusive);
+        assert_int_equal(found[1].length, 4); /* the library refuses it */
+        assert_int_equal(found[2].stream, 9);
+        assert_int_equal(found[2].dependency, 7);
+        assert_int_equal(found[2].weight, 1);
+        assert_false(found[2].is_exclusive);
+    }
+}
+
 /* Wherever the bytes are cut: the same frames, and what stands in front of each. */
 TEST(heads_are_found_in_bytes_that_come_one_by_one)
 {
@@ -174,6 +204,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads_are_found_in_bytes_that_come_one_by_one),
+        cmocka_unit_test(priorities_are_read_however_they_are_cut),
         cmocka_unit_test(a_frame_has_room_for_what_it_must_hold_and_no_more),
         cmocka_unit_test(what_comes_on_a_stream_that_is_over_ends_the_connection),
         cmocka_unit_test(streams_that_were_left_out_cannot_be_opened_any_more),

@@ -8,7 +8,7 @@ import struct
 import subprocess
 
 import pytest
-from harness import tls
+from harness import http2, tls
 from harness.certificates import Authority
 from harness.client import Client, parse_address, request
 from harness.deadline import SECONDS
@@ -176,3 +176,25 @@ def test_routes_for_overlapping_fingerprints_are_a_tie(gate, pair):
     g.write_config(SITE.replace("@words", """route /x { when ja4 t13d1516h2_8daaf6152770_*; respond 200 }
     route /x { when ja4 t13d1516h2_8daaf6152771_*; respond 201 }"""))
     assert run("check", "-c", g.config_path).returncode == 0
+
+
+def test_the_fingerprint_of_http_2_is_in_the_log(gate):
+    """What a client says before its first request, and in which order; nothing that comes later."""
+    g = gate('listen 127.0.0.1:0 h2c\nsite a.test { respond 200; route /no { deny all } }')
+    chrome = http2.settings((1, 65536), (2, 0), (4, 6291456), (6, 262144)) + http2.window_update(0, 15663105)
+    firefox = http2.settings((1, 65536), (4, 131072), (5, 16384)) + http2.window_update(0, 12517377) + http2.priority(3, 0, 200)
+    firefox += http2.priority(5, 3, 100, exclusive=True)
+    orders = {"m": (":method", "GET"), "a": (":authority", "a.test"), "s": (":scheme", "http"), "p": (":path", "/no")}
+    for preface, order in ((chrome, "masp"), (firefox, "mpas"), (http2.settings(), "psam")):
+        with http2.Http2Client(g.addresses()[1], preface=http2.PREFACE + preface) as client:
+            client.send(http2.headers(1, http2.block(*[orders[letter] for letter in order])))
+            assert client.response(1).status == 403
+            client.send(http2.settings((3, 7)), http2.window_update(0, 9), http2.request(3, path="/no"))
+            assert client.response(3).status == 403
+    wanted = [w for w in ("1:65536;2:0;4:6291456;6:262144|15663105|0|m,a,s,p",
+                          "1:65536;4:131072;5:16384|12517377|3:0:0:201,5:1:3:101|m,p,a,s", "|00|0|p,s,a,m") for _ in range(2)]
+    assert [line["h2"] for line in g.requests_log.wait(6)] == wanted
+    assert [line["h2"] for line in g.security_log.wait(6)] == wanted
+    with g.client() as client:
+        client.get("/", host="a.test")
+    assert "h2" not in g.requests_log.wait(7)[6]
