@@ -14,7 +14,7 @@ from harness.certificates import Authority
 from harness.client import Client, request
 from harness.deadline import eventually
 from harness.gate import ROOT
-from harness.tls import TlsClient, context
+from harness.tls import Http2TlsClient, TlsClient, context
 
 PAGE = pathlib.Path(ROOT) / "docs" / "guide" / "logs-and-metrics.md"
 
@@ -58,6 +58,8 @@ def busy(gate, origin, tmp_path):
         with TlsClient(proxy.addresses()[1], how, "tls.test", session=session) as client:
             assert client.get("/", host="tls.test").status == 200
             session = client.socket.session
+    with Http2TlsClient(proxy.addresses()[1], context(alpn=["h2"]), "tls.test") as client:
+        assert client.get("/", authority="tls.test").status == 200
     fields = ["User-Agent: a", "Referer: http://r.test/"]
     with proxy.client() as client:
         for path in ("/a/../b", "/d/x", "/nobody", "/"):
@@ -74,7 +76,7 @@ def busy(gate, origin, tmp_path):
         assert client.response().status == 429
     for client in held:
         client.close()
-    proxy.requests_log.wait_lines(11)
+    proxy.requests_log.wait_lines(12)
     proxy.security_log.wait_lines(4)
     return proxy
 
