@@ -96,14 +96,19 @@ static void on_ready(struct pollable *p)
     end(c);
 }
 
-static void park(struct connection *c, int64_t span_ms)
+static int64_t idle_until_ms(int64_t span_ms)
 {
     if (gate.is_last && span_ms > LAST_IDLE_MS)
         span_ms = LAST_IDLE_MS;
+    return loop_now_ms() + span_ms;
+}
+
+static void park(struct connection *c, int64_t span_ms)
+{
     if (socket_has_unsent(&c->socket) && span_ms > TICKET_MS)
         span_ms = TICKET_MS;
     gate.counters->connections_idle++;
-    timer_set(&c->timer, loop_now_ms() + span_ms);
+    timer_set(&c->timer, idle_until_ms(span_ms));
     socket_park(&c->socket, on_ready);
 }
 
@@ -118,7 +123,7 @@ static void on_timer(struct timer *t)
     }
     if (socket_has_unsent(&c->socket) && socket_write_now(&c->socket, NULL, 0) == 0 &&
         !socket_has_unsent(&c->socket)) {
-        timer_set(t, loop_now_ms() + timeouts()->header_ms); /* for the first request */
+        timer_set(t, idle_until_ms(timeouts()->header_ms)); /* for the first request */
         return;
     }
     gate.counters->connections_idle--;

@@ -9,48 +9,26 @@
 /* What a kind of failure becomes in the log. The client learns the status alone. */
 static struct failure failure_of(enum tls_peer_failure_kind kind)
 {
-    struct failure f = { .whose = FAULT_UPSTREAM, .status = 502 };
-    switch (kind) {
-    case TLS_FAILURE_EXPIRED:
-        f.reason = "upstream.tls.expired";
-        return f;
-    case TLS_FAILURE_NOT_YET_VALID:
-        f.reason = "upstream.tls.not-yet-valid";
-        return f;
-    case TLS_FAILURE_NAME:
-        f.reason = "upstream.tls.name";
-        return f;
-    case TLS_FAILURE_UNTRUSTED:
-        f.reason = "upstream.tls.untrusted";
-        return f;
-    case TLS_FAILURE_PIN:
-        f.reason = "upstream.tls.pin";
-        return f;
-    case TLS_FAILURE_OWN:
-        f.reason = "upstream.tls.client-certificate";
-        return f;
-    case TLS_FAILURE_PROTOCOL:
-        f.reason = "upstream.tls.protocol";
-        return f;
-    case TLS_FAILURE_HANDSHAKE:
-        f.reason = "upstream.tls.handshake";
-        return f;
-    case TLS_FAILURE_CLOSED:
-        f.reason = "upstream.tls.closed";
-        return f;
-    case TLS_FAILURE_TIMEOUT:
-        f.reason = "upstream.tls.timeout";
-        f.status = 504;
-        return f;
-    case TLS_FAILURE_OURS:
-        f.reason = "resources.memory";
-        f.whose = FAULT_OURS;
-        f.status = 503;
-        return f;
-    case TLS_FAILURE_NONE:
-        break;
-    }
-    UNREACHABLE();
+    static const char *const reasons[] = {
+        [TLS_FAILURE_EXPIRED] = "upstream.tls.expired",
+        [TLS_FAILURE_NOT_YET_VALID] = "upstream.tls.not-yet-valid",
+        [TLS_FAILURE_NAME] = "upstream.tls.name",
+        [TLS_FAILURE_UNTRUSTED] = "upstream.tls.untrusted",
+        [TLS_FAILURE_PIN] = "upstream.tls.pin",
+        [TLS_FAILURE_OWN] = "upstream.tls.client-certificate",
+        [TLS_FAILURE_PROTOCOL] = "upstream.tls.protocol",
+        [TLS_FAILURE_HANDSHAKE] = "upstream.tls.handshake",
+        [TLS_FAILURE_CLOSED] = "upstream.tls.closed",
+        [TLS_FAILURE_TIMEOUT] = "upstream.tls.timeout",
+        [TLS_FAILURE_OURS] = "resources.memory",
+    };
+    ASSERT(kind != TLS_FAILURE_NONE && kind < ARRAY_LENGTH(reasons));
+    bool is_ours = kind == TLS_FAILURE_OURS;
+    return (struct failure){ .whose = is_ours ? FAULT_OURS : FAULT_UPSTREAM,
+                             .status = is_ours                       ? 503
+                                       : kind == TLS_FAILURE_TIMEOUT ? 504
+                                                                     : 502,
+                             .reason = reasons[kind] };
 }
 
 static struct failure describe(struct exchange *x, const struct tls_peer_failure *failure)
