@@ -1,6 +1,7 @@
 #include "waf/variable.h"
 
 #include "base/test.h"
+#include "waf/rule.h"
 
 #include <errno.h>
 
@@ -29,11 +30,22 @@ TEST(a_misspelt_variable_is_suggested)
     assert_null(variable_suggest(SLICE("")));
 }
 
+TEST(severities_are_words_or_digits)
+{
+    assert_int_equal(severity_parse(SLICE("critical")), 2);
+    assert_int_equal(severity_parse(SLICE("7")), 7);
+    assert_int_equal(severity_parse(SLICE("8")), -EINVAL);
+    assert_int_equal(severity_parse(SLICE("")), -EINVAL);
+    assert_string_equal(severity_name(2), "CRITICAL");
+    assert_string_equal(severity_name(SEVERITY_NONE), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_variable_is_found_by_its_name),
         cmocka_unit_test(a_misspelt_variable_is_suggested),
+        cmocka_unit_test(severities_are_words_or_digits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

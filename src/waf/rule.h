@@ -1,0 +1,236 @@
+/* Compiled rules: what the reader of SecLang (seclang/) makes and the engine (engine/) runs. Made
+ * once when a configuration is loaded, never written to afterwards, shared by all sites and,
+ * copy-on-write, by all workers. Everything lives in the ruleset's arena.
+ *
+ * A rule is one SecRule or SecAction with what is chained to it: one or more links. What belongs to
+ * the rule as a whole (id, phase, disruptive action, flow, message, tags) stands in the rule; what
+ * each link does by itself (targets, operator, transformations, setvar, ctl, capture) stands in the
+ * link. Semantics are those of ModSecurity 2. */
+#pragma once
+
+#include "base/arena.h"
+#include "waf/variable.h"
+
+struct operator;
+struct pattern;
+struct prefilter;
+struct transform;
+struct unicode_map;
+
+enum {
+    WAF_PHASES = 5,
+    WAF_NONE = UINT32_MAX, /* no such rule, slot, need, node */
+    WAF_CHAIN_LINKS_MAX = 64,
+    WAF_TRANSFORMS_MAX = 32, /* of one link */
+};
+
+/* Text with %{…} in it: pieces one after the other. */
+enum macro_kind { MACRO_TEXT, MACRO_VARIABLE };
+
+struct macro_piece {
+    enum macro_kind kind;
+    slice text;                /* MACRO_TEXT; otherwise the key, lower case, empty for none */
+    enum variable_id variable; /* MACRO_VARIABLE; an unknown one was an error at load */
+    uint32_t slot;             /* of the key, when the variable is TX; WAF_NONE for none */
+};
+
+struct macro {
+    slice source; /* as written */
+    struct macro_piece *pieces;
+    unsigned count; /* 0: empty text; 1 of MACRO_TEXT: nothing to expand */
+};
+
+/* How a target narrows its variable. */
+enum selector_kind {
+    SELECT_ALL,
+    SELECT_NAME,       /* exact, case folded */
+    SELECT_PATTERN,    /* /regex/, unanchored, case folded */
+    SELECT_XML_TEXT,   /* XML:/*    */
+    SELECT_XML_VALUES, /* XML://@*  */
+};
+
+struct target {
+    enum variable_id variable;
+    enum selector_kind selector;
+    bool is_count;    /* & */
+    bool is_excluded; /* !: takes away what the others selected, wherever it stands */
+    slice name;       /* SELECT_NAME: lower case; SELECT_PATTERN: as written */
+    struct pattern *pattern;
+    uint32_t slot; /* TX and SELECT_NAME */
+};
+
+enum link_flags {
+    LINK_CAPTURE = 1,
+    LINK_MULTI_MATCH = 2,
+    LINK_NEGATED = 4, /* !@rx */
+    LINK_ALWAYS = 8,  /* SecAction: no targets, no operator */
+};
+
+/* One node of the tree of transformations of a ruleset: the value of `parent`, then `transform`.
+ * Node 0 is the raw value. Children stand behind their parents. */
+struct transform_node {
+    uint32_t parent;
+    const struct transform *transform;
+    unsigned triggers; /* a class bit of the prefilter: set in a raw value that this node may
+                          change; 0xffff: any */
+};
+
+enum set_kind { SET_ASSIGN, SET_ADD, SET_SUBTRACT, SET_DELETE };
+
+/* setvar, expirevar, setenv */
+struct set_action {
+    enum set_kind kind;
+    enum variable_id collection; /* TX, IP, GLOBAL, SESSION, USER, RESOURCE, ENV */
+    struct macro name;           /* lower case where it is text */
+    uint32_t slot;               /* of a TX name without macro */
+    struct macro value;
+    bool is_expiry; /* expirevar: value is seconds */
+};
+
+enum ctl_kind {
+    CTL_RULE_ENGINE, /* On, Off, DetectionOnly: `number` an enum waf_mode */
+    CTL_RULE_REMOVE_BY_ID,
+    CTL_RULE_REMOVE_BY_TAG,
+    CTL_RULE_REMOVE_BY_MSG,
+    CTL_RULE_REMOVE_TARGET_BY_ID,
+    CTL_RULE_REMOVE_TARGET_BY_TAG,
+    CTL_RULE_REMOVE_TARGET_BY_MSG,
+    CTL_REQUEST_BODY_ACCESS,         /* number 0, 1 */
+    CTL_REQUEST_BODY_PROCESSOR,      /* text */
+    CTL_FORCE_REQUEST_BODY_VARIABLE, /* number 0, 1 */
+    CTL_REQUEST_BODY_LIMIT,          /* number */
+    CTL_RESPONSE_BODY_ACCESS,
+    CTL_RESPONSE_BODY_LIMIT,
+    CTL_AUDIT_ENGINE,    /* On, Off, RelevantOnly */
+    CTL_AUDIT_LOG_PARTS, /* text, with its + or - */
+    CTL_DEBUG_LOG_LEVEL, /* read and without effect */
+    CTL_HASH_ENGINE,     /* refused at load; here so that the error can name it */
+};
+
+/* Rules by id: a single one has first == last. */
+struct id_range {
+    uint32_t first, last;
+};
+
+struct ctl_action {
+    enum ctl_kind kind;
+    struct id_range ids;
+    struct macro text;       /* tag, message, processor, parts */
+    struct pattern *pattern; /* ByTag, ByMsg: a regular expression (ModSecurity 2) */
+    struct target target;    /* …TARGET… */
+    int64_t number;
+};
+
+struct link {
+    struct target *targets;
+    unsigned target_count;
+    const struct operator* operator;
+    const void *prepared; /* operator's own */
+    struct macro argument;
+    unsigned flags;
+    uint32_t node;    /* of the transformation tree; the end of its chain */
+    uint32_t *stages; /* LINK_MULTI_MATCH: nodes from raw to `node` */
+    unsigned stage_count;
+    uint32_t need; /* of the prefilter, WAF_NONE: the operator must always run */
+    struct set_action *sets;
+    unsigned set_count;
+    struct ctl_action *ctls;
+    unsigned ctl_count;
+    uint32_t line; /* in the rule's file, of this link */
+};
+
+enum disruption {
+    DISRUPT_PASS,
+    DISRUPT_ALLOW,
+    DISRUPT_ALLOW_PHASE,
+    DISRUPT_ALLOW_REQUEST,
+    DISRUPT_DENY,
+    DISRUPT_DROP,
+    DISRUPT_REDIRECT
+};
+
+enum rule_flags {
+    RULE_LOG = 1,
+    RULE_AUDIT_LOG = 2,
+    RULE_MARKER = 4, /* SecMarker: only something to jump to */
+};
+
+enum { SEVERITY_NONE = 255 }; /* 0 EMERGENCY … 7 DEBUG */
+
+struct rule {
+    uint32_t id;         /* 0: none (a marker) */
+    unsigned char phase; /* 1 … 5 */
+    unsigned char severity;
+    unsigned char accuracy, maturity;
+    unsigned flags;
+    enum disruption disruption; /* `block` resolved */
+    unsigned short status;      /* of deny */
+    struct macro redirect;
+    struct link *links;
+    unsigned link_count;
+    struct macro msg, logdata;
+    slice *tags; /* may hold macros no rule of CRS uses: text */
+    unsigned tag_count;
+    slice rev, ver;
+    struct macro *initcols; /* "ip=%{…}": see initcol_collections */
+    enum variable_id *initcol_collections;
+    unsigned initcol_count;
+    unsigned skip;    /* skip:N rules of this phase */
+    uint32_t skip_to; /* skipAfter: the index in the phase to go on with; WAF_NONE: none */
+    slice marker;     /* RULE_MARKER: its name */
+    slice file;
+    uint32_t line;
+    uint32_t index; /* in ruleset.rules */
+};
+
+enum waf_mode { WAF_OFF, WAF_DETECT, WAF_ENFORCE }; /* SecRuleEngine */
+
+enum body_limit_action { BODY_REJECT, BODY_PROCESS_PARTIAL };
+
+/* What the directives that are no rules say. */
+struct waf_directives {
+    enum waf_mode mode;
+    bool has_request_body, has_response_body; /* …BodyAccess */
+    uint64_t request_body_bytes_max;          /* SecRequestBodyLimit */
+    uint64_t request_body_no_files_bytes_max; /* SecRequestBodyNoFilesLimit */
+    enum body_limit_action request_body_action;
+    uint64_t response_body_bytes_max;
+    enum body_limit_action response_body_action;
+    slice *response_types; /* SecResponseBodyMimeType; lower case */
+    unsigned response_type_count;
+    unsigned json_depth_max, arguments_max, upload_files_max;
+    char argument_separator;
+    unsigned char cookie_format; /* 0, 1 */
+    const struct unicode_map *unicode_map;
+    uint32_t pcre_match_limit;
+    slice audit_parts, audit_relevant_status, component_signature, web_app_id;
+    unsigned char audit_engine; /* 0 off, 1 on, 2 relevant only */
+};
+
+struct rule_phase {
+    struct rule **rules; /* in the order of the files; chains are one */
+    unsigned count;
+};
+
+/* A family of variables whose values the prefilter covers: its links by need. */
+struct ruleset {
+    struct arena arena;
+    struct rule *rules;
+    unsigned rule_count;
+    struct rule_phase phases[WAF_PHASES + 1]; /* by number; 0 is empty */
+    struct transform_node *nodes;
+    unsigned node_count;
+    struct prefilter *prefilter;
+    unsigned need_count;
+    slice *tx_names; /* lower case; a slot is an index */
+    unsigned tx_count;
+    struct waf_directives directives;
+    slice *files; /* read, in order */
+    unsigned file_count;
+};
+
+/* EMERGENCY … DEBUG for 0 … 7; "" for anything else. */
+const char *severity_name(unsigned severity);
+
+/* By name or number, whatever its case: 0 … 7; -EINVAL. */
+int severity_parse(slice text);
