@@ -45,7 +45,7 @@ enum selector_kind {
     SELECT_ALL,
     SELECT_NAME,       /* exact, case folded */
     SELECT_PATTERN,    /* /regex/, unanchored, case folded */
-    SELECT_XML_TEXT,   /* XML:/*    */
+    SELECT_XML_TEXT,   /* all text: the XPath of a star below the root */
     SELECT_XML_VALUES, /* XML://@*  */
 };
 
