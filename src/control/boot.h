@@ -2,7 +2,8 @@
  * layout) with one descriptor, a memfd that holds this record, and the descriptors it names. Also
  * the handover of an upgrade, where the started process is the next supervisor itself.
  *
- * The record is versioned: a newer binary takes every older version, an older one refuses. */
+ * The record is versioned: BOOT_VERSION is raised whenever its layout changes. A binary that has
+ * another one refuses it, and nothing happens: such an upgrade needs a restart. */
 #pragma once
 
 #include <limits.h>
@@ -13,7 +14,7 @@
 #include "base/log.h"
 #include "shared/memory.h"
 
-#define BOOT_VERSION         1u
+#define BOOT_VERSION         2u
 #define BOOT_MAGIC           0x504f5254424f4f54u
 #define BOOT_LISTENERS_MAX   64u /* addresses, of traffic, metrics and admin together */
 #define BOOT_SOCKETS_MAX     WORKER_SLOTS_MAX

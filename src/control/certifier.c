@@ -45,6 +45,10 @@ static void take(const struct message *m)
         certifier_acme_ask(m);
         return;
     }
+    if (m->kind == MESSAGE_WANT_STATUSES && fd < 0) {
+        certifier_take_questions();
+        return;
+    }
     bool is_known =
         m->kind == MESSAGE_IN_FORCE || (m->kind == MESSAGE_WANT_CERTIFICATES && fd >= 0);
     if (!is_known || inbox_count == INBOX_MAX) {
@@ -158,6 +162,7 @@ static int open_certifier(struct boot_record *boot)
     if (certifier.folders.fd >= 0)
         TRY(pollable_open_level(&changes, certifier.folders.fd, on_changes));
     TRY(certifier_acme_open());
+    certifier_take_questions(); /* of a predecessor */
     return bundle_start(&certifier.fibers, "keeper", keep, NULL);
 }
 

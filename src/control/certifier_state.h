@@ -1,6 +1,6 @@
 /* What the files of the certifier share: certifier.c (the process: its loop, what it is told),
- * certifier_work.c (what is due), certifier_world.c (keys, files, responders). Nobody else includes
- * this. */
+ * certifier_work.c (what is due), certifier_world.c (keys, files, responders), certifier_status.c
+ * (clients' certificates). Nobody else includes this. */
 #pragma once
 
 #include "certifier/files.h"
@@ -36,6 +36,20 @@ MUST_CHECK int certifier_world_open(struct certifier_world *w, int key_channel);
 void certifier_world_renew_keys(int channel);
 void certifier_world_close(struct certifier_world *w);
 
+/* A POST of an OCSP request, for span_ms at most. */
+struct certifier_call {
+    const char *url;
+    slice request;
+    int64_t span_ms;
+};
+struct certifier_reply {
+    char *bytes; /* freed by the caller */
+    size_t count;
+    char why[WORLD_WHY_MAX]; /* after a failure */
+};
+/* 0 · -errno, ret->why says it */
+MAY_WAIT int certifier_ask(const struct certifier_call *what, struct certifier_reply *ret);
+
 /* The key of that name is of no use any more. */
 void certifier_delete_key(const char *name);
 
@@ -52,6 +66,12 @@ struct message;
 void certifier_acme_ask(const struct message *m);
 /* The stored certificate of a set, if there is one. */
 void certifier_acme_load(struct holding *h);
+
+/* --- certifier_status.c --- */
+
+/* Whoever serves asks about clients' certificates (shared/statuses.h): takes what is asked, as many
+ * as may be under way. */
+void certifier_take_questions(void);
 
 /* --- certifier_work.c --- */
 

@@ -150,29 +150,40 @@ static int read_certificates(void *context, slice path, char **ret, size_t *ret_
     return result;
 }
 
-static int ask(void *context, const char *url, slice request, char **ret, size_t *ret_bytes,
-               char why[WORLD_WHY_MAX])
+int certifier_ask(const struct certifier_call *what, struct certifier_reply *ret)
 {
     OWNS(fetched_clear) struct fetched f = { 0 };
-    const struct fetch what = { .url = url,
-                                .may_be_plain = true,
-                                .body = request,
-                                .content_type = "application/ocsp-request",
-                                .bytes_max = OCSP_RESPONSE_MAX,
-                                .deadline_ms = loop_now_ms() + RESPONDER_MS };
-    int result = fetch(&what, &f);
+    const struct fetch how = { .url = what->url,
+                               .may_be_plain = true,
+                               .body = what->request,
+                               .content_type = "application/ocsp-request",
+                               .bytes_max = OCSP_RESPONSE_MAX,
+                               .deadline_ms = loop_now_ms() + what->span_ms };
+    int result = fetch(&how, &f);
     if (result != 0) {
-        (void)snprintf(why, WORLD_WHY_MAX, "%.*s", (int)WORLD_WHY_MAX - 1, f.why);
+        (void)snprintf(ret->why, sizeof ret->why, "%.*s", (int)sizeof ret->why - 1, f.why);
         return result;
     }
     if (f.status != 200) {
-        (void)snprintf(why, WORLD_WHY_MAX, "it answers with status %d", f.status);
+        (void)snprintf(ret->why, sizeof ret->why, "it answers with status %d", f.status);
         return -EIO;
     }
-    *ret = f.body;
-    *ret_bytes = f.bytes;
+    ret->bytes = f.body;
+    ret->count = f.bytes;
     f.body = NULL;
     return 0;
+}
+
+static int ask(void *context, const char *url, slice request, char **ret, size_t *ret_bytes,
+               char why[WORLD_WHY_MAX])
+{
+    const struct certifier_call what = { .url = url, .request = request, .span_ms = RESPONDER_MS };
+    struct certifier_reply reply = { 0 };
+    int result = certifier_ask(&what, &reply);
+    *ret = reply.bytes;
+    *ret_bytes = reply.count;
+    memcpy(why, reply.why, sizeof reply.why);
+    return result;
 }
 
 static int64_t wall_s(void *context)

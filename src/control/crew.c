@@ -226,6 +226,7 @@ void worker_slot_release(struct shared_memory *m, uint32_t slot)
     struct worker_slot *s = &m->workers->slots[slot];
     counters_retire(m->counters, slot);
     clients_clear(m->clients, slot);
+    statuses_release(m->statuses, slot);
     s->turn_began_ms = 0;
     s->pid = 0;
 }
@@ -428,7 +429,8 @@ void crew_poll(struct pollfd *polled)
         polled[i] = (struct pollfd){ .fd = workers[i].control, .events = POLLIN };
 }
 
-/* A replacement says READY; one whose channel to the keyholder has ended wants another. */
+/* A replacement says READY; one whose channel to the keyholder has ended wants another; one that
+ * has put a question wants the certifier to know. */
 static void hear_worker(uint32_t index)
 {
     if (message_receive(workers[index].control, &message_in) != 0)
@@ -436,6 +438,8 @@ static void hear_worker(uint32_t index)
     message_close_fds(&message_in);
     if (message_in.kind == MESSAGE_WANT_KEYS)
         give_keys(&workers[index]);
+    else if (message_in.kind == MESSAGE_WANT_STATUSES)
+        message_tell(crew->boot->channel, MESSAGE_WANT_STATUSES, 0, 0);
     else
         workers[index].is_ready = true;
 }

@@ -31,7 +31,8 @@ static bool files_equal(const struct auth_settings *a, const struct auth_setting
     for (uint32_t i = 0; i < a->crl_count; i++)
         if (!slice_equal(a->crls[i].path, b->crls[i].path))
             return false;
-    return a->depth_max == b->depth_max && a->is_strict == b->is_strict;
+    return a->depth_max == b->depth_max && a->is_strict == b->is_strict && a->ocsp == b->ocsp &&
+           slice_equal(a->responder, b->responder);
 }
 
 static void report_two_demands(struct loader *l, const struct site_draft *draft,
@@ -127,7 +128,7 @@ int load_auth_name(const struct auth_settings *a, struct writer *w)
     EVP_MD_CTX_free(digest);
     if (!is_good)
         return -ENOMEM;
-    writer_format(w, "\nmtls %u %u ", a->depth_max, a->is_strict);
+    writer_format(w, "\nmtls %u %u %u ", a->depth_max, a->is_strict, (unsigned)a->ocsp);
     writer_hex_bytes(w, sum, length);
     return 0;
 }
@@ -170,6 +171,8 @@ int load_auth_policy(const struct auth_settings *a, struct tls_policy *policy)
     policy->client_names = names_in(policy->client_store);
     policy->verify_mode = SSL_VERIFY_PEER | (a->is_strict ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
     policy->verify_depth = (int)a->depth_max;
+    /* A session that is resumed has no chain, and so nobody to ask about. */
+    policy->has_no_tickets = a->ocsp != AUTH_OCSP_OFF;
     policy->judge = a->is_strict ? NULL : note_verdict;
     return policy->client_names ? 0 : -ENOMEM;
 }

@@ -23,6 +23,8 @@ enum message_kind {
                                   (net/certificate_record.h). Handed on to the certifier, with
                                   number: the generation */
     MESSAGE_WANT_KEYS,         /* its channel to the keyholder has ended; also of a worker, to it */
+    MESSAGE_WANT_STATUSES,     /* a question stands in shared/statuses.h; of a worker, to the
+                                  generation, supervisor and certifier */
     /* supervisor to generation */
     MESSAGE_LISTENERS, /* descriptors; text: the address with its port, or the error; number: 0 or
                           -errno */

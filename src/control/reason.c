@@ -16,6 +16,14 @@ const struct reason_description reason_descriptions[] = {
     { "auth.mtls", "403",
       "The client has shown no certificate, or one that does not convince: `auth mtls`.",
       "The security log's `text` says what is wrong with it, with its name and dates." },
+    { "auth.revoked", "403",
+      "The issuer says that it has taken the client's certificate back: `ocsp` in `auth mtls`.",
+      "The security log's `text` names the certificate and the issuer's reason. The client needs a "
+      "new one." },
+    { "auth.status", "403",
+      "`ocsp hard`, and nobody says whether the client's certificate is still good.",
+      "The security log's `text` says what the responder answered. Where its answer may be missing "
+      "write `ocsp soft`." },
     { "client.closed", "499 in the log",
       "The client closed its connection in the middle of a request or response.",
       "Nothing, when it is seldom. When it is often at the same duration, the client's own time "

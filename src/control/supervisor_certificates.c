@@ -140,6 +140,12 @@ void certificates_follow(const struct boot_generation *g)
         tell_in_force(g);
 }
 
+void certificates_wake(void)
+{
+    if (supervisor.state.certifier_channel >= 0)
+        message_tell(supervisor.state.certifier_channel, MESSAGE_WANT_STATUSES, 0, 0);
+}
+
 /* --- What it says ----------------------------------------------------------------------------- */
 
 static void pass_on(struct message *m)

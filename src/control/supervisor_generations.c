@@ -436,6 +436,9 @@ bool generations_hear(struct boot_generation *g)
         if (g->state != GENERATION_LOADING) /* it was adopted, and lines are waiting */
             supervisor.sinks_at_ms = clock_monotonic_ms();
         break;
+    case MESSAGE_WANT_STATUSES:
+        certificates_wake();
+        break;
     case MESSAGE_WANT_KEYS:
         keyholders_give(g);
         break;

@@ -123,6 +123,8 @@ void certificates_follow(const struct boot_generation *g);
 int certificates_open_keys(void);
 /* A question for the certifier, which answers it. False: there is none. */
 bool certificates_ask(const struct message *m);
+/* A worker has put a question. */
+void certificates_wake(void);
 void certificates_hear(void); /* the certifier has something */
 bool certificates_ended(pid_t pid);
 void certificates_replace(void);

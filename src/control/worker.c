@@ -177,6 +177,12 @@ static void use_tickets(void)
     tls_use_ticket_keys(&source);
 }
 
+static void wake_certifier(void)
+{
+    if (control.registered)
+        message_tell(control.fd, MESSAGE_WANT_STATUSES, 0, 0);
+}
+
 static int open_gate(struct log_ring *ring)
 {
     struct shared_memory *m = worker->memory;
@@ -187,6 +193,8 @@ static int open_gate(struct log_ring *ring)
                                                 .clients = m->clients,
                                                 .names = m->names,
                                                 .challenges = m->challenges,
+                                                .statuses = m->statuses,
+                                                .wake_certifier = wake_certifier,
                                                 .ring = ring },
                                     .on_empty = on_empty };
     use_tickets();

@@ -50,6 +50,8 @@ static void write_tls(struct writer *w, const struct exchange *x)
     if (x->client_certificate) {
         log_text(w, "client_certificate", x->client_certificate->subject);
         log_text(w, "client_fingerprint", x->client_certificate->fingerprint);
+        if (x->client_certificate->status)
+            log_text(w, "client_status", slice_from(x->client_certificate->status));
     }
     if (facts->is_resumed)
         writer_literal(w, ",\"resumed\":true");

@@ -9,6 +9,8 @@
 #define OBJECT_AUTH (OBJECT_FEATURE + FEATURE_AUTH)
 #define WHY_BYTES   256u
 
+#define RESPONDER_BYTES_MAX 512u
+
 enum auth_word { AUTH_WORD_MTLS, AUTH_WORD_OFF };
 
 static int report(const struct option_apply *a, const struct word *word, slice path,
@@ -90,6 +92,32 @@ static int crl_apply(struct option_apply *a)
     return 0;
 }
 
+enum ocsp_word { OCSP_WORD_OFF, OCSP_WORD_SOFT, OCSP_WORD_HARD };
+
+static bool is_url(slice text)
+{
+    slice scheme = slice_first(text, slice_find(text, SLICE("://")));
+    bool is_known = slice_equal(scheme, SLICE("http")) || slice_equal(scheme, SLICE("https"));
+    return is_known && text.len > scheme.len + 3 && text.len < RESPONDER_BYTES_MAX;
+}
+
+static int ocsp_apply(struct option_apply *a)
+{
+    static const enum auth_ocsp modes[] = { [OCSP_WORD_OFF] = AUTH_OCSP_OFF,
+                                            [OCSP_WORD_SOFT] = AUTH_OCSP_SOFT,
+                                            [OCSP_WORD_HARD] = AUTH_OCSP_HARD };
+    struct auth_settings *t = a->object;
+    const struct argument_value *mode = option_argument(a, 0), *responder = option_argument(a, 1);
+    if (responder->is_set && mode->number == OCSP_WORD_OFF)
+        return option_refuse(a, responder->word, "nothing behind 'off'");
+    if (responder->is_set && !is_url(responder->text))
+        return option_refuse(a, responder->word,
+                             "the responder's URL, http:// or https://, of less than 512 bytes");
+    t->ocsp = modes[mode->number];
+    t->responder = responder->is_set ? arena_copy(a->arena, responder->text) : slice_of(NULL, 0);
+    return responder->is_set && !t->responder.ptr ? -ENOMEM : 0;
+}
+
 static const struct directive rows[] = {
     { .name = "auth",
       .scopes = SCOPE_DEFAULTS | SCOPE_POLICY | SCOPE_SITE | SCOPE_ROUTE,
@@ -140,6 +168,23 @@ static const struct directive rows[] = {
       .meaning = "Certificates that may stand between the client's and an authority's",
       .example = "depth 1",
       .since = "0.2" },
+    { .name = "ocsp",
+      .scopes = SCOPE_AUTH,
+      .arguments = { { .name = "MODE", .kind = ARGUMENT_CHOICE, .choices = "off|soft|hard" },
+                     { .name = "RESPONDER", .kind = ARGUMENT_TEXT, .form = FORM_OPTIONAL } },
+      .object = OBJECT_AUTH,
+      .preset = "off",
+      .meaning = "Whether the issuer is asked if a client's certificate is still good (OCSP)",
+      .details = "The responder is the one that the certificate names, unless another is written. "
+                 "A certificate that was taken back gets 403, `auth.revoked`. When the responder "
+                 "does not know it, or cannot be asked within seconds: soft lets it in, and the "
+                 "request log has client_status \"unknown\"; hard refuses it with 403, "
+                 "`auth.status`. Answers are kept for all workers until an hour has gone or "
+                 "they end. Only the client's own certificate is asked about: for authorities "
+                 "between there is `crl`. Sessions are not resumed where it is on.",
+      .example = "ocsp hard",
+      .since = "0.2",
+      .apply = ocsp_apply },
     { .name = "strict",
       .scopes = SCOPE_AUTH,
       .arguments = { { .name = "STRICT",

@@ -7,6 +7,7 @@
 #include "filters/filters.h"
 #include "proxy/auth_settings.h"
 #include "proxy/client_certificate.h"
+#include "proxy/client_status.h"
 
 /* Names compare as gateway interfaces do, for which '-' and '_' are the same (RFC 3875 §4.1.18). */
 static bool name_begins(slice name, slice prefix)
@@ -50,9 +51,10 @@ static int tell_origin(struct exchange *x, const struct client_certificate *c)
     return fields_add(fs, SLICE("Client-Cert"), c->der, FIELD_OTHER);
 }
 
-static enum verdict refuse(struct exchange *x, const struct auth_settings *a, const char *text)
+static enum verdict refuse(struct exchange *x, const struct auth_settings *a, const char *reason,
+                           const char *text)
 {
-    (void)exchange_refuse(x, FAULT_POLICY, 403, "auth.mtls", text);
+    (void)exchange_refuse(x, FAULT_POLICY, 403, reason, text);
     x->failure.where = a->where;
     return ANSWERED;
 }
@@ -67,22 +69,49 @@ static enum verdict break_off(struct exchange *x, int result)
     return BROKEN;
 }
 
+/* What its issuer says about a certificate that convinces otherwise. */
+static enum verdict ask_issuer(struct exchange *x, const struct auth_settings *a,
+                               struct client_certificate *c)
+{
+    enum client_status status;
+    const char *why = NULL;
+    if (a->ocsp == AUTH_OCSP_OFF)
+        return NEXT;
+    int result = client_status_find(x, a, &status, &why);
+    if (result == -ECANCELED)
+        return BROKEN;
+    if (result != 0)
+        return break_off(x, result);
+    if (status == CLIENT_STATUS_REVOKED)
+        return refuse(x, a, "auth.revoked", why);
+    if (status == CLIENT_STATUS_UNKNOWN && a->ocsp == AUTH_OCSP_HARD)
+        return refuse(x, a, "auth.status", why);
+    c->status = status == CLIENT_STATUS_GOOD ? "good" : "unknown";
+    return NEXT;
+}
+
 static enum verdict on_request(struct exchange *x)
 {
     const struct auth_settings *a = exchange_block(x, FEATURE_AUTH);
+    struct client_certificate *c = NULL;
     const char *why = NULL;
     drop_identities(&x->request.fields);
     if (a->mode == AUTH_OFF)
         return NEXT;
-    int result = client_certificate_read(x, &x->client_certificate, &why);
+    int result = client_certificate_read(x, &c, &why);
     if (result == -ENOENT && a->mode == AUTH_OPTIONAL)
         return NEXT;
     if (result == -ENOENT)
-        return refuse(x, a, "the client has shown no certificate");
+        return refuse(x, a, "auth.mtls", "the client has shown no certificate");
     if (result == -EACCES)
-        return refuse(x, a, why);
-    if (result == 0)
-        result = tell_origin(x, x->client_certificate);
+        return refuse(x, a, "auth.mtls", why);
+    if (result != 0)
+        return break_off(x, result);
+    enum verdict verdict = ask_issuer(x, a, c);
+    if (verdict != NEXT)
+        return verdict;
+    x->client_certificate = c;
+    result = tell_origin(x, c);
     return result == 0 ? NEXT : break_off(x, result);
 }
 

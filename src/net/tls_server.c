@@ -176,7 +176,9 @@ int tls_server_context(const struct tls_policy *policy, SSL_CTX **ret, const cha
         return fail(context, "a group is not known to this OpenSSL", ret_why);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context, TLS_TICKET_SECONDS);
-    SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_num_tickets(context, policy->has_no_tickets ? 0 : 1);
+    if (policy->has_no_tickets)
+        SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
     SSL_CTX_set_tlsext_ticket_key_evp_cb(context, on_ticket);
     SSL_CTX_set_tlsext_servername_callback(context, acknowledge_name);
     SSL_CTX_set_tlsext_status_cb(context, staple);

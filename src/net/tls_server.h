@@ -18,7 +18,8 @@ struct tls_policy {
     int verify_mode;          /* SSL_VERIFY_*: whether clients are asked for a certificate */
     X509_STORE *client_store; /* roots and CRLs for it; the context takes a reference */
     STACK_OF(X509_NAME) * client_names; /* what is told to clients; a copy is taken */
-    int verify_depth; /* certificates between a client's and a root, when clients are asked */
+    int verify_depth;    /* certificates between a client's and a root, when clients are asked */
+    bool has_no_tickets; /* each handshake is a full one, with the client's whole chain */
     /* Instead of the library's own verification: 1 the handshake goes on, with the error that is
      * set in `store` as the connection's verdict · 0 it fails. NULL: the library's own */
     int (*judge)(X509_STORE_CTX *store, void *ignored);

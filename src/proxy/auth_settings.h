@@ -10,6 +10,10 @@
 
 enum auth_mode { AUTH_OFF, AUTH_OPTIONAL, AUTH_REQUIRED };
 
+/* Whether the issuer is asked if a certificate is still good (OCSP), and what becomes of one about
+ * which nobody says anything: soft lets it in. */
+enum auth_ocsp { AUTH_OCSP_OFF, AUTH_OCSP_SOFT, AUTH_OCSP_HARD };
+
 /* A file that settings name; the text only while loading. */
 struct auth_file {
     slice path, text;
@@ -23,6 +27,8 @@ struct auth_settings {
     struct auth_file *crls;
     uint32_t crl_count;
     uint32_t depth_max; /* certificates between the client's and an authority's */
-    uint8_t is_strict;  /* the handshake fails without a certificate that convinces */
-    slice where;        /* of the statement that says so */
+    enum auth_ocsp ocsp;
+    slice responder;   /* URL; empty: the one that the certificate names */
+    uint8_t is_strict; /* the handshake fails without a certificate that convinces */
+    slice where;       /* of the statement that says so */
 };

@@ -101,7 +101,7 @@ static int judge(struct exchange *x, const SSL *ssl, X509 *c, const char **ret_w
     return 0;
 }
 
-int client_certificate_read(struct exchange *x, const struct client_certificate **ret,
+int client_certificate_read(struct exchange *x, struct client_certificate **ret,
                             const char **ret_why)
 {
     const SSL *ssl = tls_ssl(&x->connection->socket);

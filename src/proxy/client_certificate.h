@@ -12,6 +12,7 @@ struct client_certificate {
     slice alternatives;    /* "DNS:a.test, email:a@b.test"; may be empty */
     slice fingerprint;     /* SHA-256, hexadecimal, lower case */
     slice der;             /* ":base64:" (RFC 9440 §2.2) */
+    const char *status;    /* for the log: "good", "unknown"; NULL: nobody was asked */
 };
 
 /* More than this is refused: it would not fit into fields. */
@@ -19,5 +20,5 @@ struct client_certificate {
 
 /* returns  0 it convinces; *ret is in the arena · -ENOENT none was shown, or the connection has no
  *          TLS · -EACCES it does not convince, *ret_why says why · -ENOMEM */
-MUST_CHECK int client_certificate_read(struct exchange *x, const struct client_certificate **ret,
+MUST_CHECK int client_certificate_read(struct exchange *x, struct client_certificate **ret,
                                        const char **ret_why);

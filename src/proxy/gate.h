@@ -12,6 +12,7 @@
 #include "shared/counters.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
+#include "shared/statuses.h"
 
 /* What a worker shares with the others; every pointer is into a mapped segment. */
 struct gate_shared {
@@ -21,6 +22,8 @@ struct gate_shared {
     struct clients_segment *clients;
     const struct names_segment *names;
     const struct challenges_segment *challenges; /* NULL: none */
+    struct statuses_segment *statuses; /* NULL: none; else wake_certifier: a question was put */
+    void (*wake_certifier)(void);
     struct log_ring *ring;
 };
 

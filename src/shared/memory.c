@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 4u
+#define LAYOUT 5u
 
 static const struct {
     const char *name;
@@ -21,6 +21,8 @@ static const struct {
                              sizeof(struct ticket_keys_segment) },
     [SHARED_CHALLENGES] = { "portcullis-challenges", 0x50435443484c4e47,
                             sizeof(struct challenges_segment) },
+    [SHARED_STATUSES] = { "portcullis-statuses", 0x5043545354415455,
+                          sizeof(struct statuses_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -33,6 +35,7 @@ static void set_pointers(struct shared_memory *m)
     m->sinks = (struct sinks_segment *)(void *)m->segments[SHARED_SINKS].memory;
     m->ticket_keys = (struct ticket_keys_segment *)(void *)m->segments[SHARED_TICKET_KEYS].memory;
     m->challenges = (struct challenges_segment *)(void *)m->segments[SHARED_CHALLENGES].memory;
+    m->statuses = (struct statuses_segment *)(void *)m->segments[SHARED_STATUSES].memory;
 }
 
 static void clear(struct shared_memory *m)
@@ -55,6 +58,7 @@ int shared_memory_create(struct shared_memory *m)
     }
     set_pointers(m);
     random_bytes(m->clients->hash_key, sizeof m->clients->hash_key);
+    random_bytes(m->statuses->hash_key, sizeof m->statuses->hash_key);
     return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "shared/log_ring.h"
 #include "shared/names.h"
 #include "shared/sinks.h"
+#include "shared/statuses.h"
 #include "shared/ticket_keys.h"
 #include "shared/workers.h"
 
@@ -20,6 +21,7 @@ enum shared_purpose {
     SHARED_SINKS,
     SHARED_TICKET_KEYS,
     SHARED_CHALLENGES,
+    SHARED_STATUSES,
     SHARED_COUNT
 };
 
@@ -33,6 +35,7 @@ struct shared_memory {
     struct sinks_segment *sinks;
     struct ticket_keys_segment *ticket_keys;
     struct challenges_segment *challenges;
+    struct statuses_segment *statuses;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

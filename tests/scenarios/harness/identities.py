@@ -11,7 +11,7 @@ import ssl
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 DAY = datetime.timedelta(days=1)
 
@@ -96,7 +96,7 @@ class Authority(Identity):
 
     def issue(self, *names, subject=None, key_kind="ec", key=None, **draft):
         """A certificate for the names. draft: days=(from, to) around now, usage="server" or
-        "client" or None, hash, serial."""
+        "client" or "ocsp" or None, hash, serial, responder (URL)."""
         key = key or make_key(key_kind)
         subject = subject if subject is not None else (names[0] if names else "nobody")
         return Identity(build(subject, names, key, self, **draft), key, self.below)
@@ -127,7 +127,16 @@ def self_signed(*names, subject=None, key_kind="ec", **draft):
 
 
 def build(
-    subject, names, key, issuer, authority=False, days=(-1, 9), usage=None, hash="SHA256", serial=None
+    subject,
+    names,
+    key,
+    issuer,
+    authority=False,
+    days=(-1, 9),
+    usage=None,
+    hash="SHA256",
+    serial=None,
+    responder=None,
 ):
     builder = (
         x509.CertificateBuilder()
@@ -142,9 +151,18 @@ def build(
     if names:
         found = x509.SubjectAlternativeName([alternative(text) for text in names])
         builder = builder.add_extension(found, critical=False)
-    usages = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+    usages = {
+        "server": ExtendedKeyUsageOID.SERVER_AUTH,
+        "client": ExtendedKeyUsageOID.CLIENT_AUTH,
+        "ocsp": ExtendedKeyUsageOID.OCSP_SIGNING,
+    }
     if usage:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usages[usage]]), critical=False)
+    if responder:
+        place = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(responder)
+        )
+        builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
     signer = issuer.key if issuer else key
     plain = isinstance(signer, ed25519.Ed25519PrivateKey)
     return builder.sign(signer, None if plain else getattr(hashes, hash)())
