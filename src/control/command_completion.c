@@ -19,19 +19,19 @@ static bool is_first_of_name(size_t table, size_t row)
     return true;
 }
 
-/* Every word that `help` explains. */
+/* Every word that `help` explains, one a line: the kept copy of this is merged by lines. */
 static void print_topics(void)
 {
     for (size_t i = 0; vocabulary_tables[i]; i++)
         for (size_t j = 0; j < vocabulary_tables[i]->count; j++)
             if (is_first_of_name(i, j))
-                output_format(STDOUT_FILENO, " %s", vocabulary_tables[i]->rows[j].name);
+                output_format(STDOUT_FILENO, "\n%s", vocabulary_tables[i]->rows[j].name);
     for (size_t i = 0; i < code_description_count; i++)
-        output_format(STDOUT_FILENO, " %s", code_descriptions[i].name);
+        output_format(STDOUT_FILENO, "\n%s", code_descriptions[i].name);
     for (size_t i = 0; i < reason_description_count; i++)
-        output_format(STDOUT_FILENO, " %s", reason_descriptions[i].name);
+        output_format(STDOUT_FILENO, "\n%s", reason_descriptions[i].name);
     for (size_t i = 0; i < command_count; i++)
-        output_format(STDOUT_FILENO, " %s", commands[i].name);
+        output_format(STDOUT_FILENO, "\n%s", commands[i].name);
 }
 
 static void print(const char *text)
