@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "net/tls_trust.h"
 
 static void free_text(char **text)
 {
@@ -16,7 +17,7 @@ void files_watch(struct folders *f, struct holding *h, int64_t now_ms)
 {
     const slice files[2] = { h->certificate_path, h->key_path };
     for (int i = 0; i < 2; i++) {
-        if (h->files.folders[i] >= 0)
+        if (h->files.folders[i] >= 0 || files[i].len == 0)
             continue;
         int folder = folders_watch(f, files[i]);
         if (folder < 0)
@@ -137,11 +138,74 @@ static int replace(struct certifier_world *w, struct holding *h, char why[HOLDIN
     return 1;
 }
 
+static void free_crls(STACK_OF(X509_CRL) * *crls)
+{
+    tls_crls_free(crls);
+}
+
+/* Are they lists, and may they follow on those in force? Whose signature they have is looked at
+ * where the authorities are known. */
+static int judge_lists(const struct holding *h, slice text, char why[HOLDING_ERROR_MAX])
+{
+    char memory[HOLDING_ERROR_MAX / 2];
+    slice path = h->certificate_path;
+    struct writer w = writer_over(memory, sizeof memory);
+    OWNS(free_crls) STACK_OF(X509_CRL) *crls = NULL, *old = NULL;
+    int result = tls_crls_read(text, &crls, &w);
+    if (result == 0 && h->lists.ptr)
+        result = tls_crls_read(h->lists, &old, &w);
+    if (result == 0)
+        result = tls_crls_succeed(old, crls, &w);
+    if (result != 0)
+        (void)snprintf(why, HOLDING_ERROR_MAX, "cannot use revocation list \"%.*s\": %.*s",
+                       (int)(path.len < 150 ? path.len : 150), path.ptr, (int)w.len, w.ptr);
+    return result;
+}
+
+static bool is_as_loaded(const struct holding *h, slice text)
+{
+    uint8_t hash[sizeof h->lists_hash];
+    return EVP_Q_digest(NULL, "SHA256", NULL, text.ptr, text.len, hash, NULL) == 1 &&
+           memcmp(hash, h->lists_hash, sizeof hash) == 0;
+}
+
+/* As replace(), of `crl FILE`. The first look only keeps what the generation has loaded itself. */
+static int replace_lists(struct certifier_world *w, struct holding *h, char why[HOLDING_ERROR_MAX])
+{
+    char *text __attribute__((cleanup(free_text))) = NULL;
+    char detail[WORLD_WHY_MAX] = "";
+    size_t bytes;
+    int result = w->read_lists(w->context, h->certificate_path, &text, &bytes, detail);
+    if (result != 0) {
+        (void)snprintf(why, HOLDING_ERROR_MAX, "cannot read revocation list \"%.*s\": %s",
+                       SLICE_ARGUMENTS(h->certificate_path), detail);
+        return result;
+    }
+    slice lists = slice_of(text, bytes);
+    if (slice_equal(lists, h->lists))
+        return 0;
+    bool is_loaded = !h->lists.ptr && is_as_loaded(h, lists);
+    if (!is_loaded)
+        TRY(judge_lists(h, lists, why));
+    text = NULL; /* the holding has it */
+    holding_take_lists(h, lists, !is_loaded);
+    if (is_loaded)
+        return 0;
+    log_info("revocation list \"%.*s\" was replaced", SLICE_ARGUMENTS(h->certificate_path));
+    return 1;
+}
+
+static bool is_of_lists(const struct holding *h)
+{
+    return h->source == REVOKED_FROM_FILE;
+}
+
 static bool recover(struct holding *h)
 {
     bool was_told = h->files.was_told;
     if (was_told)
-        log_info("certificate \"%.*s\" and its key are in order again",
+        log_info(is_of_lists(h) ? "revocation list \"%.*s\" is in order again"
+                                : "certificate \"%.*s\" and its key are in order again",
                  SLICE_ARGUMENTS(h->certificate_path));
     h->files.trouble_ms = 0;
     h->files.was_told = false;
@@ -160,7 +224,9 @@ static bool complain(struct holding *h, const char *why, int64_t now_ms)
     h->files.was_told = true;
     if (is_new) {
         log_error("%s; %s", why,
-                  h->chain ? "the certificate in force stays" : "there is no certificate");
+                  is_of_lists(h) ? "the one in force stays"
+                  : h->chain     ? "the certificate in force stays"
+                                 : "there is no certificate");
         holding_fail(h, "%s", why);
     }
     return is_new;
@@ -171,7 +237,7 @@ static int64_t next_look(struct folders *f, const struct holding *h, int64_t now
     if (h->files.trouble_ms && !h->files.was_told)
         return now_ms + FILES_RETRY_MS;
     bool is_watched = true;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < (is_of_lists(h) ? 1 : 2); i++)
         is_watched &= h->files.folders[i] >= 0 && folders_is_watched(f, h->files.folders[i]);
     return now_ms + (is_watched ? FILES_SELDOM_MS : FILES_LOOK_MS);
 }
@@ -181,7 +247,7 @@ bool files_look(struct certifier_world *w, struct folders *f, struct holding *h,
     char why[HOLDING_ERROR_MAX] = "";
     if (now_ms < h->files.look_ms)
         return false;
-    int result = replace(w, h, why);
+    int result = is_of_lists(h) ? replace_lists(w, h, why) : replace(w, h, why);
     bool changed = result < 0 ? complain(h, why, now_ms) : recover(h) || result == 1;
     h->files.look_ms = next_look(f, h, now_ms);
     return changed;

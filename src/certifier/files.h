@@ -1,4 +1,5 @@
-/* Certificates from files, `tls CERT KEY`: replaced while the program runs. Files are written in
+/* Certificates from files, `tls CERT KEY`, and lists of those that were taken back, `crl FILE`:
+ * replaced while the program runs. Files are written in
  * some order by programs that know nothing of us: the key before the certificate or after, in
  * pieces, through links. So what cannot be used is looked at again for a while before anything is
  * said, and the pair in force stays until a better one is whole. */

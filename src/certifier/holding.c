@@ -35,6 +35,7 @@ static void forget(struct holdings *h, struct holding *one)
     list_remove(&one->link);
     h->count--;
     chain_free(&one->chain);
+    free((void *)(uintptr_t)one->lists.ptr);
     free((void *)(uintptr_t)one->staple.response.ptr);
     free(one->made_key);
     free(one->names);
@@ -206,14 +207,27 @@ void holding_fill_record(const struct holding *h, struct certificate_record *ret
                                         .key_path =
                                             h->made_key ? slice_from(h->made_key) : h->key_path,
                                         .ocsp = h->staple.response,
+                                        .lists = h->lists,
                                         .error = slice_from(h->error) };
     if (h->chain)
         chain_fill_record(h->chain, ret);
 }
 
+bool holding_is_of_files(const struct holding *h)
+{
+    return h->source == CERTIFICATE_FROM_FILES || h->source == REVOKED_FROM_FILE;
+}
+
+void holding_take_lists(struct holding *h, slice lists, bool is_news)
+{
+    free((void *)(uintptr_t)h->lists.ptr);
+    h->lists = lists;
+    h->is_changed |= is_news;
+}
+
 slice holding_label(const struct holding *h)
 {
-    if (h->source == CERTIFICATE_FROM_FILES)
+    if (holding_is_of_files(h))
         return h->certificate_path;
     return h->name_count ? h->names[0] : h->set;
 }

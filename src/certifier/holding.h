@@ -21,7 +21,7 @@ struct staple {
     char error[HOLDING_ERROR_MAX]; /* empty: none */
 };
 
-/* Of `tls CERT KEY`. */
+/* Of `tls CERT KEY` and of `crl FILE`. */
 struct file_state {
     int64_t look_ms;    /* look at the files again at, the loop's clock */
     int64_t trouble_ms; /* since then the files cannot be used; 0: they can */
@@ -42,7 +42,9 @@ struct holding {
     bool is_changed;     /* since it was published last */
     uint64_t sequence;   /* of its last publication */
     struct chain *chain; /* NULL: there is none (yet) */
-    char *made_key;      /* file of a key that was made for it, own memory; NULL: none was */
+    slice lists; /* of REVOKED_FROM_FILE: the text in force, own memory; ptr NULL: not read yet */
+    uint8_t lists_hash[LISTS_HASH_BYTES]; /* SHA-256 of the text that a generation has loaded */
+    char *made_key; /* file of a key that was made for it, own memory; NULL: none was */
     struct staple staple;
     struct file_state files;
     int64_t renew_s;               /* wall clock; 0: not planned here */
@@ -87,5 +89,9 @@ void holding_fail(struct holding *h, const char *format, ...) PRINTF(2, 3);
 void holding_clear_error(struct holding *h);
 /* As it is to be published. Slices point into the holding. */
 void holding_fill_record(const struct holding *h, struct certificate_record *ret);
+/* It stands in files that are watched. */
+bool holding_is_of_files(const struct holding *h);
+/* Takes the text over, which is allocated; is_news: those that serve do not have it. */
+void holding_take_lists(struct holding *h, slice lists, bool is_news);
 /* For people: the host names' first, or the file. */
 slice holding_label(const struct holding *h);

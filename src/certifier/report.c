@@ -88,7 +88,7 @@ void report_write(struct writer *w, const struct holdings *all, int64_t now_s)
     LIST_EACH(node, &all->all)
     {
         const struct holding *h = LIST_ENTRY(node, struct holding, link);
-        if (!h->is_in_force)
+        if (!h->is_in_force || h->source == REVOKED_FROM_FILE)
             continue;
         writer_text(w, separator);
         separator = ",\n";

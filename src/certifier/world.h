@@ -25,6 +25,9 @@ struct certifier_world {
     /* The certificates in a file, PEM, to be freed by the caller. 0 · -errno, why says it */
     MAY_WAIT int (*read_certificates)(void *context, slice path, char **ret, size_t *ret_bytes,
                                       char why[WORLD_WHY_MAX]);
+    /* The same of a file with revocation lists, PEM or DER. */
+    MAY_WAIT int (*read_lists)(void *context, slice path, char **ret, size_t *ret_bytes,
+                               char why[WORLD_WHY_MAX]);
     /* POST of an OCSP request. *ret is freed by the caller. 0 · -errno, why says it */
     MAY_WAIT int (*ask_responder)(void *context, const char *url, slice request, char **ret,
                                   size_t *ret_bytes, char why[WORLD_WHY_MAX]);

@@ -13,6 +13,10 @@
 #include "net/remote_key.h"
 #include "proxy/tls_settings.h"
 
+/* In front of the name of a set that is none, but a file's revocation lists. */
+#define REVOKED_PREFIX "revoked "
+
+static const struct configuration *configuration;
 static struct certificate_set **sets; /* by name */
 static size_t set_count;
 
@@ -71,6 +75,23 @@ static int add_identity(struct certificate_sheet *sheet, const struct tls_identi
     return 0;
 }
 
+/* Lists of certificates that were taken back; two contexts may name the same file. */
+static int add_crls(struct certificate_sheet *sheet, const struct tls_crl_files *crls)
+{
+    for (uint32_t i = 0; i < crls->count; i++) {
+        char path[PATH_MAX], name[PATH_MAX + sizeof REVOKED_PREFIX];
+        struct certificate_record r = { .source = REVOKED_FROM_FILE };
+        TRY(make_absolute(crls->all[i].path, path, &r.certificate_path));
+        struct writer w = writer_over(name, sizeof name);
+        writer_literal(&w, REVOKED_PREFIX);
+        writer_slice_add(&w, crls->all[i].path);
+        r.set = writer_slice(&w);
+        r.lists_hash = slice_of((const char *)crls->all[i].hash, sizeof crls->all[i].hash);
+        TRY(certificate_sheet_add(sheet, &r));
+    }
+    return 0;
+}
+
 /* Whom to ask for those of `tls auto`, in a record without names. */
 static int add_settings(struct certificate_sheet *sheet, const struct configuration *c)
 {
@@ -92,6 +113,8 @@ int certificates_write_wish(const struct configuration *c)
     TRY(certificate_sheet_open(&sheet));
     for (const struct tls_identity *i = c->tls_identities; i; i = i->next)
         TRY(add_identity(&sheet, i));
+    for (const struct tls_made_context *m = c->tls_contexts; m; m = m->next)
+        TRY(add_crls(&sheet, &m->crls));
     TRY(add_settings(&sheet, c));
     return certificate_sheet_seal(&sheet);
 }
@@ -106,6 +129,7 @@ static int compare_sets(const void *a, const void *b)
 
 int certificates_open(const struct configuration *c)
 {
+    configuration = c;
     sets = calloc(c->tls_identity_count + 1, sizeof(struct certificate_set *));
     if (!sets)
         return -ENOMEM;
@@ -193,6 +217,37 @@ static void apply(const struct certificate_record *r,
             explain(sets[i], r->error);
 }
 
+/* Sessions that were judged by the lists of before are not resumed. Each process that serves does
+ * the same with the same texts, so that a session is good in all workers. */
+static void bind_sessions_anew(const struct tls_made_context *made, slice lists)
+{
+    for (uint32_t i = 0; i < configuration->site_count; i++) {
+        struct site_tls *tls = &configuration->sites[i].tls;
+        if (tls->made == made)
+            tls_session_context_mix(tls->session_context, lists);
+    }
+}
+
+/* New revocation lists. Those that cannot be used change nothing. */
+static void apply_lists(const struct certificate_record *r, struct certificates_applied *ret)
+{
+    slice path = slice_after(r->set, sizeof REVOKED_PREFIX - 1);
+    const struct tls_crl_text text = { path, r->lists };
+    for (struct tls_made_context *m = configuration->tls_contexts; m && r->lists.len; m = m->next) {
+        char memory[256];
+        struct writer why = writer_over(memory, sizeof memory);
+        int result = tls_trust_replace(m->context, &m->crls, &text, &why);
+        if (result == 0)
+            bind_sessions_anew(m, r->lists);
+        else if (result != -ENOENT)
+            (void)snprintf(ret->lists_error, sizeof ret->lists_error,
+                           "cannot use revocation list \"%.*s\": %.*s; the one in force stays",
+                           (int)(path.len < 200 ? path.len : 200), path.ptr,
+                           result == -EINVAL ? (int)why.len : 6,
+                           result == -EINVAL ? why.ptr : "memory");
+    }
+}
+
 /* A certificate was replaced by one with a key of another kind: the old one goes. */
 static void drop_unmentioned(const struct mention *mentions)
 {
@@ -225,7 +280,10 @@ int certificates_apply(int fd, int (*hold_key)(const struct certificate_record *
     TRY(certificate_sheet_map(fd, &sheet));
     TRY(certificate_reader_open(&reader, sheet));
     while ((result = certificate_reader_next(&reader, &record)) == 1)
-        apply(&record, hold_key, mentions, ret);
+        if (record.source == REVOKED_FROM_FILE)
+            apply_lists(&record, ret);
+        else
+            apply(&record, hold_key, mentions, ret);
     drop_unmentioned(mentions);
     return result;
 }

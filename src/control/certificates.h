@@ -16,6 +16,8 @@ void certificates_close(void);
 
 struct certificates_applied {
     uint32_t replaced, refused; /* certificates; refused ones were said in the log */
+    char lists_error[512];      /* why new revocation lists are not taken; empty: they are. For one
+                                   of the processes to say */
 };
 
 /* Presents what the sheet holds; the descriptor stays the caller's. A set that it mentions is

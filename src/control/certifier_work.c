@@ -41,8 +41,8 @@ static bool is_newer(const struct holding *h, uint64_t sequence)
 /* What the generation does not have: it loaded the files itself, but knows no status. */
 static bool is_answer_for(const struct holding *h, uint64_t generation)
 {
-    return h->wanted_by == generation && (h->source != CERTIFICATE_FROM_FILES ||
-                                          holdings_any_of_set(&certifier.holdings, h, has_staple));
+    return h->wanted_by == generation &&
+           (!holding_is_of_files(h) || holdings_any_of_set(&certifier.holdings, h, has_staple));
 }
 
 /* A sheet of the holdings for which `is_one` holds. The descriptor; *ret_count how many · -errno */
@@ -131,6 +131,14 @@ static void take_loaded(struct holding *h, const struct certificate_record *r)
     h->files.look_ms = 0;
 }
 
+/* Once the text is known by its bytes, the next look tells whether it is another one. */
+static void take_lists_hash(struct holding *h, const struct certificate_record *r)
+{
+    if (r->lists_hash.len == sizeof h->lists_hash)
+        memcpy(h->lists_hash, r->lists_hash.ptr, sizeof h->lists_hash);
+    h->files.look_ms = 0;
+}
+
 static void begin_stapling(struct holding *h)
 {
     if (!h->chain || h->staple.has_begun)
@@ -149,6 +157,8 @@ static int take_record(const struct certificate_record *r, uint64_t generation)
     TRY(holdings_want(&certifier.holdings, r, generation, &h));
     if (r->source == CERTIFICATE_FROM_FILES && r->chain_count > 0)
         take_loaded(h, r);
+    else if (r->source == REVOKED_FROM_FILE)
+        take_lists_hash(h, r);
     else if (r->source == CERTIFICATE_FROM_LOCAL)
         local_ensure(&certifier.world, &certifier.authority, h);
     else if (r->source == CERTIFICATE_FROM_ACME)
@@ -196,7 +206,7 @@ void certifier_put_in_force(uint64_t generation)
     LIST_EACH(node, &certifier.holdings.all)
     {
         struct holding *h = LIST_ENTRY(node, struct holding, link);
-        if (h->is_in_force && h->source == CERTIFICATE_FROM_FILES)
+        if (h->is_in_force && holding_is_of_files(h))
             files_watch(&certifier.folders, h, loop_now_ms());
     }
     publish(is_newer,
@@ -228,7 +238,7 @@ static void start_asking(struct holding *h)
 
 static void work_on(struct holding *h, int64_t now_ms, int64_t now_s)
 {
-    if (h->source == CERTIFICATE_FROM_FILES)
+    if (holding_is_of_files(h))
         certifier.must_report |= files_look(&certifier.world, &certifier.folders, h, now_ms);
     else if (h->source == CERTIFICATE_FROM_LOCAL && now_s >= h->renew_s)
         certifier.must_report |= local_ensure(&certifier.world, &certifier.authority, h) != 0;
@@ -249,7 +259,7 @@ static void earlier(int64_t *at_ms, int64_t other_ms)
 static int64_t due_ms(const struct holding *h, int64_t now_ms, int64_t now_s)
 {
     int64_t at_ms = now_ms + LOOK_MS_MAX;
-    if (h->source == CERTIFICATE_FROM_FILES)
+    if (holding_is_of_files(h))
         earlier(&at_ms, h->files.look_ms);
     if (h->source == CERTIFICATE_FROM_LOCAL && h->renew_s)
         earlier(&at_ms, now_ms + (h->renew_s - now_s) * 1000);

@@ -85,14 +85,14 @@ static int load_key(void *context, slice path, slice spki, char why[WORLD_WHY_MA
     return result == 0 ? 0 : no_keys(result, &a, why);
 }
 
-static int read_all(int fd, char **ret, size_t *ret_bytes)
+static int read_all(int fd, size_t bytes_max, char **ret, size_t *ret_bytes)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
         return -errno;
     if (!S_ISREG(status.st_mode))
         return -EINVAL;
-    if (status.st_size > FILE_MAX)
+    if (status.st_size > (off_t)bytes_max)
         return -EFBIG;
     char *bytes = malloc((size_t)status.st_size + 1);
     ssize_t got = bytes ? read(fd, bytes, (size_t)status.st_size) : -1;
@@ -107,7 +107,7 @@ static int read_all(int fd, char **ret, size_t *ret_bytes)
     return 0;
 }
 
-static int read_own(slice path, char **ret, size_t *ret_bytes)
+static int read_own(slice path, size_t bytes_max, char **ret, size_t *ret_bytes)
 {
     char name[PATH_MAX];
     if (path.len >= sizeof name)
@@ -117,7 +117,7 @@ static int read_own(slice path, char **ret, size_t *ret_bytes)
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return -errno;
-    int result = read_all(fd, ret, ret_bytes);
+    int result = read_all(fd, bytes_max, ret, ret_bytes);
     close(fd);
     return result;
 }
@@ -142,11 +142,22 @@ static int read_by_keyholder(slice path, char **ret, size_t *ret_bytes, char why
 static int read_certificates(void *context, slice path, char **ret, size_t *ret_bytes,
                              char why[WORLD_WHY_MAX])
 {
-    int result = read_own(path, ret, ret_bytes);
+    int result = read_own(path, FILE_MAX, ret, ret_bytes);
     if (result == -EACCES)
         return read_by_keyholder(path, ret, ret_bytes, why);
     if (result != 0)
         (void)snprintf(why, WORLD_WHY_MAX, "%s", strerror(-result));
+    return result;
+}
+
+static int read_lists(void *context, slice path, char **ret, size_t *ret_bytes,
+                      char why[WORLD_WHY_MAX])
+{
+    int result = read_own(path, CERTIFICATE_LISTS_MAX, ret, ret_bytes);
+    if (result != 0)
+        (void)snprintf(why, WORLD_WHY_MAX, "%s%s", strerror(-result),
+                       result == -EACCES ? " (the user of the workers has to be able to read it)"
+                                         : "");
     return result;
 }
 
@@ -203,6 +214,7 @@ int certifier_world_open(struct certifier_world *w, int key_channel)
                                    .make_key = make_key,
                                    .load_key = load_key,
                                    .read_certificates = read_certificates,
+                                   .read_lists = read_lists,
                                    .ask_responder = ask,
                                    .wall_s = wall_s };
     keys.channel = key_channel;

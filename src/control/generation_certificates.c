@@ -44,6 +44,8 @@ static void apply(int fd, int (*hold)(const struct certificate_record *r))
         log_error("new certificates cannot be read: %s", strerror(-result));
     else if (applied.replaced)
         log_debug("%u certificates came", applied.replaced);
+    if (applied.lists_error[0])
+        log_error("%s", applied.lists_error);
 }
 
 int generation_certificates_open(int channel, const struct configuration *c,

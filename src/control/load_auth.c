@@ -122,8 +122,8 @@ int load_auth_name(const struct auth_settings *a, struct writer *w)
     EVP_MD_CTX *digest = EVP_MD_CTX_new();
     bool is_good = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
                    add_to_digest(digest, a->ca.text);
-    for (uint32_t i = 0; is_good && i < a->crl_count; i++)
-        is_good = add_to_digest(digest, a->crls[i].text);
+    for (uint32_t i = 0; is_good && i < a->crl_count; i++) /* each file is watched by itself */
+        is_good = add_to_digest(digest, a->crls[i].path) && add_to_digest(digest, a->crls[i].text);
     is_good = is_good && EVP_DigestFinal_ex(digest, sum, &length) == 1;
     EVP_MD_CTX_free(digest);
     if (!is_good)
@@ -159,15 +159,34 @@ static void free_names(STACK_OF(X509_NAME) * names)
     sk_X509_NAME_pop_free(names, X509_NAME_free);
 }
 
-int load_auth_policy(const struct auth_settings *a, struct tls_policy *policy)
+static int read_crls(const struct auth_settings *a, struct arena *arena, struct tls_crl_files *crls,
+                     struct writer *why)
+{
+    crls->all = arena_take(arena, (a->crl_count + 1) * sizeof *crls->all);
+    if (!crls->all)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < a->crl_count; i++) {
+        struct tls_crl_file *file = &crls->all[i];
+        file->path = a->crls[i].path;
+        slice text = a->crls[i].text;
+        if (EVP_Digest(text.ptr, text.len, file->hash, NULL, EVP_sha256(), NULL) != 1)
+            return -ENOMEM;
+        TRY(tls_crls_read(text, &file->crls, why));
+        crls->count++;
+    }
+    return 0;
+}
+
+int load_auth_policy(const struct auth_settings *a, struct arena *arena, struct tls_policy *policy,
+                     struct tls_crl_files *crls)
 {
     char memory[256];
     struct writer why = writer_over(memory, sizeof memory);
     if (!a)
         return 0;
     TRY(tls_trust_make(a->ca.text, &policy->client_store, &why));
-    for (uint32_t i = 0; i < a->crl_count; i++)
-        TRY(tls_trust_add_crls(policy->client_store, a->crls[i].text, &why));
+    TRY(read_crls(a, arena, crls, &why));
+    TRY(tls_trust_use(policy->client_store, crls));
     policy->client_names = names_in(policy->client_store);
     policy->verify_mode = SSL_VERIFY_PEER | (a->is_strict ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0);
     policy->verify_depth = (int)a->depth_max;

@@ -191,27 +191,27 @@ static int policy_name(struct loader *l, const struct tls_settings *t,
     return ret->ptr ? 0 : -ENOMEM;
 }
 
-static int keep_context(struct loader *l, slice name, SSL_CTX *context)
+/* Linked at once: what it holds is freed with the configuration. */
+static struct tls_made_context *new_context(struct loader *l)
 {
     struct tls_made_context *made = arena_take(&l->c->arena, sizeof *made);
-    if (!made) {
-        SSL_CTX_free(context);
-        return -ENOMEM;
-    }
-    *made = (struct tls_made_context){ .next = l->c->tls_contexts, .context = context };
+    if (!made)
+        return NULL;
+    *made = (struct tls_made_context){ .next = l->c->tls_contexts };
     l->c->tls_contexts = made;
-    return name_map_add(&l->tls_policies, name, context);
+    return made;
 }
 
-static int make_context(const struct tls_settings *t, const struct auth_settings *auth,
-                        SSL_CTX **ret, const char **ret_why)
+static int make_context(struct loader *l, const struct tls_settings *t,
+                        const struct auth_settings *auth, struct tls_made_context *made,
+                        const char **ret_why)
 {
     OWNS(load_auth_policy_free)
     struct tls_policy policy = {
         .needs_1_3 = t->needs_1_3, .ciphers = t->ciphers, .suites = t->suites, .groups = t->groups
     };
-    TRY(load_auth_policy(auth, &policy));
-    return tls_server_context(&policy, ret, ret_why);
+    TRY(load_auth_policy(auth, &l->c->arena, &policy, &made->crls));
+    return tls_server_context(&policy, &made->context, ret_why);
 }
 
 /* name: of the policy, see policy_name */
@@ -219,9 +219,12 @@ static int find_context(struct loader *l, struct site_draft *draft, const struct
                         const struct auth_settings *auth, slice name)
 {
     const char *why = NULL;
-    SSL_CTX *context = name_map_find(&l->tls_policies, name);
-    if (!context) {
-        int error = make_context(t, auth, &context, &why);
+    struct tls_made_context *made = name_map_find(&l->tls_policies, name);
+    if (!made) {
+        made = new_context(l);
+        if (!made)
+            return -ENOMEM;
+        int error = make_context(l, t, auth, made, &why);
         if (error == -EINVAL) {
             struct span where = statement_span(draft->statement);
             diagnostics_add(l->diagnostics, E0504, &where, "the 'tls' settings in force here: %s",
@@ -229,9 +232,9 @@ static int find_context(struct loader *l, struct site_draft *draft, const struct
             return 0;
         }
         TRY(error);
-        TRY(keep_context(l, name, context));
+        TRY(name_map_add(&l->tls_policies, name, made));
     }
-    draft->site->tls.context = context;
+    draft->site->tls.made = made;
     return 0;
 }
 
@@ -359,6 +362,9 @@ void load_free_tls(struct configuration *c)
 {
     for (struct tls_identity *i = c->tls_identities; i; i = i->next)
         certificate_set_clear(&i->set);
-    for (struct tls_made_context *m = c->tls_contexts; m; m = m->next)
+    for (struct tls_made_context *m = c->tls_contexts; m; m = m->next) {
         SSL_CTX_free(m->context);
+        for (uint32_t i = 0; i < m->crls.count; i++)
+            tls_crls_free(&m->crls.all[i].crls);
+    }
 }

@@ -57,7 +57,7 @@ struct loader {
     } * loaded_trusts;            /* those of `trusts`, to be freed after the load */
     struct name_map tls_clients;  /* settings -> struct tls_client */
     struct name_map certificates; /* "CERT\nKEY" -> struct certificate */
-    struct name_map tls_policies; /* settings -> SSL_CTX */
+    struct name_map tls_policies; /* settings -> struct tls_made_context */
     struct site_draft *drafts;
     uint32_t origin_capacity;
     struct blocks defaults;
@@ -114,8 +114,10 @@ MUST_CHECK int load_site_auth(struct loader *l, struct site_draft *draft,
 /* Its part of a policy's name: by content, so that no session outlives the authorities and lists
  * that it was judged by. a may be NULL. 0 · -ENOMEM */
 MUST_CHECK int load_auth_name(const struct auth_settings *a, struct writer *w);
-/* Its part of a policy; load_auth_policy_free() in any case afterwards. 0 · -ENOMEM */
-MUST_CHECK int load_auth_policy(const struct auth_settings *a, struct tls_policy *policy);
+/* Its part of a policy; load_auth_policy_free() in any case afterwards. The lists stay in *crls,
+ * whose table is in the arena. 0 · -ENOMEM */
+MUST_CHECK int load_auth_policy(const struct auth_settings *a, struct arena *arena,
+                                struct tls_policy *policy, struct tls_crl_files *crls);
 void load_auth_policy_free(struct tls_policy *policy);
 
 /* load_tls.c */

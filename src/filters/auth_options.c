@@ -40,9 +40,8 @@ static int check_crls(const struct option_apply *a, const struct word *word,
 {
     char memory[WHY_BYTES];
     struct writer why = writer_over(memory, sizeof memory);
-    X509_STORE *trust = X509_STORE_new();
-    int error = trust ? tls_trust_add_crls(trust, crl->text, &why) : -ENOMEM;
-    X509_STORE_free(trust);
+    STACK_OF(X509_CRL) * crls OWNS(tls_crls_free) = NULL;
+    int error = tls_crls_read(crl->text, &crls, &why);
     return error == -EINVAL ? report(a, word, crl->path, &why) : error;
 }
 
@@ -140,8 +139,8 @@ static const struct directive rows[] = {
                  "written): without one the answer is 403. optional: who has none comes in "
                  "without an identity. The origin is told in X-Client-Cert-Subject, -Issuer, "
                  "-Serial, -SAN and -Fingerprint, and in Client-Cert (RFC 9440); these fields are "
-                 "removed from what clients send. Files are read when the configuration is "
-                 "loaded: after a change, `portcullis reload`.",
+                 "removed from what clients send. The file of the authorities is read when the "
+                 "configuration is loaded: after a change, `portcullis reload`.",
       .example = "auth off",
       .since = "0.2",
       .apply = auth_apply },
@@ -152,7 +151,10 @@ static const struct directive rows[] = {
       .object = OBJECT_AUTH,
       .meaning = "Lists of certificates that the authorities have taken back, PEM or DER",
       .details = "With one, every authority on the way needs a list that is in force, else its "
-                 "certificates are refused.",
+                 "certificates are refused. A file that changes counts without a reload, also for "
+                 "connections that are open, as long as the user of the workers may read it; one "
+                 "that cannot be used, is out of date or older than the one in force changes "
+                 "nothing.",
       .example = "crl revoked.pem",
       .since = "0.2",
       .apply = crl_apply },

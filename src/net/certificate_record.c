@@ -32,8 +32,15 @@ enum tag {
     TAG_CERTIFICATE,
     TAG_OCSP,
     TAG_ERROR,
-    TAG_SETTINGS
+    TAG_SETTINGS,
+    TAG_LISTS,
+    TAG_LISTS_HASH
 };
+
+static size_t bytes_max(uint32_t tag)
+{
+    return tag == TAG_LISTS ? CERTIFICATE_LISTS_MAX : CERTIFICATE_PART_MAX;
+}
 
 struct field_head {
     uint32_t tag, bytes;
@@ -66,7 +73,7 @@ int certificate_sheet_open(struct certificate_sheet *s)
 static void put(struct writer *w, enum tag tag, slice value)
 {
     struct field_head head = { tag, (uint32_t)value.len };
-    if (value.len > CERTIFICATE_PART_MAX) {
+    if (value.len > bytes_max(tag)) {
         w->overflowed = true;
         return;
     }
@@ -97,6 +104,8 @@ static void write_record(struct writer *w, const struct certificate_record *r)
     put_some(w, TAG_OCSP, r->ocsp);
     put_some(w, TAG_ERROR, r->error);
     put_some(w, TAG_SETTINGS, r->settings);
+    put_some(w, TAG_LISTS, r->lists);
+    put_some(w, TAG_LISTS_HASH, r->lists_hash);
 }
 
 int certificate_sheet_add(struct certificate_sheet *s, const struct certificate_record *r)
@@ -242,6 +251,12 @@ static int take_field(uint32_t tag, slice value, struct certificate_record *r)
     case TAG_SETTINGS:
         r->settings = value;
         break;
+    case TAG_LISTS:
+        r->lists = value;
+        break;
+    case TAG_LISTS_HASH:
+        r->lists_hash = value;
+        return value.len == LISTS_HASH_BYTES ? 0 : -EPROTO;
     default: /* of a newer version */
         break;
     }
@@ -264,7 +279,7 @@ int certificate_reader_next(struct certificate_reader *r, struct certificate_rec
         struct field_head head;
         TRY(take(&record, sizeof head, &value));
         memcpy(&head, value.ptr, sizeof head);
-        if (head.bytes > CERTIFICATE_PART_MAX)
+        if (head.bytes > bytes_max(head.tag))
             return -EPROTO;
         TRY(take(&record, head.bytes, &value));
         TRY(take_field(head.tag, value, ret));

@@ -17,10 +17,12 @@
 #include "base/slice.h"
 #include "net/certificate.h"
 
-#define CERTIFICATE_NAMES_MAX   100u   /* of one certificate; what public CAs allow */
-#define CERTIFICATE_CHAIN_MAX   10u    /* the leaf included */
-#define CERTIFICATE_PART_MAX    65536u /* bytes of a certificate, a response or a text */
-#define CERTIFICATE_RECORD_MAX  1048576u
+#define CERTIFICATE_NAMES_MAX   100u        /* of one certificate; what public CAs allow */
+#define CERTIFICATE_CHAIN_MAX   10u         /* the leaf included */
+#define CERTIFICATE_PART_MAX    65536u      /* bytes of a certificate, a response or a text */
+#define CERTIFICATE_LISTS_MAX   (16u << 20) /* of `crl FILE` */
+#define LISTS_HASH_BYTES        32u
+#define CERTIFICATE_RECORD_MAX  (CERTIFICATE_LISTS_MAX + 1048576u)
 #define CERTIFICATE_SHEET_MAX   (1ull << 30)
 #define CERTIFICATE_RECORDS_MAX 100000u
 
@@ -29,6 +31,7 @@ enum certificate_source {
     CERTIFICATE_FROM_FILES, /* `tls CERT KEY` */
     CERTIFICATE_FROM_ACME,  /* `tls auto` */
     CERTIFICATE_FROM_LOCAL, /* `tls local` */
+    REVOKED_FROM_FILE, /* `crl FILE`: no certificate, but lists of those that were taken back */
     CERTIFICATE_SOURCES
 };
 
@@ -43,8 +46,10 @@ struct certificate_record {
     slice chain[CERTIFICATE_CHAIN_MAX]; /* DER, the leaf first */
     uint32_t chain_count;               /* 0: there is none (yet) */
     slice ocsp;                         /* to staple; empty: none */
-    slice settings; /* for whoever obtains certificates: of a record without names, in a wish */
-    slice error;    /* why there is none, or why there is no newer one: a sentence for people */
+    slice lists;      /* of REVOKED_FROM_FILE: PEM or DER, as in the file; not in a wish */
+    slice lists_hash; /* in a wish: SHA-256 of the text that was loaded */
+    slice settings;   /* for whoever obtains certificates: of a record without names, in a wish */
+    slice error;      /* why there is none, or why there is no newer one: a sentence for people */
 };
 
 /* --- Writing ---------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 #include <stdlib.h>
 
+#include "base/random.h"
 #include "net/kernel.h"
 
 /* Mozilla's "intermediate" without CBC and without key exchange by RSA or finite fields. */
@@ -323,6 +324,20 @@ static int receive_hello(struct socket *s, struct buffer **b, int64_t deadline_m
         }
         TRY(read_more(s, b, deadline_ms));
     }
+}
+
+void tls_session_context_mix(uint8_t context[TLS_SESSION_CONTEXT_BYTES], slice text)
+{
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    unsigned length;
+    bool is_good = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+                   EVP_DigestUpdate(digest, context, TLS_SESSION_CONTEXT_BYTES) == 1 &&
+                   EVP_DigestUpdate(digest, text.ptr, text.len) == 1 &&
+                   EVP_DigestFinal_ex(digest, context, &length) == 1;
+    EVP_MD_CTX_free(digest);
+    if (!is_good)
+        random_bytes(context, TLS_SESSION_CONTEXT_BYTES);
+    ERR_clear_error();
 }
 
 static int prepare(SSL *ssl, void *argument)

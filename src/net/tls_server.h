@@ -34,6 +34,9 @@ MUST_CHECK int tls_server_context(const struct tls_policy *policy, SSL_CTX **ret
 bool tls_ciphers_are_known(const char *list, slice *ret_word);
 bool tls_groups_are_known(const char *list, slice *ret_word);
 
+/* Another one that follows from both; one that fits no session when there is no memory. */
+void tls_session_context_mix(uint8_t context[TLS_SESSION_CONTEXT_BYTES], slice text);
+
 /* The answer to a client's first message. */
 struct tls_choice {
     SSL_CTX *context;

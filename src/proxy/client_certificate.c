@@ -89,6 +89,13 @@ static int say(struct exchange *x, const X509 *c, const char *what, const char *
     return *ret_why ? -EACCES : -ENOMEM;
 }
 
+/* Since the handshake a list may have come that names it. */
+static bool was_taken_back(const struct exchange *x, X509 *c)
+{
+    const struct tls_made_context *made = x->site->tls.made;
+    return made && made->crls.count && tls_crls_name(&made->crls, c);
+}
+
 static int judge(struct exchange *x, const SSL *ssl, X509 *c, const char **ret_why)
 {
     long verdict = SSL_get_verify_result(ssl);
@@ -96,6 +103,8 @@ static int judge(struct exchange *x, const SSL *ssl, X509 *c, const char **ret_w
         return say(x, c, X509_verify_cert_error_string(verdict), ret_why);
     if (X509_cmp_current_time(X509_get0_notAfter(c)) <= 0) /* of a session that was resumed */
         return say(x, c, "certificate has expired", ret_why);
+    if (was_taken_back(x, c))
+        return say(x, c, X509_verify_cert_error_string(X509_V_ERR_CERT_REVOKED), ret_why);
     if (i2d_X509(c, NULL) > (int)CLIENT_CERTIFICATE_BYTES_MAX)
         return say(x, c, "it is longer than 8 KiB", ret_why);
     return 0;

@@ -119,7 +119,7 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     if (ja4_write(hello, choice->fingerprint) != 0) /* more suites than any client has */
         choice->fingerprint[0] = '\0';
     choice->owner = site;
-    choice->context = site->tls.context;
+    choice->context = site->tls.made->context;
     choice->certificates = &site->tls.identity->set;
     choice->alpn = SLICE("\x02h2\x08http/1.1");
     memcpy(choice->session_context, site->tls.session_context, sizeof choice->session_context);

@@ -62,14 +62,14 @@ int tls_proof_choose(const struct site *site, struct tls_choice *choice)
     static struct certificate_set shown; /* a handshake keeps what it has */
     struct challenge proof;
     struct certificate *certificate;
-    if (!site->tls.context || !gate.shared.challenges ||
+    if (!site->tls.made || !gate.shared.challenges ||
         !challenges_find(gate.shared.challenges, CHALLENGE_TLS, choice->server_name, (slice){ 0 },
                          &proof))
         return -ENOENT;
     TRY(make(slice_of(proof.answer, proof.answer_bytes), &certificate));
     certificate_set_clear(&shown);
     certificate_set_put(&shown, certificate);
-    choice->context = site->tls.context;
+    choice->context = site->tls.made->context;
     choice->certificates = &shown;
     choice->alpn = SLICE("\x0a" PROTOCOL);
     memset(choice->session_context, 0, sizeof choice->session_context); /* no site's */

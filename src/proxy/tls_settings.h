@@ -2,6 +2,7 @@
 #pragma once
 
 #include "net/tls_server.h"
+#include "net/tls_trust.h"
 
 enum tls_kind {
     TLS_UNSET, /* nothing is written */
@@ -48,7 +49,7 @@ struct listen;
 struct site_tls {
     const struct tls_settings *settings;
     struct tls_identity *identity; /* NULL: no TLS for this site */
-    SSL_CTX *context;              /* shared by all sites with the same policy */
+    struct tls_made_context *made; /* shared by all sites with the same policy */
     uint8_t session_context[TLS_SESSION_CONTEXT_BYTES];
     const struct listen *https; /* where plain requests are redirected to; NULL: nowhere */
 };
@@ -57,4 +58,5 @@ struct site_tls {
 struct tls_made_context {
     struct tls_made_context *next;
     SSL_CTX *context;
+    struct tls_crl_files crls; /* replaced while workers run */
 };
