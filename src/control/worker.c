@@ -191,6 +191,7 @@ static int open_gate(struct log_ring *ring)
                                                 .counters = m->counters->workers,
                                                 .reason_rows = m->counters->reason_rows,
                                                 .clients = m->clients,
+                                                .accounts = m->accounts,
                                                 .names = m->names,
                                                 .challenges = m->challenges,
                                                 .statuses = m->statuses,

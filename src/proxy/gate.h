@@ -7,6 +7,7 @@
 #pragma once
 
 #include "proxy/configuration.h"
+#include "shared/accounts.h"
 #include "shared/challenges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
@@ -20,6 +21,7 @@ struct gate_shared {
     struct worker_counters *counters;      /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
     const struct counter_row *reason_rows; /* COUNTER_REASONS_MAX; NULL: none are told apart */
     struct clients_segment *clients;
+    struct accounts_segment *accounts;
     const struct names_segment *names;
     const struct challenges_segment *challenges; /* NULL: none */
     struct statuses_segment *statuses; /* NULL: none; else wake_certifier: a question was put */

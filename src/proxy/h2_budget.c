@@ -1,13 +1,9 @@
 #include "proxy/h2_budget.h"
 
-#include "base/random.h"
-#include "base/siphash.h"
-
 #define FILLS_IN_S 50 /* an empty account is full again after so many seconds */
 
-#define ADDRESSES_MAX    1024u /* that are remembered; a power of two */
-#define ADDRESS_ACCOUNTS 4     /* capacity of an address, in connections */
-#define REPORT_POINTS    64    /* below this an address is not charged yet */
+#define ADDRESS_ACCOUNTS 4  /* capacity of an address, in connections */
+#define REPORT_POINTS    64 /* below this an address is not charged yet */
 
 /* What a DATA frame costs until its payload has come, and how many bytes pay for a point. */
 #define COST_OF_DATA    2u
@@ -107,63 +103,29 @@ enum h2_expense h2_budget_main_expense(const struct h2_budget *b)
 
 /* --- Addresses -------------------------------------------------------------------------------- */
 
-struct account {
-    struct ip client;
-    int64_t left, filled_ms;
-    bool is_used;
-};
-
-static struct account accounts[ADDRESSES_MAX];
-
-static struct account *account_at(struct ip client, unsigned way)
-{
-    static struct siphash_key key;
-    if (key.k0 == 0 && key.k1 == 0)
-        random_bytes(&key, sizeof key);
-    uint64_t hash = siphash(&key, client.bytes, sizeof client.bytes);
-    return &accounts[(hash >> (way * 16)) % ADDRESSES_MAX];
-}
-
-/* The address's account; of the two where it may stand the one with more left gives way. */
-static struct account *find_account(struct ip client, int64_t capacity, int64_t now_ms)
-{
-    struct account *first = account_at(client, 0), *second = account_at(client, 1);
-    if (first->is_used && ip_equal(first->client, client))
-        return first;
-    if (second->is_used && ip_equal(second->client, client))
-        return second;
-    struct account *found = !first->is_used || first->left >= second->left ? first : second;
-    *found = (struct account){
-        .client = client, .left = capacity, .filled_ms = now_ms, .is_used = true
-    };
-    return found;
-}
-
 /* `points` are given to the account of the address, or taken from it. */
-static int64_t settle(const struct h2_budget *b, struct ip client, int64_t points, int64_t now_ms)
+static int64_t settle(const struct h2_budget *b, struct accounts_segment *all, struct ip client,
+                      int64_t points, int64_t now_ms)
 {
-    int64_t capacity = ADDRESS_ACCOUNTS * b->capacity;
-    struct account *a = find_account(ip_client_key(client), capacity, now_ms);
-    points += given_by_time(capacity, &a->filled_ms, now_ms);
-    a->left = points < capacity - a->left ? a->left + points : capacity;
-    return a->left;
+    const struct account_terms terms = { .capacity = ADDRESS_ACCOUNTS * b->capacity,
+                                         .fill_ms = FILLS_IN_S * 1000 };
+    struct ip key = ip_client_key(client);
+    return accounts_settle(all, slice_of((const char *)key.bytes, sizeof key.bytes), &terms, points,
+                           now_ms);
 }
 
-bool h2_budget_report(struct h2_budget *b, struct ip client, int64_t now_ms)
+bool h2_budget_report(struct h2_budget *b, struct accounts_segment *all, struct ip client,
+                      int64_t now_ms)
 {
     int64_t points = b->unreported;
     if (points > -REPORT_POINTS && points < REPORT_POINTS)
         return true;
     b->unreported = 0;
-    return settle(b, client, -points, now_ms) >= 0;
+    return settle(b, all, client, -points, now_ms) >= 0;
 }
 
-bool h2_budget_address_is_spent(const struct h2_budget *b, struct ip client, int64_t now_ms)
+bool h2_budget_address_is_spent(const struct h2_budget *b, struct accounts_segment *all,
+                                struct ip client, int64_t now_ms)
 {
-    return settle(b, client, 0, now_ms) < 0;
-}
-
-void h2_budget_forget(void)
-{
-    memset(accounts, 0, sizeof accounts);
+    return settle(b, all, client, 0, now_ms) < 0;
 }

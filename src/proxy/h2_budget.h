@@ -1,16 +1,17 @@
 /* What a client of HTTP/2 may cost beyond what it asks for. Frames that carry nothing, streams that
  * are given up, and heads that are too large are paid for in points, from an account of the
- * connection and one of the client's address in this worker; what is useful fills them again: a
- * request that was answered, data that came or went, and time. Whoever has spent it all is told to
- * calm down, and the connection ends.
+ * connection and one of the client's address over all workers (shared/accounts.h); what is useful
+ * fills them again: a request that was answered, data that came or went, and time. Whoever has
+ * spent it all is told to calm down, and the connection ends.
  *
  * The work that frames make is so bounded by the points there are plus a constant times what is
- * useful (h2_budget_test.c). Pure but for the table of addresses, which belongs to the worker. */
+ * useful (h2_budget_test.c). Pure but for the table of addresses. */
 #pragma once
 
 #include <nghttp2/nghttp2.h>
 
 #include "net/address.h"
+#include "shared/accounts.h"
 
 enum h2_expense {
     H2_RESETS,  /* streams that the client resets, or makes us reset or refuse */
@@ -53,8 +54,7 @@ enum h2_expense h2_budget_main_expense(const struct h2_budget *b);
 
 /* Charges what was not reported yet to the address (IPv6: its /64), which has four times the
  * capacity; small sums wait. False: the address has spent it all. */
-bool h2_budget_report(struct h2_budget *b, struct ip client, int64_t now_ms);
-bool h2_budget_address_is_spent(const struct h2_budget *b, struct ip client, int64_t now_ms);
-
-/* For tests: forgets all addresses. */
-void h2_budget_forget(void);
+bool h2_budget_report(struct h2_budget *b, struct accounts_segment *all, struct ip client,
+                      int64_t now_ms);
+bool h2_budget_address_is_spent(const struct h2_budget *b, struct accounts_segment *all,
+                                struct ip client, int64_t now_ms);

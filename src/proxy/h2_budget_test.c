@@ -132,22 +132,22 @@ TEST(the_main_expense_is_the_largest)
 
 TEST(connections_of_one_address_share_its_account)
 {
+    static struct accounts_segment accounts;
     struct ip one = { .bytes = { [7] = 1 } }, other = { .bytes = { [7] = 2 } };
-    h2_budget_forget();
     for (int i = 0; i < 4; i++) {
         h2_budget_open(&budget, CAPACITY, 0);
-        assert_false(h2_budget_address_is_spent(&budget, one, 0));
+        assert_false(h2_budget_address_is_spent(&budget, &accounts, one, 0));
         h2_budget_charge(&budget, H2_RESETS, CAPACITY);
-        assert_true(h2_budget_report(&budget, one, 0));
+        assert_true(h2_budget_report(&budget, &accounts, one, 0));
     }
     h2_budget_open(&budget, CAPACITY, 0);
     h2_budget_charge(&budget, H2_RESETS, 63);
-    assert_true(h2_budget_report(&budget, one, 0)); /* small sums wait */
+    assert_true(h2_budget_report(&budget, &accounts, one, 0)); /* small sums wait */
     h2_budget_charge(&budget, H2_RESETS, 1);
-    assert_false(h2_budget_report(&budget, one, 0));
-    assert_true(h2_budget_address_is_spent(&budget, one, 0));
-    assert_false(h2_budget_address_is_spent(&budget, other, 0));
-    assert_false(h2_budget_address_is_spent(&budget, one, 1000));
+    assert_false(h2_budget_report(&budget, &accounts, one, 0));
+    assert_true(h2_budget_address_is_spent(&budget, &accounts, one, 0));
+    assert_false(h2_budget_address_is_spent(&budget, &accounts, other, 0));
+    assert_false(h2_budget_address_is_spent(&budget, &accounts, one, 1000));
 }
 
 int main(void)

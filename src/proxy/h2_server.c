@@ -273,7 +273,7 @@ static int settle_budget(struct h2_connection *h)
     if (h2_budget_is_spent(&h->budget))
         return calm(h, &spent[h2_budget_main_expense(&h->budget)]);
     if (h->connection->is_counted &&
-        !h2_budget_report(&h->budget, h->connection->peer, loop_now_ms()))
+        !h2_budget_report(&h->budget, gate.shared.accounts, h->connection->peer, loop_now_ms()))
         return calm(h, &address_spent);
     return 0;
 }
@@ -378,7 +378,7 @@ static int serve(struct h2_connection *h)
     struct connection *c = h->connection;
     TRY(h2_session_begin(&h->session));
     if (c->requests == 0 && c->is_counted &&
-        h2_budget_address_is_spent(&h->budget, c->peer, loop_now_ms()))
+        h2_budget_address_is_spent(&h->budget, gate.shared.accounts, c->peer, loop_now_ms()))
         return calm(h, &address_spent);
     int result = feed_input(c);
     if (result == 0 || h2_budget_is_spent(&h->budget))

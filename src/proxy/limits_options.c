@@ -133,9 +133,10 @@ static const struct directive rows[] = {
       .object = OBJECT_LIMITS_GLOBAL,
       .preset = "10000",
       .meaning = "What a client of HTTP/2 may cost beyond its requests before it is cut off",
-      .details = "In points: a frame that carries nothing costs 1 to 20, a stream that is given up "
-                 "15, a request that is answered gives 15 back, and a fiftieth of the whole comes "
-                 "back each second. An address has four times as many in each worker.",
+      .details =
+          "In points: a frame that carries nothing costs 1 to 20, a stream that is given up "
+          "15, a request that is answered gives 15 back, and a fiftieth of the whole comes "
+          "back each second. An address has four times as many, over all workers and reloads.",
       .example = "h2-budget 20000",
       .since = "0.1" },
     { .name = "fibers",

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 5u
+#define LAYOUT 6u
 
 static const struct {
     const char *name;
@@ -23,6 +23,8 @@ static const struct {
                             sizeof(struct challenges_segment) },
     [SHARED_STATUSES] = { "portcullis-statuses", 0x5043545354415455,
                           sizeof(struct statuses_segment) },
+    [SHARED_ACCOUNTS] = { "portcullis-accounts", 0x5043544143434f55,
+                          sizeof(struct accounts_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -36,6 +38,7 @@ static void set_pointers(struct shared_memory *m)
     m->ticket_keys = (struct ticket_keys_segment *)(void *)m->segments[SHARED_TICKET_KEYS].memory;
     m->challenges = (struct challenges_segment *)(void *)m->segments[SHARED_CHALLENGES].memory;
     m->statuses = (struct statuses_segment *)(void *)m->segments[SHARED_STATUSES].memory;
+    m->accounts = (struct accounts_segment *)(void *)m->segments[SHARED_ACCOUNTS].memory;
 }
 
 static void clear(struct shared_memory *m)
@@ -59,6 +62,7 @@ int shared_memory_create(struct shared_memory *m)
     set_pointers(m);
     random_bytes(m->clients->hash_key, sizeof m->clients->hash_key);
     random_bytes(m->statuses->hash_key, sizeof m->statuses->hash_key);
+    random_bytes(m->accounts->hash_key, sizeof m->accounts->hash_key);
     return 0;
 }
 

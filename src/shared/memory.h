@@ -2,6 +2,7 @@
  * it inherits. */
 #pragma once
 
+#include "shared/accounts.h"
 #include "shared/challenges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
@@ -22,6 +23,7 @@ enum shared_purpose {
     SHARED_TICKET_KEYS,
     SHARED_CHALLENGES,
     SHARED_STATUSES,
+    SHARED_ACCOUNTS,
     SHARED_COUNT
 };
 
@@ -36,6 +38,7 @@ struct shared_memory {
     struct ticket_keys_segment *ticket_keys;
     struct challenges_segment *challenges;
     struct statuses_segment *statuses;
+    struct accounts_segment *accounts;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

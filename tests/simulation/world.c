@@ -126,6 +126,8 @@ static void share(void)
     clients_clear(memory.clients, SLOT);
     memset(&memory.counters->workers[SLOT], 0, sizeof memory.counters->workers[SLOT]);
     memory.clients->hash_key[0] = options.seed;
+    memory.accounts->hash_key[0] = options.seed;
+    memset(memory.accounts->accounts, 0, sizeof memory.accounts->accounts);
     log_ring_open(&ring, memory.rings, SLOT, -1);
     records_open();
 }
@@ -169,6 +171,7 @@ static void open_gate(void)
                                  .shared = { .slot = SLOT,
                                              .counters = memory.counters->workers,
                                              .clients = memory.clients,
+                                             .accounts = memory.accounts,
                                              .names = memory.names,
                                              .ring = &ring },
                                  .on_empty = on_empty };
