@@ -13,6 +13,7 @@
 
 struct operator;
 struct pattern;
+struct plan;
 struct prefilter;
 struct transform;
 struct unicode_map;
@@ -119,6 +120,8 @@ struct ctl_action {
     struct pattern *pattern; /* ByTag, ByMsg: a regular expression (ModSecurity 2) */
     struct target target;    /* …TARGET… */
     int64_t number;
+    const uint64_t *rules; /* waf_prepare: a bit for each rule.index it means; NULL: not before its
+                              text has been expanded */
 };
 
 struct link {
@@ -227,6 +230,7 @@ struct ruleset {
     struct waf_directives directives;
     slice *files; /* read, in order */
     unsigned file_count;
+    const struct plan *plan; /* the engine's own: waf_prepare in waf.h */
 };
 
 /* EMERGENCY … DEBUG for 0 … 7; "" for anything else. */
