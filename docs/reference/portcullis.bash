@@ -124,6 +124,7 @@ streams
 h2-budget
 fibers
 buffered
+held
 ciphers
 groups
 hsts
@@ -245,6 +246,7 @@ h2.trailers
 headers.value
 limits.body
 limits.body-rate
+limits.held
 limits.buffered
 limits.connections
 limits.connections-per-client

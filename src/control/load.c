@@ -26,7 +26,8 @@ static const struct limits_global builtin_limits = { .head_bytes_max = 64u << 10
                                                      .h2_budget = 10000,
                                                      .requests_per_connection_max = 10000,
                                                      .fibers_max = 0,
-                                                     .buffered_bytes_max = 256u << 20 };
+                                                     .buffered_bytes_max = 256u << 20,
+                                                     .held_bytes_max = 256u << 20 };
 
 /* Reads and checks all files. 0, even with errors · -ENOMEM */
 static int read_files(struct loader *l)

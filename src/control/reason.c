@@ -157,6 +157,10 @@ const struct reason_description reason_descriptions[] = {
     { "limits.body-rate", "408", "The request's body comes more slowly than `limits body-rate`.",
       "Lower the rate for clients on slow lines, or leave it: it ends connections that are held "
       "open on purpose." },
+    { "limits.held", "503",
+      "Bodies that wait for their inspection fill `limits held` of one worker.",
+      "Raise `limits held`, or inspect less of large bodies; check for many large uploads at "
+      "once." },
     { "limits.buffered", "503", "One worker holds as many bytes as `limits buffered` allows.",
       "Look for slow clients or origins in `portcullis status`; raise the limit if there is "
       "memory." },

@@ -61,6 +61,7 @@ struct limits_global {
     uint32_t requests_per_connection_max; /* requests-per-connection 10000 */
     uint32_t fibers_max;                  /* fibers auto: per worker; 0 auto */
     uint64_t buffered_bytes_max;          /* buffered 256M: per worker */
+    uint64_t held_bytes_max;              /* held 256M: per worker */
 };
 
 /* One server of an origin: an address that the configuration wrote. A name has several addresses in

@@ -5,6 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
+#include "proxy/held_body.h"
 #include "proxy/relay.h"
 #include "proxy/scratch.h"
 #include "proxy/upstream_protocol.h"
@@ -150,18 +151,51 @@ static int relay_response(struct exchange *x)
     return 0;
 }
 
+void response_close_body(struct exchange *x)
+{
+    if (x->from_origin)
+        x->from_origin->operations->close(x->from_origin);
+    x->from_origin = NULL;
+    x->response_held = NULL;
+}
+
+int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
+{
+    *ret_body = slice_of(NULL, 0);
+    x->upstream->protocol->open_body(x, has_no_body(x, x->response.status));
+    x->response_opened = true;
+    if (x->from_origin->ended)
+        return 0;
+    struct held_body *h = held_body_make(x->from_origin, x->configuration->limits.held_bytes_max);
+    if (!h)
+        return -ENOMEM;
+    struct relay r = download_relay(x);
+    r.to = held_body_sink(h);
+    r.stop_at = bytes_max;
+    int result = relay_begin(&r);
+    if (result == 0)
+        result = relay_finish(&r);
+    if (result == 0)
+        result = held_body_settle(h);
+    if (result == 0 && x->from_origin->operations->keep)
+        result = x->from_origin->operations->keep(x->from_origin);
+    x->response_held = h;
+    x->from_origin = held_body_source(h);
+    *ret_body = held_body_bytes(h);
+    return result == 0 ? 0 : note_failure(x, &r, result);
+}
+
 int exchange_deliver(struct exchange *x)
 {
     x->status = x->response.status;
     response_hide_origin(x);
     TRY(filters_run(x, ON_DELIVER));
-    x->upstream->protocol->open_body(x, has_no_body(x, x->status));
+    if (!x->response_opened)
+        x->upstream->protocol->open_body(x, has_no_body(x, x->status));
     if (x->upload.state == UPLOAD_RUNNING || x->upload.state == UPLOAD_FAILED)
         x->close_after = true; /* an early answer: say so while it can be said */
     TRY(make_head(x));
-    int result = relay_response(x);
-    x->from_origin->operations->close(x->from_origin);
-    return result;
+    return relay_response(x);
 }
 
 /* --- Our own responses ------------------------------------------------------------------------ */

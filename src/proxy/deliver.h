@@ -12,6 +12,17 @@ void response_hide_origin(struct exchange *x);
 /* The origin's response. 0 · -EREFUSED · -ECANCELED · -errno of the client's connection */
 MAY_WAIT int exchange_deliver(struct exchange *x);
 
+/* The origin's body, or its first `bytes_max`, as one piece, before a byte of the response has gone
+ * to the client. Afterwards it comes from there, and what is behind `bytes_max` follows. Empty:
+ * there is no body.
+ *
+ * ret_body   valid until response_close_body()
+ * returns    0 · -EREFUSED · -ECANCELED · -ENOMEM */
+MAY_WAIT int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body);
+
+/* Nobody reads from the origin's body any more; before its connection is given back. */
+void response_close_body(struct exchange *x);
+
 /* A response of our own, x->answer: begun with a status, then given fields and a body; a filter
  * that has made one returns ANSWERED. Values outlive the exchange or lie in its arena. */
 void answer_begin(struct exchange *x, uint16_t status);

@@ -79,6 +79,7 @@ void exchange_run(struct exchange *x)
     client_unwatch(x);
     finish_upload(x);
     count_bytes(x);
+    response_close_body(x);
     upstream_release(x);
     x->times.end = loop_clock_us();
     if (!exchange_keeps_connection(x))

@@ -159,6 +159,17 @@ static const struct directive rows[] = {
                  "reader is refused, or cut, an eighth earlier.",
       .example = "buffered 512M",
       .since = "0.1" },
+    { .name = "held",
+      .scopes = SCOPE_LIMITS_GLOBAL,
+      .arguments = GLOBAL_SIZE(held_bytes_max, MEGABYTE, 1ull << 40),
+      .object = OBJECT_LIMITS_GLOBAL,
+      .preset = "256M",
+      .meaning = "Bytes of bodies that wait for their inspection in the memory of one worker",
+      .details =
+          "The first 128 KiB of a body count against `buffered` instead. Beyond it a request "
+          "whose body has to be inspected is refused with 503.",
+      .example = "held 1G",
+      .since = "0.3" },
 };
 
 const struct directive_table limits_options = { "Size limits", rows, ARRAY_LENGTH(rows) };

@@ -61,6 +61,11 @@ static int send_all(struct relay *r)
     return 0;
 }
 
+static bool is_over(const struct relay *r)
+{
+    return r->from->ended || (r->stop_at && r->from->decoded >= r->stop_at);
+}
+
 int relay_begin(struct relay *r)
 {
     return send_all(r);
@@ -77,7 +82,7 @@ static int64_t read_deadline(const struct relay *r)
 int relay_finish(struct relay *r)
 {
     struct body_source *from = r->from;
-    while (!from->ended) {
+    while (!is_over(r)) {
         if (from->operations->release)
             from->operations->release(from);
         int result = from->operations->wait(from, read_deadline(r));

@@ -17,6 +17,7 @@ struct relay {
     int64_t idle_ms;     /* longest wait for a byte from `from` */
     int64_t stall_ms;    /* longest wait for `to` to take one */
     int64_t deadline_ms; /* of the whole */
+    uint64_t stop_at;    /* bytes of the body after which it stops; 0: at its end */
 
     /* A moment by which the next byte must have come, besides idle_ms; NULL: none. */
     int64_t (*deadline)(const struct relay *r);

@@ -128,7 +128,6 @@ int exchange_tunnel(struct exchange *x)
     int result = bundle_join(&x->upload.children, NEVER);
     bundle_end(&x->upload.children); /* `up` lives on this stack */
     gate.counters->tunnels_open--;
-    x->from_origin->operations->close(x->from_origin);
     x->response_complete = true;
     return result == -ECANCELED ? result : 0;
 }

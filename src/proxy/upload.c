@@ -5,6 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/gate_state.h"
 #include "proxy/grpc.h"
+#include "proxy/held_body.h"
 #include "proxy/relay.h"
 #include "proxy/upstream_protocol.h"
 
@@ -41,25 +42,33 @@ static int check_upload(struct relay *r)
     return 0;
 }
 
-static struct relay upload_relay(struct exchange *x)
+/* From the client to wherever its body goes. */
+static struct relay relay_to(struct exchange *x, struct body_sink *to)
 {
     bool is_long = exchange_is_long_call(x);
     const struct timeout_settings *timeouts = exchange_timeouts(x);
     return (struct relay){ .from = x->from_client,
-                           .to = x->to_origin,
+                           .to = to,
                            .idle_ms = is_long ? timeouts->tunnel_ms : timeouts->idle_ms,
-                           .stall_ms = upstream_timeouts(x, x->upstream->server->origin).send_ms,
                            .deadline_ms = x->deadline_ms,
                            .deadline = rate_deadline,
                            .check = check_upload,
                            .owner = x };
 }
 
+static struct relay upload_relay(struct exchange *x)
+{
+    struct relay r = relay_to(x, x->to_origin);
+    r.stall_ms = upstream_timeouts(x, x->upstream->server->origin).send_ms;
+    return r;
+}
+
 /* An origin that takes no more bytes may have answered already; one that takes its time, or for
  * which we have no memory, has not. */
 static bool may_have_answered(const struct exchange *x, const struct relay *r, int result)
 {
-    return r->failed == RELAY_TO && result != -ENOBUFS && (result != -ETIMEDOUT || x->times.head);
+    return r->failed == RELAY_TO && x->upstream && result != -ENOBUFS &&
+           (result != -ETIMEDOUT || x->times.head);
 }
 
 static void refuse_stalled(struct exchange *x)
@@ -100,7 +109,7 @@ static void note_failure(struct exchange *x, const struct relay *r, int result)
 
 static void settle(struct exchange *x, const struct relay *r, int result)
 {
-    if (result == 0 && x->from_client->ended)
+    if (result == 0 && x->from_client->ended && !x->upload.held)
         x->protocol->end_body(x);
     if (result == 0 && !x->from_client->ended) {
         x->upload.state = UPLOAD_RUNNING;
@@ -155,6 +164,57 @@ int upload_begin(struct exchange *x)
             return exchange_refuse(x, FAULT_POLICY, 503, "limits.fibers",
                                    "no fiber is left to stream the request body");
     }
+    return result;
+}
+
+/* --- Held until a verdict --------------------------------------------------------------------- */
+
+/* All of it, or its first `bytes_max`, into the store. 0 · -EREFUSED · -ECANCELED */
+static int fill(struct exchange *x, struct held_body *h, uint64_t bytes_max)
+{
+    struct relay r = relay_to(x, held_body_sink(h));
+    r.stop_at = bytes_max;
+    x->upload.began_ms = loop_now_ms();
+    int result = relay_begin(&r);
+    if (result == 0 && !x->from_client->ended) {
+        TRY(tell_to_continue(x));
+        result = relay_finish(&r);
+    }
+    if (result == 0)
+        return 0;
+    x->upload.state = UPLOAD_FAILED;
+    note_failure(x, &r, result);
+    return result == -ECANCELED ? result : -EREFUSED;
+}
+
+/* 0 · -EREFUSED */
+static int settle_held(struct exchange *x, struct held_body *h)
+{
+    struct body_source *behind = x->from_client;
+    if (held_body_settle(h) != 0 || (behind->operations->keep && behind->operations->keep(behind)))
+        return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
+                               "no room for the request body within `limits held`");
+    return 0;
+}
+
+int upload_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
+{
+    if (x->from_client->ended) {
+        *ret_body = slice_of(NULL, 0);
+        return 0;
+    }
+    struct held_body *h = held_body_make(x->from_client, x->configuration->limits.held_bytes_max);
+    if (!h)
+        return -ENOMEM;
+    int result = fill(x, h, bytes_max);
+    if (result == 0)
+        result = settle_held(x, h);
+    if (result == 0 && x->from_client->ended)
+        x->protocol->end_body(x);
+    /* Also after a failure: whoever asks for the body's end asks through it, and closes it. */
+    x->upload.held = h;
+    x->from_client = held_body_source(h);
+    *ret_body = held_body_bytes(h);
     return result;
 }
 

@@ -10,6 +10,14 @@
  */
 MAY_WAIT int upload_begin(struct exchange *x);
 
+/* The body, or its first `bytes_max`, as one piece, before an origin is asked; the same limits and
+ * times hold, and `limits held`. Afterwards it comes from there, and what is behind `bytes_max`
+ * follows. Empty: there is no body.
+ *
+ * ret_body   valid as long as the exchange
+ * returns    0 · -EREFUSED · -ECANCELED · -ENOMEM */
+MAY_WAIT int upload_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body);
+
 /* Nothing of the body has been taken from the client's connection: a second attempt can send it. */
 bool upload_can_repeat(const struct exchange *x);
 void upload_rewind(struct exchange *x);

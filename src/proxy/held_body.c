@@ -1,0 +1,263 @@
+#include "proxy/held_body.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "base/panic.h"
+
+#ifndef MFD_NOEXEC_SEAL /* the C library is older than the kernel */
+#define MFD_NOEXEC_SEAL 8u
+#endif
+
+#define MEMORY_BYTES_MAX (128u << 10) /* beyond it a file */
+#define GIVEN_BYTES_MAX  (64u << 10)  /* at once, so that the response is read meanwhile */
+
+struct held_body {
+    struct body_source source;
+    struct body_sink sink;
+    struct body_source *behind;
+    struct buffer *memory;
+    int file; /* -1: none */
+    const char *mapping;
+    uint64_t length, given;
+    uint64_t held_bytes_max;
+};
+
+static uint64_t in_files;
+
+uint64_t held_bytes_in_use(void)
+{
+    return in_files;
+}
+
+/* --- Taking it in ----------------------------------------------------------------------------- */
+
+static struct held_body *of_sink(struct body_sink *s)
+{
+    return CONTAINER_OF(s, struct held_body, sink);
+}
+
+/* Room for `more` bytes in the buffer. 0 · -ENOBUFS */
+static int grow_memory(struct held_body *h, size_t more)
+{
+    struct buffer *old = h->memory;
+    if (old && buffer_room(old) >= more)
+        return 0;
+    uint64_t want = h->length + more;
+    uint32_t capacity = BUFFER_BYTES;
+    while (capacity < want)
+        capacity *= 2;
+    struct buffer *larger = buffer_take_large(capacity);
+    if (!larger)
+        return -ENOBUFS;
+    if (old) {
+        memcpy(larger->memory, old->memory, old->end);
+        larger->end = old->end;
+        buffer_release(old);
+    }
+    h->memory = larger;
+    return 0;
+}
+
+/* 0 · -ENOBUFS */
+static int write_file(struct held_body *h, const char *bytes, size_t count)
+{
+    if (count > h->held_bytes_max || in_files > h->held_bytes_max - count)
+        return -ENOBUFS;
+    for (size_t done = 0; done < count;) {
+        ssize_t wrote = write(h->file, bytes + done, count - done);
+        if (wrote <= 0 && !(wrote < 0 && errno == EINTR))
+            return -ENOBUFS;
+        if (wrote > 0) {
+            done += (size_t)wrote;
+            in_files += (uint64_t)wrote;
+            h->length += (uint64_t)wrote;
+        }
+    }
+    return 0;
+}
+
+static int move_to_file(struct held_body *h)
+{
+    h->file = memfd_create("held body", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    if (h->file < 0 && errno == EINVAL) /* a kernel before 6.3 */
+        h->file = memfd_create("held body", MFD_CLOEXEC);
+    if (h->file < 0)
+        return -ENOBUFS;
+    h->length = 0;
+    if (!h->memory)
+        return 0;
+    TRY(write_file(h, h->memory->memory, h->memory->end));
+    buffer_drop(&h->memory);
+    return 0;
+}
+
+static int store(struct held_body *h, const char *bytes, size_t count)
+{
+    if (h->file < 0 && h->length + count > MEMORY_BYTES_MAX)
+        TRY(move_to_file(h));
+    if (h->file >= 0)
+        return write_file(h, bytes, count);
+    TRY(grow_memory(h, count));
+    memcpy(h->memory->memory + h->memory->end, bytes, count);
+    h->memory->end += (uint32_t)count;
+    h->length += count;
+    return 0;
+}
+
+static int send_now(struct body_sink *s, struct pieces *p)
+{
+    for (int i = 0; i < p->count; i++) {
+        const struct iovec *part = &p->parts[PIECES_FIRST + i];
+        TRY(store(of_sink(s), part->iov_base, part->iov_len));
+    }
+    return 0;
+}
+
+static int flush(UNUSED struct body_sink *s, UNUSED const struct send_options *options)
+{
+    UNREACHABLE(); /* nothing is ever left over */
+}
+
+static void nothing_to_do(UNUSED struct body_sink *s)
+{
+}
+
+static const struct body_sink_operations sink_operations = { .send_now = send_now,
+                                                             .flush = flush,
+                                                             .drop = nothing_to_do,
+                                                             .finish = nothing_to_do,
+                                                             .abort = nothing_to_do };
+
+/* --- Giving it again -------------------------------------------------------------------------- */
+
+static struct held_body *of_source(struct body_source *s)
+{
+    return CONTAINER_OF(s, struct held_body, source);
+}
+
+/* Where what is behind has come to. */
+static void follow(struct held_body *h)
+{
+    struct body_source *s = &h->source;
+    bool all_given = h->given == h->length;
+    s->bytes_read = h->behind->bytes_read;
+    s->closed = all_given && h->behind->closed;
+    s->ended = all_given && h->behind->ended;
+    s->trailers = s->ended ? h->behind->trailers : NULL;
+}
+
+static int take(struct body_source *s, struct pieces *to)
+{
+    struct held_body *h = of_source(s);
+    size_t before = to->bytes;
+    if (h->given < h->length) {
+        slice piece = slice_after(held_body_bytes(h), h->given);
+        pieces_add(to, slice_first(piece, GIVEN_BYTES_MAX));
+        h->given += to->bytes - before;
+    } else if (!h->behind->ended) {
+        TRY(h->behind->operations->take(h->behind, to));
+    }
+    s->decoded += to->bytes - before;
+    follow(h);
+    return 0;
+}
+
+static int wait_for_more(struct body_source *s, int64_t deadline_ms)
+{
+    struct held_body *h = of_source(s);
+    if (h->given < h->length)
+        return 0;
+    int result = h->behind->operations->wait(h->behind, deadline_ms);
+    follow(h);
+    return result;
+}
+
+static int keep(struct body_source *s)
+{
+    struct body_source *behind = of_source(s)->behind;
+    return behind->operations->keep ? behind->operations->keep(behind) : 0;
+}
+
+static void release(struct body_source *s)
+{
+    struct held_body *h = of_source(s);
+    if (h->given == h->length && h->behind->operations->release)
+        h->behind->operations->release(h->behind);
+}
+
+static void rewind_source(struct body_source *s)
+{
+    struct held_body *h = of_source(s);
+    h->given = 0;
+    s->decoded = 0;
+    follow(h);
+}
+
+static void close_source(struct body_source *s)
+{
+    struct held_body *h = of_source(s);
+    h->behind->operations->close(h->behind);
+    if (h->mapping)
+        (void)munmap((void *)(uintptr_t)h->mapping, h->length);
+    if (h->file >= 0) {
+        in_files -= h->length;
+        close(h->file);
+    }
+    buffer_drop(&h->memory);
+    free(h);
+}
+
+static const struct body_source_operations source_operations = { .take = take,
+                                                                 .wait = wait_for_more,
+                                                                 .keep = keep,
+                                                                 .release = release,
+                                                                 .rewind = rewind_source,
+                                                                 .close = close_source };
+
+/* --- Its life --------------------------------------------------------------------------------- */
+
+struct held_body *held_body_make(struct body_source *behind, uint64_t held_bytes_max)
+{
+    struct held_body *h = malloc(sizeof *h);
+    if (h)
+        *h = (struct held_body){ .source.operations = &source_operations,
+                                 .sink.operations = &sink_operations,
+                                 .behind = behind,
+                                 .file = -1,
+                                 .held_bytes_max = held_bytes_max };
+    return h;
+}
+
+struct body_sink *held_body_sink(struct held_body *h)
+{
+    return &h->sink;
+}
+
+int held_body_settle(struct held_body *h)
+{
+    follow(h);
+    if (h->file < 0 || h->length == 0)
+        return 0;
+    void *mapping = mmap(NULL, h->length, PROT_READ, MAP_SHARED, h->file, 0);
+    if (mapping == MAP_FAILED)
+        return -ENOBUFS;
+    h->mapping = mapping;
+    return 0;
+}
+
+struct body_source *held_body_source(struct held_body *h)
+{
+    follow(h);
+    return &h->source;
+}
+
+slice held_body_bytes(const struct held_body *h)
+{
+    if (h->mapping)
+        return slice_of(h->mapping, h->length);
+    return h->memory ? slice_of(h->memory->memory, h->memory->end) : slice_of(NULL, 0);
+}

@@ -1,0 +1,30 @@
+/* A body that waits for a verdict before it goes on: first a sink, into which the relay puts it,
+ * then a source that gives it again, from the start, as often as it is rewound, with what has not
+ * been held behind it.
+ *
+ * Little of it lies in a pooled buffer (within `limits buffered`), more in a file in memory that
+ * has no name (within `limits held`). The bytes are seen as a whole: held_body_bytes(). One per
+ * message, made by whoever wants it held; closing the source frees all of it and closes the source
+ * it was taken from. */
+#pragma once
+
+#include "proxy/body.h"
+
+struct held_body;
+
+/* NULL: no memory. held_bytes_max: `limits held` of the worker. */
+MUST_CHECK struct held_body *held_body_make(struct body_source *behind, uint64_t held_bytes_max);
+
+/* Never lets anybody wait; -ENOBUFS when there is no room within the limits. */
+struct body_sink *held_body_sink(struct held_body *h);
+
+/* Nothing more is put in. From here on the body is in held_body_source(), which may be used in the
+ * place of what it was taken from. 0 · -ENOBUFS there is no room to see it as a whole */
+MUST_CHECK int held_body_settle(struct held_body *h);
+struct body_source *held_body_source(struct held_body *h);
+
+/* What is held, as long as the source is open; after held_body_settle. */
+slice held_body_bytes(const struct held_body *h);
+
+/* Of all held bodies of this worker, in files. */
+uint64_t held_bytes_in_use(void);

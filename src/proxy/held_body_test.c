@@ -1,0 +1,161 @@
+#include "proxy/held_body.h"
+
+#include "base/buffer.h"
+#include "base/test.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* A body that comes in steps, and may be read again by nobody. */
+struct stepping {
+    struct body_source base;
+    const char *bytes;
+    size_t length, given, step;
+    unsigned closed;
+};
+
+static int step_take(struct body_source *s, struct pieces *to)
+{
+    struct stepping *t = CONTAINER_OF(s, struct stepping, base);
+    size_t count = t->length - t->given < t->step ? t->length - t->given : t->step;
+    if (count)
+        pieces_add(to, slice_of(t->bytes + t->given, count));
+    t->given += count;
+    s->decoded += count;
+    s->bytes_read += count;
+    s->ended = t->given == t->length;
+    return 0;
+}
+
+static int step_wait(UNUSED struct body_source *s, UNUSED int64_t deadline_ms)
+{
+    return 0;
+}
+
+static void step_close(struct body_source *s)
+{
+    CONTAINER_OF(s, struct stepping, base)->closed++;
+}
+
+static const struct body_source_operations stepping_operations = { .take = step_take,
+                                                                   .wait = step_wait,
+                                                                   .close = step_close };
+
+static struct stepping stepping_over(const char *bytes, size_t length, size_t step)
+{
+    return (struct stepping){
+        .base.operations = &stepping_operations, .bytes = bytes, .length = length, .step = step
+    };
+}
+
+/* Puts up to `bytes_max` in. */
+static int put(struct held_body *h, struct body_source *from, size_t bytes_max)
+{
+    while (!from->ended && from->decoded < bytes_max) {
+        struct pieces p = { .count = 0 };
+        TRY(from->operations->take(from, &p));
+        TRY(held_body_sink(h)->operations->send_now(held_body_sink(h), &p));
+    }
+    return held_body_settle(h);
+}
+
+static void assert_gives(struct held_body *h, const char *bytes, size_t length)
+{
+    struct body_source *s = held_body_source(h);
+    size_t at = 0;
+    while (!s->ended) {
+        struct pieces p = { .count = 0, .bytes = 0 };
+        assert_int_equal(s->operations->wait(s, 0), 0);
+        assert_int_equal(s->operations->take(s, &p), 0);
+        for (int i = 0; i < p.count; i++) {
+            struct iovec part = p.parts[PIECES_FIRST + i];
+            assert_true(part.iov_len <= length - at);
+            assert_memory_equal(part.iov_base, bytes + at, part.iov_len);
+            at += part.iov_len;
+        }
+        assert_int_equal(s->decoded, at);
+    }
+    assert_int_equal(at, length);
+}
+
+static char *make_bytes(size_t length)
+{
+    char *bytes = malloc(length + 1);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = (char)(i * 7 + i / 251);
+    return bytes;
+}
+
+TEST(a_body_is_seen_whole_and_given_again)
+{
+    static const size_t lengths[] = { 1, 16384, 16385, 131072, 131073, 1000000 };
+    for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
+        char *bytes = make_bytes(lengths[i]);
+        struct stepping from = stepping_over(bytes, lengths[i], 1000);
+        struct held_body *h = held_body_make(&from.base, 2000000);
+        assert_non_null(h);
+        assert_int_equal(put(h, &from.base, SIZE_MAX), 0);
+        assert_slice_equal(held_body_bytes(h), slice_of(bytes, lengths[i]));
+        assert_int_equal(held_bytes_in_use(), lengths[i] > 131072 ? lengths[i] : 0);
+        for (unsigned pass = 0; pass < 2; pass++) {
+            assert_gives(h, bytes, lengths[i]);
+            assert_int_equal(held_body_source(h)->bytes_read, lengths[i]);
+            held_body_source(h)->operations->rewind(held_body_source(h));
+        }
+        held_body_source(h)->operations->close(held_body_source(h));
+        assert_int_equal(from.closed, 1);
+        assert_int_equal(held_bytes_in_use(), 0);
+        assert_int_equal(buffer_bytes_in_use(), 0);
+        free(bytes);
+    }
+}
+
+TEST(what_is_not_held_follows_what_is)
+{
+    size_t length = 300000;
+    char *bytes = make_bytes(length);
+    struct stepping from = stepping_over(bytes, length, 7000);
+    struct held_body *h = held_body_make(&from.base, 2000000);
+    assert_int_equal(put(h, &from.base, 20000), 0);
+    assert_slice_equal(held_body_bytes(h), slice_of(bytes, 21000));
+    assert_false(held_body_source(h)->ended);
+    assert_gives(h, bytes, length);
+    held_body_source(h)->operations->close(held_body_source(h));
+    free(bytes);
+}
+
+TEST(no_more_is_held_than_all_of_them_may)
+{
+    size_t length = 500000;
+    char *bytes = make_bytes(length);
+    struct stepping first = stepping_over(bytes, length, 1000),
+                    second = stepping_over(bytes, length, 1000);
+    struct held_body *a = held_body_make(&first.base, 900000),
+                     *b = held_body_make(&second.base, 900000);
+    assert_int_equal(put(a, &first.base, SIZE_MAX), 0);
+    assert_int_equal(put(b, &second.base, SIZE_MAX), -ENOBUFS);
+    held_body_source(a)->operations->close(held_body_source(a));
+    held_body_source(b)->operations->close(held_body_source(b));
+    assert_int_equal(held_bytes_in_use(), 0);
+    buffer_limit(1u << 20);
+    struct stepping third = stepping_over(bytes, 100000, 1000);
+    struct buffer *taken = buffer_take_large(850000);
+    struct held_body *c = held_body_make(&third.base, 900000);
+    assert_int_equal(put(c, &third.base, SIZE_MAX), -ENOBUFS);
+    held_body_source(c)->operations->close(held_body_source(c));
+    buffer_release(taken);
+    buffer_limit(0);
+    assert_int_equal(buffer_bytes_in_use(), 0);
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_body_is_seen_whole_and_given_again),
+        cmocka_unit_test(what_is_not_held_follows_what_is),
+        cmocka_unit_test(no_more_is_held_than_all_of_them_may),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
