@@ -1,0 +1,189 @@
+#include "waf/detect/sql_evidence.h"
+
+static bool is_fixed(const struct sql_operand *o)
+{
+    return o->kind == SQL_LITERAL || o->kind == SQL_STRING;
+}
+
+void sql_evidence_comparison(struct sql_walk *w)
+{
+    if (w->select_has_where)
+        w->because = "a statement with a condition";
+    else if (w->logics && is_fixed(&w->left) && is_fixed(&w->last))
+        w->because = "a comparison that says nothing";
+    else if (w->logics && w->is_anchored)
+        w->weak = "a condition is added";
+}
+
+void sql_evidence_condition(struct sql_walk *w)
+{
+    if (!w->is_anchored)
+        return;
+    if (sql_is_quoted(w->place)) {
+        if (w->last.kind == SQL_LITERAL || (w->last.kind == SQL_STRING && w->last.is_open))
+            w->weak = "a condition is added";
+    } else if (w->last.kind == SQL_LITERAL) {
+        /* 1 or 1, 7 and true; but not: 2 or 3 */
+        if (slice_equal(w->last.text, w->first) || w->tokens[0].word == SQL_CONSTANT ||
+            w->tokens[0].letter == 'v')
+            w->weak = "a condition that says nothing";
+    }
+}
+
+/* What may stand behind something that is selected. */
+static bool goes_on(const struct sql_token *t)
+{
+    switch (t->letter) {
+    case '\0':
+    case ',':
+    case ')':
+    case ';':
+    case 'c':
+    case 'o':
+    case '&':
+    case 'U':
+    case 'B':
+        return true;
+    default:
+        return t->word == SQL_FROM || t->word == SQL_AS || t->word == SQL_INTO ||
+               t->word == SQL_WHERE;
+    }
+}
+
+static bool is_named(const struct sql_operand *o)
+{
+    return o->kind == SQL_NAME && !o->is_dotted;
+}
+
+/* The token behind the operand: for a call still its parenthesis. */
+void sql_evidence_select(struct sql_walk *w)
+{
+    const struct sql_token *next = &w->tokens[1];
+    bool is_call = w->last.kind == SQL_CALL;
+    bool follows = is_call || goes_on(next);
+    bool lists = next->letter == ',' || next->letter == ')' || next->letter == 'c' ||
+                 next->letter == 'o' || next->word == SQL_FROM;
+    switch (w->select) {
+    case SQL_SELECT_NONE:
+        return;
+    case SQL_SELECT_UNION:
+        if (is_named(&w->last) ? w->is_anchored && (lists || next->letter == '\0') : follows)
+            w->because = "a UNION with its SELECT";
+        return;
+    case SQL_SELECT_INNER:
+        if (w->is_anchored && (is_named(&w->last) ? lists && next->letter != ')' : follows))
+            w->because = "a subselect";
+        break;
+    case SQL_SELECT_STACKED:
+        if (w->is_anchored && (is_named(&w->last) ? lists && next->letter != ')' : follows))
+            w->because = "a SELECT behind another statement";
+        break;
+    case SQL_SELECT_FIRST:
+        break;
+    }
+    if (!w->because && w->tokens[0].is_global)
+        w->because = "a variable of the server is selected";
+    if (!w->because && is_call && w->tokens[2].letter == ')')
+        w->because = "a function of the server is selected";
+}
+
+void sql_evidence_from(struct sql_walk *w)
+{
+    if (!w->select || w->select_has_from)
+        return;
+    if (w->select_has_star && (w->tokens[1].letter == 'n' || w->tokens[1].letter == '('))
+        w->because = "everything is selected from a table";
+    else if (w->is_anchored)
+        w->because = "a SELECT from a table";
+    else if (w->last.kind == SQL_CALL)
+        w->because = "a SELECT from a table";
+}
+
+void sql_evidence_order(struct sql_walk *w)
+{
+    if (!w->is_anchored)
+        return;
+    if (w->last.kind == SQL_LITERAL || w->tokens[1].letter == 'c')
+        w->weak = "an order or a group is added";
+}
+
+static bool has_prefix(slice text, slice prefix)
+{
+    return text.len > prefix.len && slice_equal_fold(slice_first(text, prefix.len), prefix);
+}
+
+/* Packages of Oracle and SQL Server that run, wait or call out. */
+static bool is_dangerous_package(slice text)
+{
+    return has_prefix(text, SLICE("dbms_")) || has_prefix(text, SLICE("utl_")) ||
+           has_prefix(text, SLICE("ctxsys.")) || has_prefix(text, SLICE("sys.dbms_")) ||
+           has_prefix(text, SLICE("master..xp_")) || has_prefix(text, SLICE("xp_"));
+}
+
+/* The first argument is a value, not the word of a sentence: sleep(5), but not: sleep (well). */
+static bool is_argument(const struct sql_token *t)
+{
+    return t->letter == '1' || t->letter == 's' || t->letter == '(' || t->letter == 'f' ||
+           t->letter == 'v' || t->letter == 'E' || t->letter == 'o';
+}
+
+void sql_evidence_call(struct sql_walk *w, bool is_condition)
+{
+    const struct sql_token *t = &w->tokens[0];
+    bool is_dangerous = t->word == SQL_DANGER || is_dangerous_package(t->text);
+    if (is_dangerous && is_argument(&w->tokens[2]))
+        w->because = "a function that waits, reads or calls out";
+    else if (is_condition && w->is_anchored && t->letter == 'f')
+        w->weak = "a function in a condition";
+}
+
+void sql_evidence_adjacent_call(struct sql_walk *w)
+{
+    if (sql_is_quoted(w->place) && w->operands == 1 && w->tokens[0].word == SQL_DANGER &&
+        w->tokens[1].letter == '(' && is_argument(&w->tokens[2]))
+        w->because = "a function that waits, reads or calls out";
+}
+
+static bool has_space(slice text)
+{
+    return memchr(text.ptr, ' ', text.len) != NULL || memchr(text.ptr, '\t', text.len) != NULL;
+}
+
+/* Is the comment one that only cuts off the rest: without text, or with one word of filling? */
+static bool is_blank(const struct sql_token *t)
+{
+    slice text = slice_trim(t->text);
+    if (t->letter != 'c' || text.len > 16)
+        return false;
+    return t->is_hash ? text.len == 0 : !has_space(text);
+}
+
+/* 'a' … 'b: the rest of the statement is made a string again. */
+static void evidence_sandwich(struct sql_walk *w)
+{
+    if (!sql_is_quoted(w->place) || w->last.kind != SQL_STRING || !w->last.is_open || w->logics ||
+        w->select || w->operators == 0)
+        return;
+    bool is_tight = !has_space(w->first) && !has_space(w->last.text);
+    if (w->operators > 1 || w->last_operator == SQL_COMPARE || is_tight)
+        w->because = "an expression between two strings";
+}
+
+void sql_evidence_end(struct sql_walk *w)
+{
+    const struct sql_token *t = &w->tokens[0];
+    bool is_comment = t->letter == 'c';
+    if (w->wants_operand && !(w->orders || w->limits))
+        return;
+    if (w->weak && (!is_comment || is_blank(t) || sql_is_quoted(w->place))) {
+        w->because = w->weak;
+        return;
+    }
+    evidence_sandwich(w);
+    if (w->because || !is_comment || !is_blank(t) || !w->is_anchored)
+        return;
+    if (sql_is_quoted(w->place))
+        w->because = "a comment behind a closed string";
+    else if (w->limits && w->operands > 1)
+        w->because = "a limit and a comment";
+}
