@@ -69,7 +69,7 @@ enum body_flag {
      BODY_INVALID_QUOTING | BODY_INVALID_PART | BODY_INVALID_HEADER_FOLDING |                      \
      BODY_FILE_LIMIT_EXCEEDED)
 
-enum { BODY_MESSAGE_MAX = 200 };
+enum { BODY_MESSAGE_MAX = 200, BODY_DEPTH_DEFAULT = 512 };
 
 struct body_state {
     uint32_t flags;                 /* of enum body_flag */
