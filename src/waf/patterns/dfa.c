@@ -251,7 +251,8 @@ static int intern(struct dfa *d, struct step_set set, uint32_t *ret_row, unsigne
     for (uint32_t i = d->buckets[h & (d->bucket_count - 1)]; i; i = d->states[i].next_of_hash) {
         const struct dfa_state *state = &d->states[i];
         if (state->context == (uint32_t)set.context && state->count == set.count &&
-            memcmp(d->pool + state->at, set.steps, set.count * sizeof(*set.steps)) == 0) {
+            (set.count == 0 ||
+             memcmp(d->pool + state->at, set.steps, set.count * sizeof(*set.steps)) == 0)) {
             *ret_row = i * d->stride;
             return 0;
         }
