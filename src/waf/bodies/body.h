@@ -59,7 +59,8 @@ enum body_flag {
     BODY_INVALID_PART = 1 << 12,
     BODY_INVALID_HEADER_FOLDING = 1 << 13,
     BODY_FILE_LIMIT_EXCEEDED = 1 << 14,
-    BODY_UNMATCHED_BOUNDARY = 1 << 15,
+    BODY_UNMATCHED_BOUNDARY = 1 << 15, /* MULTIPART_UNMATCHED_BOUNDARY is 1 */
+    BODY_DASHED_LINE = 1 << 16,        /* without the former it is 2 */
 };
 
 /* MULTIPART_STRICT_ERROR is 1 when any of these is set. */

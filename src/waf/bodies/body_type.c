@@ -52,8 +52,13 @@ static bool read_parameter(slice *rest, struct body_type *type)
     size_t value_len = quoted ? quoted_length(s) : token_length(s);
     if (value_len == 0)
         return false;
+    slice value = quoted ? slice_of(s.ptr + 1, value_len - 2) : slice_first(s, value_len);
     if (slice_equal_fold(name, SLICE("charset")) && type->charsets++ == 0)
-        type->charset = quoted ? slice_of(s.ptr + 1, value_len - 2) : slice_first(s, value_len);
+        type->charset = value;
+    if (slice_equal_fold(name, SLICE("boundary")) && !type->boundary.ptr) {
+        type->boundary = value;
+        type->boundary_is_quoted = quoted;
+    }
     *rest = slice_after(s, value_len);
     return true;
 }

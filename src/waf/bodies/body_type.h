@@ -24,7 +24,9 @@ struct body_type {
     slice type;        /* type/subtype as sent, without parameters */
     slice charset;     /* value of the first charset parameter, without quotes; or empty */
     uint32_t charsets; /* how many there were */
-    bool malformed;    /* not `token/token *( OWS ";" OWS token "=" ( token / quoted-string ) )` */
+    slice boundary;    /* likewise, of the first boundary parameter, escapes left in */
+    bool boundary_is_quoted;
+    bool malformed; /* not `token/token *( OWS ";" OWS token "=" ( token / quoted-string ) )` */
 };
 
 struct body_type body_type_read(slice content_type);
