@@ -1,0 +1,351 @@
+#include "waf/detect/xss_evidence.h"
+
+#include "waf/detect/xss_url.h"
+
+enum { NAME_BYTES_MAX = 32, NULS_MAX = 4096 };
+
+static const char *const elements[] = {
+    "applet",   "base",     "bgsound", "embed",      "fencedframe", "frame", "frameset",
+    "handler",  "iframe",   "ilayer",  "import",     "isindex",     "layer", "listener",
+    "object",   "portal",   "script",  "scriptlet",  "style",       "xml",   "xss",
+    "vmlframe", "htmlfile", "comment", "stylesheet",
+};
+
+/* Whose value is a URL that is followed or loaded. */
+static const char *const url_attributes[] = {
+    "action",  "background", "by",       "cite",       "classid",  "code",       "codebase",
+    "content", "data",       "dynsrc",   "from",       "folder",   "formaction", "href",
+    "icon",    "lowsrc",     "manifest", "ping",       "poster",   "profile",    "src",
+    "srcset",  "to",         "values",   "xlink:href", "xml:base", "usemap",     "longdesc",
+};
+
+/* The event handlers of HTML, SVG and old browsers, without "on"; others need a value that is
+ * script. */
+static const char *const events[] = {
+    "abort",
+    "activate",
+    "afterprint",
+    "afterscriptexecute",
+    "animationend",
+    "animationiteration",
+    "animationstart",
+    "auxclick",
+    "beforecopy",
+    "beforecut",
+    "beforeinput",
+    "beforematch",
+    "beforepaste",
+    "beforeprint",
+    "beforescriptexecute",
+    "beforetoggle",
+    "beforeunload",
+    "begin",
+    "blur",
+    "bounce",
+    "cancel",
+    "canplay",
+    "canplaythrough",
+    "change",
+    "click",
+    "close",
+    "command",
+    "contextmenu",
+    "copy",
+    "cuechange",
+    "cut",
+    "dblclick",
+    "drag",
+    "dragend",
+    "dragenter",
+    "dragleave",
+    "dragover",
+    "dragstart",
+    "drop",
+    "durationchange",
+    "end",
+    "ended",
+    "error",
+    "finish",
+    "focus",
+    "focusin",
+    "focusout",
+    "formdata",
+    "fullscreenchange",
+    "gesturestart",
+    "gotpointercapture",
+    "hashchange",
+    "help",
+    "input",
+    "invalid",
+    "keydown",
+    "keypress",
+    "keyup",
+    "load",
+    "loadeddata",
+    "loadedmetadata",
+    "loadend",
+    "loadstart",
+    "lostpointercapture",
+    "message",
+    "mousedown",
+    "mouseenter",
+    "mouseleave",
+    "mousemove",
+    "mouseout",
+    "mouseover",
+    "mouseup",
+    "mousewheel",
+    "offline",
+    "online",
+    "pagehide",
+    "pageshow",
+    "paste",
+    "pause",
+    "play",
+    "playing",
+    "pointercancel",
+    "pointerdown",
+    "pointerenter",
+    "pointerleave",
+    "pointermove",
+    "pointerout",
+    "pointerover",
+    "pointerrawupdate",
+    "pointerup",
+    "popstate",
+    "progress",
+    "propertychange",
+    "ratechange",
+    "readystatechange",
+    "repeat",
+    "reset",
+    "resize",
+    "scroll",
+    "scrollend",
+    "search",
+    "seeked",
+    "seeking",
+    "select",
+    "selectionchange",
+    "selectstart",
+    "show",
+    "slotchange",
+    "stalled",
+    "start",
+    "storage",
+    "submit",
+    "suspend",
+    "timeupdate",
+    "toggle",
+    "touchcancel",
+    "touchend",
+    "touchmove",
+    "touchstart",
+    "transitioncancel",
+    "transitionend",
+    "transitionrun",
+    "transitionstart",
+    "unhandledrejection",
+    "unload",
+    "volumechange",
+    "waiting",
+    "webkitanimationend",
+    "webkitanimationstart",
+    "webkittransitionend",
+    "wheel",
+    "zoom",
+};
+
+/* In lower case, without the NULs that old browsers pass over; empty when it is too long to be
+ * known. */
+static slice plain_name(slice name, char memory[NAME_BYTES_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        if (count == NAME_BYTES_MAX || i == NULS_MAX)
+            return slice_of(memory, 0);
+        if (name.ptr[i] != '\0')
+            memory[count++] = ascii_lower(name.ptr[i]);
+    }
+    return slice_of(memory, count);
+}
+
+static bool is_in(slice name, const char *const *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal(name, slice_from(list[i])))
+            return true;
+    return false;
+}
+
+static slice without_prefix(slice name)
+{
+    size_t colon = slice_find_byte(name, ':');
+    return colon == name.len ? name : slice_after(name, colon + 1);
+}
+
+const char *xss_element(slice name)
+{
+    char memory[NAME_BYTES_MAX];
+    slice plain = plain_name(name, memory);
+    if (slice_starts_with(plain, SLICE("xsl:")))
+        return "an element of a style sheet that runs script";
+    return is_in(without_prefix(plain), elements, ARRAY_LENGTH(elements))
+               ? "an element that runs script or loads a page"
+               : NULL;
+}
+
+/* What stands in a value, character references undone. */
+struct contents {
+    bool has[128];
+    bool words[8]; /* of `words` below, in lower case, white space and backslashes left out */
+};
+
+static const char *const words[] = { "expression(", "behavior:", "behaviour:", "-moz-binding",
+                                     "javascript:", "vbscript:", "stylesheet", "import" };
+enum { WORD_JAVASCRIPT = 4, WORD_STYLESHEET = 6, WORD_IMPORT = 7 };
+
+static int find_contents(slice value, struct contents *ret, struct work *work)
+{
+    size_t matched[ARRAY_LENGTH(words)] = { 0 }, paid_at = 0;
+    for (size_t at = 0; at < value.len;) {
+        unsigned char c = html_character(value, &at);
+        ret->has[c] = true;
+        if (at - paid_at >= WORK_BLOCK) {
+            TRY(work_spend(work, at - paid_at));
+            paid_at = at;
+        }
+        if (c <= ' ' || c == '\\')
+            continue;
+        char lower = ascii_lower((char)c);
+        for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
+            matched[i] = lower == words[i][matched[i]] ? matched[i] + 1 : lower == words[i][0];
+            if (words[i][matched[i]] == '\0') {
+                ret->words[i] = true;
+                matched[i] = 0;
+            }
+        }
+    }
+    return work_spend(work, value.len - paid_at);
+}
+
+static bool has_any(const struct contents *c, const char *signs)
+{
+    for (; *signs; signs++)
+        if (c->has[(unsigned char)*signs])
+            return true;
+    return false;
+}
+
+static bool is_letters(slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] < 'a' || text.ptr[i] > 'z')
+            return false;
+    return true;
+}
+
+/* Inside an element a known handler needs nothing more; where the value only may have left its
+ * attribute, it needs to be script: a call, an assignment, a template … */
+static const char *event_attribute(const struct xss_attribute *a, slice event,
+                                   const struct contents *contents)
+{
+    bool is_known = is_in(event, events, ARRAY_LENGTH(events));
+    bool in_element = a->element.len > 0;
+    if (a->value.len == 0 || (!is_known && (event.len < 3 || !is_letters(event))))
+        return NULL;
+    if (in_element && is_known)
+        return "an event handler";
+    bool is_likely = in_element || (a->place != HTML_PLACE_UNQUOTED && is_known);
+    return has_any(contents, is_likely ? "(`=;.[{\\" : "(`") ? "an event handler" : NULL;
+}
+
+static const char *style_attribute(const struct contents *contents)
+{
+    for (size_t i = 0; i <= WORD_JAVASCRIPT + 1; i++)
+        if (contents->words[i])
+            return "script in a style";
+    return NULL;
+}
+
+/* <animate attributeName=href … sets what would be found in the attribute itself. */
+static const char *animated_attribute(slice value)
+{
+    char memory[NAME_BYTES_MAX];
+    slice plain = without_prefix(plain_name(slice_trim(value), memory));
+    if (slice_equal(plain, SLICE("href")) || slice_equal(plain, SLICE("src")) ||
+        slice_starts_with(plain, SLICE("on")))
+        return "an animation that sets a link or a handler";
+    return NULL;
+}
+
+static const char *meta_attribute(const struct xss_attribute *a, slice name,
+                                  const struct contents *contents)
+{
+    char memory[NAME_BYTES_MAX];
+    slice element = plain_name(a->element, memory);
+    if (slice_equal(element, SLICE("meta")) && slice_equal(name, SLICE("http-equiv")))
+        return "a directive of the protocol in the page";
+    if (slice_equal(element, SLICE("link")) && slice_equal(name, SLICE("rel")) &&
+        (contents->words[WORD_STYLESHEET] || contents->words[WORD_IMPORT]))
+        return "an element that loads a style sheet";
+    return NULL;
+}
+
+static const char *judge(const struct xss_attribute *a, slice name, const struct contents *contents)
+{
+    if (slice_starts_with(name, SLICE("on")))
+        return event_attribute(a, slice_after(name, 2), contents);
+    if (slice_equal(name, SLICE("values")) || slice_equal(name, SLICE("content")))
+        return contents->words[WORD_JAVASCRIPT] ? "a URL that runs script" : NULL;
+    if (is_in(name, url_attributes, ARRAY_LENGTH(url_attributes)))
+        return xss_url_runs(a->value) ? "a URL that runs script" : NULL;
+    if (slice_equal(name, SLICE("style")))
+        return style_attribute(contents);
+    if (slice_equal(name, SLICE("srcdoc")))
+        return contents->has['<'] ? "a page in an attribute" : NULL;
+    if (slice_equal(name, SLICE("attributename")))
+        return animated_attribute(a->value);
+    if (slice_equal(name, SLICE("datasrc")) || slice_equal(name, SLICE("dataformatas")))
+        return "a data binding";
+    return a->element.len ? meta_attribute(a, name, contents) : NULL;
+}
+
+int xss_attribute(const struct xss_attribute *a, const char **ret_because, struct work *work)
+{
+    char memory[NAME_BYTES_MAX];
+    struct contents contents = { .has = { false } };
+    slice name = plain_name(a->name, memory);
+    *ret_because = NULL;
+    if (name.len < 2)
+        return 0;
+    TRY(find_contents(a->value, &contents, work));
+    *ret_because = judge(a, name, &contents);
+    return 0;
+}
+
+static bool begins_with(slice text, slice word)
+{
+    return slice_equal_fold(slice_first(text, word.len), word);
+}
+
+const char *xss_comment(const struct html_event *e)
+{
+    slice text = slice_trim(e->value);
+    switch (e->kind) {
+    case HTML_COMMENT:
+        return begins_with(text, SLICE("[if")) ? "a comment with a condition" : NULL;
+    case HTML_DECLARATION:
+        return begins_with(text, SLICE("entity")) ? "a declaration of an entity" : NULL;
+    case HTML_INSTRUCTION:
+        return begins_with(text, SLICE("import")) || begins_with(text, SLICE("xml-stylesheet"))
+                   ? "an instruction that loads a style sheet or a component"
+                   : NULL;
+    case HTML_END:
+    case HTML_TAG:
+    case HTML_END_TAG:
+    case HTML_ATTRIBUTE:
+        break;
+    }
+    return NULL;
+}
