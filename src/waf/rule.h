@@ -78,6 +78,13 @@ struct transform_node {
 
 enum set_kind { SET_ASSIGN, SET_ADD, SET_SUBTRACT, SET_DELETE };
 
+/* initcol, and setsid, setuid, setrsc: which record a persistent collection stands for from now on
+ */
+struct initcol_action {
+    enum variable_id collection; /* IP, GLOBAL, RESOURCE; SESSION, USER of setsid, setuid */
+    struct macro key;
+};
+
 /* setvar, expirevar, setenv */
 struct set_action {
     enum set_kind kind;
@@ -139,6 +146,8 @@ struct link {
     unsigned set_count;
     struct ctl_action *ctls;
     unsigned ctl_count;
+    struct initcol_action *initcols;
+    unsigned initcol_count;
     uint32_t line; /* in the rule's file, of this link */
 };
 
@@ -155,13 +164,12 @@ enum disruption {
 enum rule_flags {
     RULE_LOG = 1,
     RULE_AUDIT_LOG = 2,
-    RULE_MARKER = 4, /* SecMarker: only something to jump to */
 };
 
 enum { SEVERITY_NONE = 255 }; /* 0 EMERGENCY … 7 DEBUG */
 
 struct rule {
-    uint32_t id;         /* 0: none (a marker) */
+    uint32_t id;         /* from 1, unique */
     unsigned char phase; /* 1 … 5 */
     unsigned char severity;
     unsigned char accuracy, maturity;
@@ -172,15 +180,12 @@ struct rule {
     struct link *links;
     unsigned link_count;
     struct macro msg, logdata;
-    slice *tags; /* may hold macros no rule of CRS uses: text */
+    struct macro *tags;
     unsigned tag_count;
     slice rev, ver;
-    struct macro *initcols; /* "ip=%{…}": see initcol_collections */
-    enum variable_id *initcol_collections;
-    unsigned initcol_count;
     unsigned skip;    /* skip:N rules of this phase */
-    uint32_t skip_to; /* skipAfter: the index in the phase to go on with; WAF_NONE: none */
-    slice marker;     /* RULE_MARKER: its name */
+    uint32_t skip_to; /* skipAfter: the index in the phase to go on with, its count when the marker
+                         is not behind the rule; WAF_NONE: no skipAfter. Markers are in no list */
     slice file;
     uint32_t line;
     uint32_t index; /* in ruleset.rules */
@@ -205,7 +210,7 @@ struct waf_directives {
     char argument_separator;
     unsigned char cookie_format; /* 0, 1 */
     const struct unicode_map *unicode_map;
-    uint32_t pcre_match_limit;
+    unsigned collection_timeout_s; /* SecCollectionTimeout */
     slice audit_parts, audit_relevant_status, component_signature, web_app_id;
     unsigned char audit_engine; /* 0 off, 1 on, 2 relevant only */
 };
@@ -215,9 +220,16 @@ struct rule_phase {
     unsigned count;
 };
 
-/* A family of variables whose values the prefilter covers: its links by need. */
+/* What a ruleset owns besides the memory of its arena. */
+struct ruleset_owned {
+    void (*release)(void *thing);
+    void *thing;
+};
+
 struct ruleset {
     struct arena arena;
+    struct ruleset_owned *owned;
+    unsigned owned_count;
     struct rule *rules;
     unsigned rule_count;
     struct rule_phase phases[WAF_PHASES + 1]; /* by number; 0 is empty */
@@ -225,13 +237,16 @@ struct ruleset {
     unsigned node_count;
     struct prefilter *prefilter;
     unsigned need_count;
-    slice *tx_names; /* lower case; a slot is an index */
+    slice *tx_names; /* lower case; a slot is an index. Slots 0 to 9 are "0" … "9": captures */
     unsigned tx_count;
     struct waf_directives directives;
     slice *files; /* read, in order */
     unsigned file_count;
     const struct plan *plan; /* the engine's own: waf_prepare in waf.h */
 };
+
+/* Releases what it owns, the arena and the ruleset itself. NULL is fine. */
+void ruleset_free(struct ruleset *rules);
 
 /* EMERGENCY … DEBUG for 0 … 7; "" for anything else. */
 const char *severity_name(unsigned severity);
