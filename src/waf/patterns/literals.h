@@ -1,0 +1,31 @@
+/* What a syntax tree says about the strings that a match must have. */
+#pragma once
+
+#include "waf/patterns/tree.h"
+
+enum { LITERAL_SETS_MAX = 3, LITERAL_STRINGS_MAX = 2000, LITERAL_BYTES_MIN = 2 };
+
+struct literal_set {
+    slice *strings; /* lower case, none within another */
+    unsigned count;
+    double probability; /* that an ordinary value has one */
+};
+
+/* A match has, of each set, one of its strings. */
+struct literals {
+    struct literal_set sets[LITERAL_SETS_MAX];
+    unsigned count;
+    bool never; /* there is no match at all */
+};
+
+/* absent: bytes that the value does not have. Results in the arena. 0 · -ENOMEM */
+MUST_CHECK int literals_find(const struct node *root, const struct byte_set *absent,
+                             struct arena *arena, struct literals *ret_literals);
+
+/* That an ordinary value has what is required. */
+double literals_probability(const struct literals *literals);
+
+/* Bytes that the tree allows between others, and without which its strings are plainer: of optional
+ * parts those that ordinary values seldom have. rarest: of sets of which the probability is below.
+ */
+void literals_evasions(const struct node *root, double rarest, struct byte_set *ret_bytes);
