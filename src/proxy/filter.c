@@ -1,5 +1,7 @@
 #include "proxy/filter.h"
 
+#include <errno.h>
+
 #include "base/panic.h"
 
 static enum verdict call(const struct filter *f, struct exchange *x, enum filter_point point)
@@ -25,8 +27,7 @@ int filters_run(struct exchange *x, enum filter_point point)
             ASSERT(x->answer.is_set || x->failure.whose != FAULT_NONE);
             return x->failure.whose != FAULT_NONE ? -EREFUSED : -EANSWERED;
         case BROKEN:
-            ASSERT(x->failure.whose != FAULT_NONE);
-            return -EREFUSED;
+            return x->failure.whose != FAULT_NONE ? -EREFUSED : -ECANCELED;
         }
     }
     return 0;
@@ -37,4 +38,7 @@ void filters_finish(struct exchange *x)
     for (const struct filter *const *f = filters_in_order; *f; f++)
         if ((*f)->on_finish)
             (*f)->on_finish(x);
+    for (const struct filter *const *f = filters_in_order; *f; f++)
+        if ((*f)->on_release)
+            (*f)->on_release(x);
 }

@@ -1,8 +1,8 @@
 /* Filters: features that judge or change an exchange. One file each in src/filters, one struct, up
- * to four optional hooks; their order is one array in src/filters/filters.c, and order is security.
+ * to five optional hooks; their order is one array in src/filters/filters.c, and order is security.
  *
- * A hook returns a verdict; filters_run turns it into 0 or a negative result, so that a verdict
- * never meets TRY. */
+ * A hook may wait. It returns a verdict; filters_run turns it into 0 or a negative result, so that
+ * a verdict never meets TRY. */
 #pragma once
 
 #include "proxy/exchange.h"
@@ -10,7 +10,7 @@
 enum verdict {
     NEXT,     /* go on */
     ANSWERED, /* x->answer or x->failure holds the decision */
-    BROKEN,   /* x->failure says what went wrong */
+    BROKEN,   /* x->failure says what went wrong; none: a wait was cancelled */
 };
 
 struct filter {
@@ -19,6 +19,7 @@ struct filter {
         struct exchange *x); /* the origin's head, before anything is stored */
     enum verdict (*on_deliver)(struct exchange *x); /* per client: any final response, ours too */
     void (*on_finish)(struct exchange *x);          /* always, also for cancelled exchanges */
+    void (*on_release)(struct exchange *x);         /* when all have finished */
 };
 
 enum filter_point { ON_REQUEST, ON_RESPONSE, ON_DELIVER };
