@@ -4,7 +4,7 @@
 #include "waf/bodies/json_token.h"
 
 /* A container that is open. */
-struct frame {
+struct json_frame {
     size_t name_len; /* of the path that names it */
     uint64_t members;
 };
@@ -12,11 +12,9 @@ struct frame {
 struct json_walk {
     struct body_reader *r;
     struct json_tokens tokens;
-    size_t at;             /* where the text stands in the body */
-    uint64_t paid;         /* of tokens.steps */
-    struct body_text path; /* the name of what comes next */
-    struct frame *frames;  /* tokens.depth of them are in use */
-    uint32_t frames_capacity;
+    size_t at;     /* where the text stands in the body */
+    uint64_t paid; /* of tokens.steps */
+    struct json_names *names;
 };
 
 static int fail_limit(struct json_walk *w, const char *what, size_t limit)
@@ -27,16 +25,16 @@ static int fail_limit(struct json_walk *w, const char *what, size_t limit)
 
 static int path_add(struct json_walk *w, slice more)
 {
-    if (more.len > JSON_NAME_MAX - w->path.len)
+    if (more.len > JSON_NAME_MAX - w->names->path.len)
         return fail_limit(w, "the name of a value is too long", JSON_NAME_MAX);
-    return body_text_add(&w->path, w->r->arena, more);
+    return body_text_add(&w->names->path, w->r->arena, more);
 }
 
 /* Makes the path name the member of the object on top that has this key. */
 static int path_enter_key(struct json_walk *w, slice key)
 {
-    struct frame *top = &w->frames[w->tokens.depth - 1];
-    w->path.len = top->name_len;
+    struct json_frame *top = &w->names->frames[w->tokens.depth - 1];
+    w->names->path.len = top->name_len;
     top->members++;
     TRY(path_add(w, SLICE(".")));
     return path_add(w, key.len ? key : SLICE("empty-key"));
@@ -47,12 +45,12 @@ static int path_enter_value(struct json_walk *w, uint32_t depth)
 {
     if (depth == 0 || w->tokens.is_object[(depth - 1) / 64] >> ((depth - 1) % 64) & 1)
         return 0;
-    struct frame *top = &w->frames[depth - 1];
+    struct json_frame *top = &w->names->frames[depth - 1];
     char text[32];
     struct writer number = writer_over(text, sizeof text);
     writer_literal(&number, ".array_");
     writer_decimal(&number, top->members++);
-    w->path.len = top->name_len;
+    w->names->path.len = top->name_len;
     return path_add(w, writer_slice(&number));
 }
 
@@ -61,10 +59,10 @@ static int add_argument(struct json_walk *w, slice value)
     struct body_state *state = &w->r->state;
     size_t limit =
         w->r->limits->names_bytes_max ? w->r->limits->names_bytes_max : JSON_NAMES_DEFAULT;
-    if (w->path.len > limit - state->names_bytes)
+    if (w->names->path.len > limit - state->names_bytes)
         return fail_limit(w, "the names of all values are too long", limit);
-    TRY(work_spend(w->r->work, w->path.len));
-    slice name = arena_copy(w->r->arena, slice_of(w->path.ptr, w->path.len));
+    TRY(work_spend(w->r->work, w->names->path.len));
+    slice name = arena_copy(w->r->arena, slice_of(w->names->path.ptr, w->names->path.len));
     if (!name.ptr)
         return -ENOMEM;
     state->names_bytes += name.len;
@@ -76,25 +74,25 @@ static int enter_container(struct json_walk *w)
 {
     uint32_t depth = w->tokens.depth;
     TRY(path_enter_value(w, depth - 1));
-    if (depth > w->frames_capacity) {
-        uint32_t capacity = w->frames_capacity ? 2 * w->frames_capacity : 16;
-        struct frame *frames = arena_take_array(w->r->arena, capacity, sizeof *frames);
+    if (depth > w->names->frames_capacity) {
+        uint32_t capacity = w->names->frames_capacity ? 2 * w->names->frames_capacity : 16;
+        struct json_frame *frames = arena_take_array(w->r->arena, capacity, sizeof *frames);
         if (!frames)
             return -ENOMEM;
-        if (w->frames_capacity)
-            memcpy(frames, w->frames, w->frames_capacity * sizeof *frames);
-        w->frames = frames;
-        w->frames_capacity = capacity;
+        if (w->names->frames_capacity)
+            memcpy(frames, w->names->frames, w->names->frames_capacity * sizeof *frames);
+        w->names->frames = frames;
+        w->names->frames_capacity = capacity;
     }
-    w->frames[depth - 1] = (struct frame){ .name_len = w->path.len };
+    w->names->frames[depth - 1] = (struct json_frame){ .name_len = w->names->path.len };
     return 0;
 }
 
 /* It has just come back; the container's frame is still there. */
 static int leave_container(struct json_walk *w)
 {
-    const struct frame *left = &w->frames[w->tokens.depth];
-    w->path.len = left->name_len;
+    const struct json_frame *left = &w->names->frames[w->tokens.depth];
+    w->names->path.len = left->name_len;
     return left->members == 0 ? add_argument(w, SLICE("")) : 0;
 }
 
@@ -143,10 +141,12 @@ static uint32_t depth_max(const struct body_reader *r)
     return r->limits->depth_max ? r->limits->depth_max : BODY_DEPTH_DEFAULT;
 }
 
-int json_read_named(struct body_reader *r, slice text, slice root, size_t at)
+int json_read_named(struct body_reader *r, struct json_names *names, slice text, slice root,
+                    size_t at)
 {
-    struct json_walk w = { .r = r, .at = at };
+    struct json_walk w = { .r = r, .at = at, .names = names };
     json_open(&w.tokens, text, depth_max(r), r->arena);
+    names->path.len = 0;
     TRY(path_add(&w, root));
     enum json_event event = JSON_MORE;
     while (event != JSON_END) {
@@ -161,7 +161,8 @@ int json_read_named(struct body_reader *r, slice text, slice root, size_t at)
 
 int json_read(struct body_reader *r, slice body)
 {
-    return body.len == 0 ? 0 : body_result(json_read_named(r, body, SLICE("json"), 0));
+    struct json_names names = { 0 };
+    return body.len == 0 ? 0 : body_result(json_read_named(r, &names, body, SLICE("json"), 0));
 }
 
 int json_is_valid(const struct body_reader *r, slice text)
