@@ -39,7 +39,8 @@ static EVP_PKEY *load_key(struct loader *l, const struct word *word, slice path,
     slice public_part = slice_of((const char *)spki, length > 0 ? (size_t)length : 0);
     int error = length > 0 ? hooks->load_key(hooks->context, path, public_part, &w) : -ENOMEM;
     why[w.len] = '\0';
-    EVP_PKEY *key = error == 0 ? remote_key_make(key_id_of(public_part), public_part) : NULL;
+    EVP_PKEY *key =
+        error == 0 ? remote_key_around(key_id_of(public_part), X509_get0_pubkey(leaf)) : NULL;
     OPENSSL_free(spki);
     if (!key)
         report(l, E0504, word, path, error ? why : "its key is of a kind that is not taken");

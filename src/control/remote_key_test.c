@@ -159,6 +159,31 @@ TEST(a_remote_key_equals_its_public_half_and_no_other)
     }
 }
 
+/* As the library makes them when it compares. */
+TEST(a_key_without_an_id_can_be_compared_and_signs_nothing)
+{
+    struct hands h = new_hands("P-256");
+    OSSL_PARAM *numbers = NULL;
+    EVP_PKEY *nameless = NULL;
+    EVP_MD_CTX *digest = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, h.twin, NULL);
+    assert_int_equal(EVP_PKEY_todata(h.key, EVP_PKEY_PUBLIC_KEY, &numbers), 1);
+    assert_int_equal(EVP_PKEY_fromdata_init(context), 1);
+    assert_int_equal(EVP_PKEY_fromdata(context, &nameless, EVP_PKEY_PUBLIC_KEY, numbers), 1);
+    assert_int_equal(EVP_PKEY_eq(nameless, h.twin), 1);
+    assert_int_equal(EVP_PKEY_eq(h.key, nameless), 1);
+    assert_int_not_equal(EVP_DigestSignInit_ex(digest, NULL, "SHA256", NULL, NULL, nameless, NULL),
+                         1);
+    assert_int_equal(EVP_MD_CTX_reset(digest), 1);
+    assert_int_equal(EVP_DigestSignInit_ex(digest, NULL, "SHA256", NULL, NULL, h.twin, NULL), 1);
+    EVP_MD_CTX_free(digest);
+    EVP_PKEY_CTX_free(context);
+    EVP_PKEY_free(nameless);
+    OSSL_PARAM_free(numbers);
+    free_hands(&h);
+    ERR_clear_error();
+}
+
 TEST(a_remote_key_has_no_private_half_to_give)
 {
     static const char *const parts[] = { "priv", "d", "rsa-factor1", "rsa-factor2" };
@@ -310,6 +335,7 @@ int main(void)
         cmocka_unit_test(clients_sign_with_every_kind_of_key),
         cmocka_unit_test(every_scheme_of_tls_can_be_asked_for),
         cmocka_unit_test(a_remote_key_equals_its_public_half_and_no_other),
+        cmocka_unit_test(a_key_without_an_id_can_be_compared_and_signs_nothing),
         cmocka_unit_test(a_remote_key_has_no_private_half_to_give),
         cmocka_unit_test(what_is_no_public_key_of_ours_makes_no_remote_key),
         cmocka_unit_test(raw_signatures_decryption_and_foreign_digests_are_not_there),

@@ -47,24 +47,51 @@ static int key_has(const void *data, int selection)
     return key && key->public_half != NULL;
 }
 
-static int key_import(struct remote_key *key, const char *type, const OSSL_PARAM *params)
+/* The public half from its numbers. */
+static int import_half(struct remote_key *key, const char *type, OSSL_PARAM *numbers)
 {
-    OSSL_PARAM rest[PARAMS_MAX];
-    size_t count = 0;
-    for (const OSSL_PARAM *p = params; p->key; p++) {
-        if (count + 1 == PARAMS_MAX)
-            return FAILED;
-        if (strcmp(p->key, KEY_PARAM_ID) != 0)
-            rest[count++] = *p;
-        else if (OSSL_PARAM_get_uint64(p, &key->id) != 1)
-            return FAILED;
-    }
-    rest[count] = OSSL_PARAM_construct_end();
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-    int result = context && key->id && !key->public_half && EVP_PKEY_fromdata_init(context) == 1 &&
-                 EVP_PKEY_fromdata(context, &key->public_half, EVP_PKEY_PUBLIC_KEY, rest) == 1;
+    int result = context && EVP_PKEY_fromdata_init(context) == 1 &&
+                 EVP_PKEY_fromdata(context, &key->public_half, EVP_PKEY_PUBLIC_KEY, numbers) == 1;
     EVP_PKEY_CTX_free(context);
     return result ? DONE : FAILED;
+}
+
+/* The key that is there already becomes the public half. */
+static int take_half(struct remote_key *key, const OSSL_PARAM *p)
+{
+    const void *half = NULL;
+    size_t bytes;
+    if (OSSL_PARAM_get_octet_ptr(p, &half, &bytes) != 1 || !half ||
+        EVP_PKEY_up_ref((EVP_PKEY *)(uintptr_t)half) != 1)
+        return FAILED;
+    key->public_half = (EVP_PKEY *)(uintptr_t)half;
+    return DONE;
+}
+
+/* Of remote_key_around: an id and a public half that exists. Of the library, which compares a
+ * certificate's key with one of ours: numbers alone; such a key has no id, and signs nothing. */
+static int key_import(struct remote_key *key, const char *type, const OSSL_PARAM *params)
+{
+    OSSL_PARAM numbers[PARAMS_MAX];
+    size_t count = 0;
+    if (key->public_half)
+        return FAILED;
+    for (const OSSL_PARAM *p = params; p->key; p++) {
+        int result = DONE;
+        if (strcmp(p->key, KEY_PARAM_ID) == 0)
+            result = OSSL_PARAM_get_uint64(p, &key->id);
+        else if (strcmp(p->key, KEY_PARAM_HALF) == 0)
+            result = take_half(key, p);
+        else if (count + 1 < PARAMS_MAX)
+            numbers[count++] = *p;
+        else
+            result = FAILED;
+        if (result != DONE)
+            return FAILED;
+    }
+    numbers[count] = OSSL_PARAM_construct_end();
+    return key->public_half ? DONE : import_half(key, type, numbers);
 }
 
 static int rsa_import(void *data, int selection, const OSSL_PARAM *params)
@@ -408,7 +435,7 @@ static int signing_begin(void *data, const char *digest, void *key_data, const O
         key_free(s->key);
         s->key = key;
     }
-    if (!s->key)
+    if (!s->key || !s->key->id)
         return FAILED;
     if (s->family == FAMILY_ED25519) {
         if (!digest || !digest[0])

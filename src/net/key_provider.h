@@ -8,9 +8,10 @@
 
 #include "net/remote_key.h"
 
-/* The names of types with which a key is made (EVP_PKEY_fromdata): "RSA", "EC", "ED25519"; the
- * parameters are those of the public half and this one. */
-#define KEY_PARAM_ID "portcullis-key-id" /* uint64 */
+/* The names of types with which a key is made (EVP_PKEY_fromdata): "RSA", "EC", "ED25519". Its
+ * parameters are these; the numbers of a public half alone make a key that can be compared. */
+#define KEY_PARAM_ID   "portcullis-key-id"      /* uint64 */
+#define KEY_PARAM_HALF "portcullis-public-half" /* octet pointer: the EVP_PKEY, of this process */
 
 /* For OSSL_PROVIDER_add_builtin. */
 OSSL_provider_init_fn key_provider_init;

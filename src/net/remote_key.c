@@ -10,8 +10,6 @@
 #include "base/panic.h"
 #include "net/key_provider.h"
 
-#define PARAMS_MAX 16
-
 static OSSL_LIB_CTX *keys; /* the provider, and nothing else, is in it */
 static OSSL_PROVIDER *provider;
 static remote_signer *sign;
@@ -115,46 +113,35 @@ static const char *type_of(const EVP_PKEY *key)
     return NULL;
 }
 
-/* The parameters of `of`, and the id behind them. */
-static int join_params(OSSL_PARAM *of, uint64_t *key_id, OSSL_PARAM *to, size_t room)
+EVP_PKEY *remote_key_around(uint64_t key_id, EVP_PKEY *public_half)
 {
-    size_t count = 0;
-    while (of[count].key)
-        count++;
-    if (count + 2 > room)
-        return -E2BIG;
-    memcpy(to, of, count * sizeof *of);
-    to[count] = OSSL_PARAM_construct_uint64(KEY_PARAM_ID, key_id);
-    to[count + 1] = OSSL_PARAM_construct_end();
-    return 0;
-}
-
-static EVP_PKEY *make_from(const char *type, OSSL_PARAM *params)
-{
+    void *half = public_half;
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_uint64(KEY_PARAM_ID, &key_id),
+        OSSL_PARAM_construct_octet_ptr(KEY_PARAM_HALF, &half, sizeof half),
+        OSSL_PARAM_construct_end(),
+    };
     EVP_PKEY *key = NULL;
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_name(keys, type, NULL);
+    ASSERT(provider);
+    ERR_clear_error();
+    const char *type = key_id ? type_of(public_half) : NULL;
+    EVP_PKEY_CTX *context = type ? EVP_PKEY_CTX_new_from_name(keys, type, NULL) : NULL;
     if (!context || EVP_PKEY_fromdata_init(context) != 1 ||
         EVP_PKEY_fromdata(context, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
         key = NULL;
     EVP_PKEY_CTX_free(context);
+    ERR_clear_error();
     return key;
 }
 
 EVP_PKEY *remote_key_make(uint64_t key_id, slice spki)
 {
     const unsigned char *at = (const unsigned char *)spki.ptr;
-    OSSL_PARAM *params = NULL, joined[PARAMS_MAX];
     EVP_PKEY *key = NULL;
-    ASSERT(provider);
     ERR_clear_error();
     EVP_PKEY *public_half = d2i_PUBKEY(NULL, &at, (long)spki.len);
-    const char *type = public_half && (size_t)(at - (const unsigned char *)spki.ptr) == spki.len
-                           ? type_of(public_half)
-                           : NULL;
-    if (type && EVP_PKEY_todata(public_half, EVP_PKEY_PUBLIC_KEY, &params) == 1 &&
-        join_params(params, &key_id, joined, PARAMS_MAX) == 0)
-        key = make_from(type, joined);
-    OSSL_PARAM_free(params);
+    if (public_half && (size_t)(at - (const unsigned char *)spki.ptr) == spki.len)
+        key = remote_key_around(key_id, public_half);
     EVP_PKEY_free(public_half);
     ERR_clear_error();
     return key;

@@ -20,8 +20,10 @@ MUST_CHECK int remote_key_open(void);
 /* Frees it; no key may be left. */
 void remote_key_close(void);
 
-/* spki: the public half, DER. The key, the caller's · NULL: no public key of a kind that we take,
- * or no memory */
+/* public_half: an ordinary key, such as that of a parsed certificate; referred to. The key, the
+ * caller's · NULL: no public key of a kind that we take, or no memory */
+EVP_PKEY *remote_key_around(uint64_t key_id, EVP_PKEY *public_half);
+/* The same from the public half in DER (SubjectPublicKeyInfo), which has to be decoded first. */
 EVP_PKEY *remote_key_make(uint64_t key_id, slice spki);
 
 struct key_signature {

@@ -47,7 +47,7 @@ static int make(slice der, struct certificate **ret)
     int bytes = leaf ? i2d_PUBKEY(X509_get0_pubkey(leaf), &spki) : 0;
     slice public = slice_of((const char *)spki, bytes > 0 ? (size_t)bytes : 0);
     OWNS(free_key)
-    EVP_PKEY *key = bytes > 0 ? remote_key_make(key_id_of(public), public) : NULL;
+    EVP_PKEY *key = bytes > 0 ? remote_key_around(key_id_of(public), X509_get0_pubkey(leaf)) : NULL;
     ERR_clear_error();
     if (!key)
         return -ENOENT;
