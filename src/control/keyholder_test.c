@@ -1,5 +1,6 @@
 /* The keyholder from outside: what it loads and refuses, what it makes, who may ask for what. */
 #include <errno.h>
+#include <openssl/core_names.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -177,17 +178,40 @@ TEST(halves_that_do_not_belong_together_are_refused)
     EVP_PKEY_free(mixed);
 }
 
-TEST(a_key_of_another_certificate_is_refused)
+/* A point may be written in two ways (RFC 5480 §2.2). */
+TEST(a_certificate_may_write_the_point_of_its_key_in_the_short_way)
 {
-    EVP_PKEY *key = new_key("P-256"), *other = new_key("P-256"), *rsa = new_key("RSA:2048");
+    EVP_PKEY *key = new_key("P-256");
     struct spki memory;
     const char *path = write_key_file("key.pem", key);
-    assert_int_equal(load(holder.channel, path, spki_of(other, &memory)), -EINVAL);
-    assert_string_equal(answer.text, "it does not belong to the certificate");
-    assert_int_equal(load(holder.channel, path, spki_of(rsa, &memory)), -EINVAL);
-    assert_int_equal(load(holder.channel, path, SLICE("no public key")), -EINVAL);
+    assert_int_equal(EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                                    "compressed"),
+                     1);
+    slice compressed = spki_of(key, &memory);
+    assert_in_range(compressed.len, 1, 60);
+    assert_int_equal(load(holder.channel, path, compressed), 0);
+    assert_int_equal(answer.id, key_id_of(compressed));
     EVP_PKEY_free(key);
-    EVP_PKEY_free(other);
+}
+
+TEST(a_key_of_another_certificate_is_refused)
+{
+    static const char *const kinds[] = { "P-256", "P-384", "RSA:2048", "ED25519" };
+    EVP_PKEY *rsa = new_key("RSA:3072");
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        EVP_PKEY *key = new_key(kinds[i]), *other = new_key(kinds[i]);
+        struct spki memory;
+        const char *path = write_key_file("key.pem", key);
+        assert_int_equal(load(holder.channel, path, spki_of(other, &memory)), -EINVAL);
+        assert_string_equal(answer.text, "it does not belong to the certificate");
+        assert_int_equal(load(holder.channel, path, spki_of(rsa, &memory)), -EINVAL);
+        assert_int_equal(load(holder.channel, path, SLICE("no public key")), -EINVAL);
+        slice own = spki_of(key, &memory);
+        assert_int_equal(load(holder.channel, path, slice_first(own, own.len - 1)), -EINVAL);
+        assert_int_equal(load(holder.channel, path, own), 0);
+        EVP_PKEY_free(key);
+        EVP_PKEY_free(other);
+    }
     EVP_PKEY_free(rsa);
 }
 
@@ -585,6 +609,7 @@ int main(void)
         cmocka_unit_test(encrypted_keys_are_refused_with_the_way_out),
         cmocka_unit_test(keys_of_other_kinds_and_sizes_are_refused_with_what_they_are),
         cmocka_unit_test(halves_that_do_not_belong_together_are_refused),
+        cmocka_unit_test(a_certificate_may_write_the_point_of_its_key_in_the_short_way),
         cmocka_unit_test(a_key_of_another_certificate_is_refused),
         cmocka_unit_test(a_public_half_that_is_written_in_another_way_is_the_same_key),
         cmocka_unit_test(a_file_that_everybody_may_read_is_used_with_a_warning),
