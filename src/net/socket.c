@@ -158,6 +158,12 @@ int socket_write(struct socket *s, struct iovec *parts, int count, int64_t stall
     return result;
 }
 
+void socket_last_write(struct socket *s)
+{
+    if (s->tls)
+        tls_last_write(s);
+}
+
 void socket_shutdown_write(struct socket *s)
 {
     if (!socket_is_open(s))

@@ -64,6 +64,10 @@ bool socket_has_unsent(const struct socket *s);
 MUST_CHECK ssize_t socket_receive_raw(struct socket *s, void *to, size_t bytes_max);
 MUST_CHECK ssize_t socket_send_raw(struct socket *s, const struct iovec *parts, int count);
 
+/* What the next call writes is the last: under TLS close_notify goes in the same send, or with what
+ * is left of it. The call is given all of it, in at most 64 parts. */
+void socket_last_write(struct socket *s);
+
 /* Half-close: FIN after what was written, under TLS behind close_notify. */
 void socket_shutdown_write(struct socket *s);
 

@@ -32,6 +32,7 @@ struct tls {
     int raw_error;        /* what the last raw read said: 0 the end; > 0 bytes; -errno */
     bool is_handshaking;
     bool said_goodbye;
+    bool is_last_write;  /* close_notify goes with it */
     uint32_t first_left; /* bytes that still go in small records */
     int64_t wrote_ms;
     uint8_t alert_received;
@@ -335,6 +336,14 @@ static int encrypt(struct tls *t, const struct iovec *parts, int count, size_t l
     return 0;
 }
 
+static void say_goodbye(struct tls *t)
+{
+    t->said_goodbye = true;
+    ERR_clear_error();
+    (void)SSL_shutdown(t->ssl);
+    ERR_clear_error();
+}
+
 ssize_t tls_write_now(struct socket *s, const struct iovec *parts, int count)
 {
     struct tls *t = s->tls;
@@ -350,8 +359,11 @@ ssize_t tls_write_now(struct socket *s, const struct iovec *parts, int count)
     size_t length = 0;
     for (int i = 0; i < count; i++)
         length += parts[i].iov_len;
-    length = length < WRITE_BYTES_MAX ? length : WRITE_BYTES_MAX;
+    bool is_whole = length <= WRITE_BYTES_MAX;
+    length = is_whole ? length : WRITE_BYTES_MAX;
     int result = length ? encrypt(t, parts, count, length) : 0;
+    if (result == 0 && length && is_whole && t->is_last_write)
+        say_goodbye(t);
     int sent = send_records(s);
     if (result == 0)
         result = sent;
@@ -495,15 +507,17 @@ int tls_begin(struct socket *s, const struct tls_begin *how, struct tls_failure 
 /* --- The end ------------------------------------------------------------------------------------
  */
 
+void tls_last_write(struct socket *s)
+{
+    s->tls->is_last_write = true;
+}
+
 void tls_shutdown_write(struct socket *s)
 {
     struct tls *t = s->tls;
     if (t->error != 0 || t->said_goodbye || t->is_handshaking)
         return;
-    t->said_goodbye = true;
-    ERR_clear_error();
-    (void)SSL_shutdown(t->ssl);
-    ERR_clear_error();
+    say_goodbye(t);
     (void)send_records(s);
 }
 

@@ -77,6 +77,7 @@ SSL_CTX *tls_context_make(const SSL_METHOD *method);
 MUST_CHECK ssize_t tls_read_now(struct socket *s, void *to, size_t bytes_max);
 MUST_CHECK ssize_t tls_write_now(struct socket *s, const struct iovec *parts, int count);
 bool tls_has_unsent(const struct socket *s); /* records that the kernel has not taken yet */
+void tls_last_write(struct socket *s);       /* see socket_last_write */
 void tls_shutdown_write(struct socket *s);   /* close_notify (RFC 8446 §6.1) */
 bool tls_is_stale(struct socket *s);
 void tls_end(struct socket *s, bool says_goodbye); /* frees it */

@@ -272,6 +272,7 @@ static int respond(struct exchange *x, const struct response_shape *shape)
     if (w.overflowed)
         return -EMSGSIZE;
     h1_sink_open(&x->h1_to_client, &x->connection->socket, writer_slice(&w), chunked);
+    x->h1_to_client.ends_connection = x->status != 101 && !x->keep_told;
     return 0;
 }
 

@@ -170,6 +170,8 @@ static int send_now(struct body_sink *base, struct pieces *p)
     slice head = s->prefix;
     s->prefix.len = 0;
     base->head_written += head.len;
+    if (p->last && s->ends_connection)
+        socket_last_write(s->socket);
     if (s->chunked)
         return send_chunked(s, head, p);
     if (head.len) {

@@ -34,8 +34,9 @@ static inline bool h1_source_has_left_over(const struct h1_source *s)
 struct h1_sink {
     struct body_sink base;
     struct socket *socket;
-    slice prefix; /* a head in scratch memory that goes first */
-    bool chunked; /* else the pieces go as they are */
+    slice prefix;         /* a head in scratch memory that goes first */
+    bool chunked;         /* else the pieces go as they are */
+    bool ends_connection; /* nothing follows the message */
     struct unsent unsent;
 };
 

@@ -4,6 +4,7 @@ sites with a certificate do to plain requests, and that bytes are the same bytes
 import hashlib
 import socket
 import ssl
+import struct
 import subprocess
 
 import pytest
@@ -219,6 +220,21 @@ def test_requests_behind_each_other_in_one_record_are_all_answered(gate, authori
     with TlsClient(secure(g), context(authority)) as client:
         client.send(request("/", "a.test") * 20)
         assert [client.response().status for _ in range(20)] == [200] * 20
+
+
+def test_the_end_goes_with_the_last_response(gate, authority):
+    """close_notify in the same segment: after that of the handshake there is one with everything."""
+    g = gate("listen 127.0.0.1:0 tls\nsite a.test { respond 200 x; tls @pair }", pair=authority.issue("a.test"))
+    with TlsClient(secure(g), context(authority, versions=V13)) as client:
+        client.send(request("/", "a.test", fields=["Connection: close"]))
+        assert client.response().body == b"x"
+        client.assert_ended()
+        assert data_segments(client.socket) == 2
+
+
+def data_segments(sock):
+    """Those with data that have come in: tcpi_data_segs_in of tcp(7)'s struct tcp_info."""
+    return struct.unpack_from("I", sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), 152)[0]
 
 
 def test_a_record_that_comes_in_pieces_is_waited_for(gate, authority):
