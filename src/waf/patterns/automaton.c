@@ -258,13 +258,13 @@ static int take_trie(struct automaton *a, const struct trie *t)
     return 0;
 }
 
-int automaton_build(struct automaton *a)
+int automaton_build(struct automaton *a, unsigned head_max)
 {
     int result = -E2BIG;
     free(a->buckets);
     a->buckets = NULL;
     a->bucket_count = 0;
-    for (unsigned head = AUTOMATON_HEAD_MAX; result == -E2BIG && head >= 1; head--) {
+    for (unsigned head = head_max; result == -E2BIG && head >= 1; head--) {
         struct trie trie;
         result = trie_build(a, &trie, head);
         if (result == 0) {

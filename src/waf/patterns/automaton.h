@@ -45,8 +45,9 @@ struct automaton {
 /* a: zeroed. The string is copied; added twice it is one with two targets.
  * 0 · -EINVAL empty or longer than AUTOMATON_STRING_MAX · -E2BIG · -ENOMEM */
 MUST_CHECK int automaton_add(struct automaton *a, slice string, uint32_t target);
-/* Also for none. */
-MUST_CHECK int automaton_build(struct automaton *a);
+/* Also for none. head_max: first bytes of each string that it takes, at most AUTOMATON_HEAD_MAX;
+ * fewer are less memory and more comparisons. */
+MUST_CHECK int automaton_build(struct automaton *a, unsigned head_max);
 void automaton_free(struct automaton *a);
 size_t automaton_bytes(const struct automaton *a);
 

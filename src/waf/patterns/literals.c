@@ -391,18 +391,51 @@ double literals_probability(const struct literals *literals)
     return probability;
 }
 
-static void add_evasions(const struct node *node, bool is_optional, double rarest,
-                         struct byte_set *bytes)
+struct evasions {
+    struct byte_set *sets;
+    unsigned count;
+};
+
+static bool is_evasion(const struct byte_set *set)
 {
-    if (node->kind == NODE_SET && is_optional && rarity_of_set(&node->set) <= rarest)
-        byte_set_unite(bytes, &node->set);
-    is_optional = is_optional || (node->kind == NODE_REPEAT && node->min == 0);
-    for (const struct node *child = node->first; child; child = child->next)
-        add_evasions(child, is_optional, rarest, bytes);
+    const double probability_max = 0.5;
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (byte_set_has(set, (unsigned char)byte) &&
+            ((byte >= '0' && byte <= '9') ||
+             (ascii_lower((char)byte) >= 'a' && ascii_lower((char)byte) <= 'z')))
+            return false;
+    return rarity_of_set(set) <= probability_max;
 }
 
-void literals_evasions(const struct node *root, double rarest, struct byte_set *ret_bytes)
+/* By rarity; the most frequent goes when there are too many. */
+static void insert_evasion(struct evasions *e, const struct byte_set *set)
 {
-    *ret_bytes = (struct byte_set){ 0 };
-    add_evasions(root, false, rarest, ret_bytes);
+    struct byte_set moved = *set;
+    for (unsigned i = 0; i < e->count; i++)
+        if (memcmp(&e->sets[i], set, sizeof(*set)) == 0)
+            return;
+    for (unsigned i = 0; i < e->count; i++)
+        if (rarity_of_set(&moved) < rarity_of_set(&e->sets[i])) {
+            struct byte_set other = e->sets[i];
+            e->sets[i] = moved;
+            moved = other;
+        }
+    if (e->count < LITERAL_EVASIONS_MAX)
+        e->sets[e->count++] = moved;
+}
+
+static void find_evasions(const struct node *node, bool is_optional, struct evasions *e)
+{
+    if (node->kind == NODE_SET && is_optional && is_evasion(&node->set))
+        insert_evasion(e, &node->set);
+    is_optional = is_optional || (node->kind == NODE_REPEAT && node->min == 0);
+    for (const struct node *child = node->first; child; child = child->next)
+        find_evasions(child, is_optional, e);
+}
+
+unsigned literals_evasions(const struct node *root, struct byte_set ret_sets[LITERAL_EVASIONS_MAX])
+{
+    struct evasions evasions = { .sets = ret_sets };
+    find_evasions(root, false, &evasions);
+    return evasions.count;
 }

@@ -3,7 +3,12 @@
 
 #include "waf/patterns/tree.h"
 
-enum { LITERAL_SETS_MAX = 3, LITERAL_STRINGS_MAX = 2000, LITERAL_BYTES_MIN = 2 };
+enum {
+    LITERAL_SETS_MAX = 3,
+    LITERAL_STRINGS_MAX = 2000,
+    LITERAL_BYTES_MIN = 2,
+    LITERAL_EVASIONS_MAX = 16
+};
 
 struct literal_set {
     slice *strings; /* lower case, none within another */
@@ -25,7 +30,7 @@ MUST_CHECK int literals_find(const struct node *root, const struct byte_set *abs
 /* That an ordinary value has what is required. */
 double literals_probability(const struct literals *literals);
 
-/* Bytes that the tree allows between others, and without which its strings are plainer: of optional
- * parts those that ordinary values seldom have. rarest: of sets of which the probability is below.
- */
-void literals_evasions(const struct node *root, double rarest, struct byte_set *ret_bytes);
+/* Sets of bytes that the tree allows in optional parts, between what it must have, and that
+ * ordinary values seldom have: without them its strings are plainer. No letters and digits. Returns
+ * how many, the rarest first. */
+unsigned literals_evasions(const struct node *root, struct byte_set ret_sets[LITERAL_EVASIONS_MAX]);

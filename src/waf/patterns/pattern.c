@@ -90,31 +90,22 @@ bool pattern_is_linear(const struct pattern *pattern)
     return pattern->is_exact;
 }
 
-static int match_pcre(struct pattern *p, slice value, size_t steps_per_byte,
-                      struct operator_match *ret, struct work *work)
-{
-    int result = pcre_match(p->code, p->cache, value, steps_per_byte, ret);
-    /* PCRE2 does not tell what it took: a success or a plain no is counted by the byte. */
-    TRY(work_spend(work,
-                   result == -EDQUOT ? pcre_steps(value, steps_per_byte) : value.len * 4 + 100));
-    return result;
-}
-
 int pattern_matches(struct pattern *pattern, slice value, struct work *work)
 {
     size_t end;
     int result = pattern->dfa ? dfa_search(pattern->dfa, value, work, &end) : 1;
     if (result <= 0 || pattern->is_exact)
         return result;
-    return match_pcre(pattern, value, PCRE_DECIDE_PER_BYTE, NULL, work);
+    result = pcre_match(pattern->code, pattern->cache, value, PCRE_DECIDE_PER_BYTE, NULL, work);
+    return result == -ENOBUFS ? -EDQUOT : result;
 }
 
 int pattern_capture(struct pattern *pattern, slice value, struct operator_match *ret,
                     struct work *work)
 {
     size_t end = value.len;
-    int result = match_pcre(pattern, value, PCRE_CAPTURE_PER_BYTE, ret, work);
-    if (result != -EDQUOT)
+    int result = pcre_match(pattern->code, pattern->cache, value, PCRE_CAPTURE_PER_BYTE, ret, work);
+    if (result != -ENOBUFS)
         return result;
     if (pattern->dfa) {
         result = dfa_search(pattern->dfa, value, work, &end);

@@ -8,7 +8,8 @@ int pcre_compile(slice text, bool is_caseless, pcre2_code **ret_code,
 {
     int error;
     PCRE2_SIZE at;
-    uint32_t options = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | (is_caseless ? PCRE2_CASELESS : 0);
+    uint32_t options = PCRE2_DOTALL | PCRE2_DOLLAR_ENDONLY | PCRE2_AUTO_CALLOUT | PCRE2_NEVER_UTF |
+                       PCRE2_NEVER_UCP | (is_caseless ? PCRE2_CASELESS : 0);
     *ret_code =
         pcre2_compile((PCRE2_SPTR)(text.len ? text.ptr : ""), text.len, options, &error, &at, NULL);
     if (*ret_code)
@@ -20,14 +21,6 @@ int pcre_compile(slice text, bool is_caseless, pcre2_code **ret_code,
         pcre2_get_error_message(error, (PCRE2_UCHAR *)ret_problem->text, sizeof ret_problem->text);
     }
     return -EINVAL;
-}
-
-size_t pcre_steps(slice value, size_t steps_per_byte)
-{
-    size_t steps = value.len < PCRE_STEPS_MAX ? value.len * steps_per_byte : PCRE_STEPS_MAX;
-    return steps < PCRE_STEPS_MIN   ? PCRE_STEPS_MIN
-           : steps > PCRE_STEPS_MAX ? PCRE_STEPS_MAX
-                                    : steps;
 }
 
 static void take_spans(const pcre2_match_data *match, int count, struct operator_match *ret)
@@ -42,23 +35,105 @@ static void take_spans(const pcre2_match_data *match, int count, struct operator
     }
 }
 
-int pcre_match(const pcre2_code *code, struct pattern_cache *cache, slice value,
-               size_t steps_per_byte, struct operator_match *ret)
+struct meter {
+    struct work *work;
+    size_t spent, limit;
+    size_t unpaid;       /* not yet told to the work */
+    PCRE2_SIZE position; /* at the last callout */
+    bool has_references; /* comparing with a group costs its length */
+    int failure;
+};
+
+static size_t longest_group(const pcre2_callout_block *block)
 {
-    pcre2_set_match_limit(cache->pcre_context, (uint32_t)pcre_steps(value, steps_per_byte));
-    int result = pcre2_match(code, (PCRE2_SPTR)(value.len ? value.ptr : ""), value.len, 0, 0,
-                             cache->pcre_match, cache->pcre_context);
-    if (result >= 0) {
-        if (ret)
-            take_spans(cache->pcre_match, result, ret);
-        return 1;
+    size_t longest = 0;
+    for (uint32_t i = 1; i < block->capture_top; i++) {
+        PCRE2_SIZE begin = block->offset_vector[2 * i], end = block->offset_vector[2 * i + 1];
+        if (begin != PCRE2_UNSET && end > begin && end - begin > longest)
+            longest = end - begin;
     }
+    return longest;
+}
+
+/* Before each item. 0 goes on; anything else ends the search. */
+static int count_step(pcre2_callout_block *block, void *context)
+{
+    struct meter *m = context;
+    PCRE2_SIZE at = block->current_position;
+    size_t steps = 1 + (at > m->position ? at - m->position : m->position - at);
+    if (m->has_references)
+        steps += longest_group(block) / 8;
+    m->position = at;
+    m->spent += steps;
+    m->unpaid += steps;
+    if (m->spent > m->limit)
+        m->failure = -ENOBUFS;
+    else if (m->unpaid >= WORK_BLOCK) {
+        m->failure = work_spend(m->work, m->unpaid);
+        m->unpaid = 0;
+    }
+    return m->failure ? PCRE2_ERROR_CALLOUT : 0;
+}
+
+static size_t steps_for(slice value, size_t steps_per_byte)
+{
+    size_t steps = value.len < PCRE_STEPS_MAX ? value.len * steps_per_byte : PCRE_STEPS_MAX;
+    return steps < PCRE_STEPS_MIN   ? PCRE_STEPS_MIN
+           : steps > PCRE_STEPS_MAX ? PCRE_STEPS_MAX
+                                    : steps;
+}
+
+/* The cache's room for results, unless a search that waits has it. */
+static pcre2_match_data *take_room(struct pattern_cache *cache)
+{
+    pcre2_match_data *room = cache->pcre_match;
+    cache->pcre_match = NULL;
+    return room ? room : pcre2_match_data_create(MATCH_SPANS_MAX, NULL);
+}
+
+static void give_back(struct pattern_cache *cache, pcre2_match_data *room)
+{
+    if (cache->pcre_match)
+        pcre2_match_data_free(room);
+    else
+        cache->pcre_match = room;
+}
+
+static int result_of(int result, const struct meter *meter)
+{
+    if (result >= 0)
+        return 1;
     switch (result) {
     case PCRE2_ERROR_NOMATCH:
         return 0;
+    case PCRE2_ERROR_CALLOUT:
+        return meter->failure;
     case PCRE2_ERROR_NOMEMORY:
         return -ENOMEM;
-    default: /* the limits; anything else is no answer either */
-        return -EDQUOT;
+    default: /* PCRE2's own limits; anything else is no answer either */
+        return -ENOBUFS;
     }
+}
+
+int pcre_match(const pcre2_code *code, struct pattern_cache *cache, slice value,
+               size_t steps_per_byte, struct operator_match *ret, struct work *work)
+{
+    struct meter meter = { .work = work, .limit = steps_for(value, steps_per_byte) };
+    uint32_t references = 0;
+    pcre2_match_data *room = take_room(cache);
+    if (!room)
+        return -ENOMEM;
+    pcre2_pattern_info(code, PCRE2_INFO_BACKREFMAX, &references);
+    meter.has_references = references > 0;
+    /* PCRE2 copies what it needs of the context before the first callout. */
+    pcre2_set_callout(cache->pcre_context, count_step, &meter);
+    int result = pcre2_match(code, (PCRE2_SPTR)(value.len ? value.ptr : ""), value.len, 0, 0, room,
+                             cache->pcre_context);
+    if (result >= 0 && ret)
+        take_spans(room, result, ret);
+    result = result_of(result, &meter);
+    give_back(cache, room);
+    if (result >= 0)
+        TRY(work_spend(work, meter.unpaid));
+    return result;
 }

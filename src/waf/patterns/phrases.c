@@ -5,6 +5,9 @@
 
 #include "waf/patterns/automaton.h"
 
+/* Searched only where the prefilter has found one: small matters more. */
+enum { HEAD_MAX = 4 };
+
 struct phrases {
     struct automaton automaton;
     bool is_sealed;
@@ -27,6 +30,11 @@ void phrases_free(struct phrases *phrases)
 unsigned phrases_count(const struct phrases *phrases)
 {
     return phrases->automaton.string_count;
+}
+
+size_t phrases_bytes(const struct phrases *phrases)
+{
+    return sizeof(*phrases) + automaton_bytes(&phrases->automaton);
 }
 
 slice phrases_get(const struct phrases *phrases, unsigned index)
@@ -124,7 +132,7 @@ int phrases_seal(struct phrases *phrases)
 {
     if (phrases->automaton.string_count == 0)
         return -EINVAL;
-    TRY(automaton_build(&phrases->automaton));
+    TRY(automaton_build(&phrases->automaton, HEAD_MAX));
     phrases->is_sealed = true;
     return 0;
 }

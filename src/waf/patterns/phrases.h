@@ -29,6 +29,7 @@ MUST_CHECK int phrases_add_lines(struct phrases *phrases, slice content);
 MUST_CHECK int phrases_seal(struct phrases *phrases);
 
 unsigned phrases_count(const struct phrases *phrases);
+size_t phrases_bytes(const struct phrases *phrases);
 slice phrases_get(const struct phrases *phrases, unsigned index); /* lower case */
 
 /* The phrase that ends first, of those that end there the longest (ModSecurity 2).

@@ -305,7 +305,7 @@ int prefilter_build(struct prefilter *p)
     assign_guards(p);
     TRY(list_classes(p));
     TRY(list_clauses(p));
-    TRY(automaton_build(&p->automaton));
+    TRY(automaton_build(&p->automaton, AUTOMATON_HEAD_MAX));
     p->always = calloc(prefilter_words(p) + 1, sizeof(*p->always));
     if (!p->always)
         return -ENOMEM;
