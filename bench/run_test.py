@@ -10,6 +10,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import accounting
+import floods
 import environment
 import peers
 import report
@@ -169,6 +170,32 @@ class Environment(unittest.TestCase):
     def test_the_processor_is_named(self):
         self.assertEqual(environment.cpu_model("model name\t: A 1\nmodel name\t: A 1\n"), "A 1")
         self.assertTrue(environment.cpu_model(""))
+
+
+def flooded(control_us, flooded_us, failed=0):
+    return floods.Round(
+        {"p99_us": control_us, "failed": 0, "asked": 100},
+        {"p99_us": flooded_us, "failed": failed, "asked": 100},
+        {"connections": 3, "bytes": 2048},
+    )
+
+
+class Floods(unittest.TestCase):
+    def test_ratios_are_those_within_a_round(self):
+        self.assertEqual(floods.ratio([flooded(10, 20), flooded(100, 150), flooded(1000, 1000)]), 1.5)
+
+    def test_the_worst_flood_decides(self):
+        good = {"a": [flooded(10, 19)], "b": [flooded(10, 12)], "not measured": []}
+        self.assertIn("met (worst: 1.90 ×, a; all answered)", floods.verdict(good))
+        bad = good | {"b": [flooded(10, 21)]}
+        self.assertIn("**missed** (worst: 2.10 ×, b; all answered)", floods.verdict(bad))
+        lost = good | {"b": [flooded(10, 12, failed=1)]}
+        self.assertIn("**missed** (worst: 1.90 ×, a; not all answered)", floods.verdict(lost))
+
+    def test_every_measured_flood_has_its_row(self):
+        text = floods.markdown({"PING": [flooded(10, 15)], "none": []}, {"Kernel": "x"}, "bench/run")
+        self.assertIn("| PING  |  100.0 % |             10 |              15 |  1.50 |", text)
+        self.assertNotIn("none", text)
 
 
 if __name__ == "__main__":

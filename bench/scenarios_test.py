@@ -8,6 +8,7 @@ import unittest
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import floods
 import peers
 import scenarios
 
@@ -44,6 +45,16 @@ class EveryScenario(unittest.TestCase):
                     for proxy in there:
                         rounds = 1 if proxy.takes_part(scenario) else 0
                         self.assertEqual(len(values.get(proxy.name, [])), rounds, proxy.name)
+
+    def test_a_flood_is_poured_and_a_good_client_measured(self):
+        cpus = os.sched_getaffinity(0)
+        with scenarios.Bench(BUILD, cpus, cpus) as bench:
+            values, wrong = floods.run(
+                bench, peers.Portcullis(PROGRAM), 1, lambda text: None, ("PING",), requests=100
+            )
+        self.assertEqual(wrong, [])
+        (measured,) = values["PING"]
+        self.assertEqual((measured.control["failed"], measured.flooded["failed"]), (0, 0))
 
 
 if __name__ == "__main__":
