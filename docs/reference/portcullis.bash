@@ -127,6 +127,7 @@ buffered
 held
 ciphers
 groups
+early-data
 hsts
 include
 defaults
@@ -269,6 +270,7 @@ timeout.body
 timeout.header
 timeout.send
 timeout.total
+tls.early-data
 tls.handshake
 tls.malformed
 tls.no-certificate

@@ -183,8 +183,9 @@ static int policy_name(struct loader *l, const struct tls_settings *t,
 {
     char text[4096];
     struct writer w = writer_over(text, sizeof text);
-    writer_format(&w, "%d\n%s\n%s\n%s", t->needs_1_3, t->ciphers ? t->ciphers : "",
-                  t->suites ? t->suites : "", t->groups ? t->groups : "");
+    writer_format(&w, "%d\n%d\n%s\n%s\n%s", t->needs_1_3, t->takes_early,
+                  t->ciphers ? t->ciphers : "", t->suites ? t->suites : "",
+                  t->groups ? t->groups : "");
     TRY(load_auth_name(auth, &w));
     if (w.overflowed)
         return -ENOMEM;
@@ -208,9 +209,11 @@ static int make_context(struct loader *l, const struct tls_settings *t,
                         const char **ret_why)
 {
     OWNS(load_auth_policy_free)
-    struct tls_policy policy = {
-        .needs_1_3 = t->needs_1_3, .ciphers = t->ciphers, .suites = t->suites, .groups = t->groups
-    };
+    struct tls_policy policy = { .needs_1_3 = t->needs_1_3,
+                                 .ciphers = t->ciphers,
+                                 .suites = t->suites,
+                                 .groups = t->groups,
+                                 .takes_early = t->takes_early };
     TRY(load_auth_policy(auth, &l->c->arena, &policy, &made->crls));
     return tls_server_context(&policy, &made->context, ret_why);
 }

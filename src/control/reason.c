@@ -220,6 +220,9 @@ const struct reason_description reason_descriptions[] = {
       "Nothing, when it is seldom; raise it for clients that pause downloads." },
     { "timeout.total", "504", "The exchange took longer than `timeout total`.",
       "Raise it for the route if such exchanges are meant to be long." },
+    { "tls.early-data", "425",
+      "Something else than a GET without a body came before the handshake was complete.",
+      "Nothing: the client sends it again. See `early-data`." },
     { "tls.handshake", "alert",
       "A client's TLS handshake failed; the text has the library's words.",
       "Usually a client that speaks no TLS 1.2 with AEAD, or one that does not believe the "

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/panic.h"
 #include "base/random.h"
@@ -177,6 +178,12 @@ static void use_tickets(void)
     tls_use_ticket_keys(&source);
 }
 
+static bool claim_early_data(slice secret)
+{
+    return early_data_claim(worker->memory->early_data, secret, clock_monotonic_ms(),
+                            clock_wall_ms());
+}
+
 static void wake_certifier(void)
 {
     if (control.registered)
@@ -199,6 +206,7 @@ static int open_gate(struct log_ring *ring)
                                                 .ring = ring },
                                     .on_empty = on_empty };
     use_tickets();
+    tls_use_early_data(claim_early_data);
     log_ring_open(ring, m->rings, worker->slot, worker->log_wake_fd);
     return gate_open(&options);
 }

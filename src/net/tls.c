@@ -27,10 +27,13 @@
 struct tls {
     SSL *ssl;
     struct buffer *early; /* raw bytes that came before the library was asked */
+    struct buffer *plain; /* the first early data, until it is read */
     struct buffer *out;   /* records that the kernel has not taken */
     int error;            /* the connection is broken: what every call returns from now on */
     int raw_error;        /* what the last raw read said: 0 the end; > 0 bytes; -errno */
     bool is_handshaking;
+    bool is_early;    /* of a server: it reads and writes before the client's last message */
+    bool early_ended; /* what comes now is that message */
     bool said_goodbye;
     bool is_last_write;  /* close_notify goes with it */
     uint32_t first_left; /* bytes that still go in small records */
@@ -67,18 +70,23 @@ SSL *tls_ssl(const struct socket *s)
     return s->tls ? s->tls->ssl : NULL;
 }
 
+bool tls_is_early(const struct socket *s)
+{
+    return s->tls && s->tls->is_early;
+}
+
 /* --- Raw bytes: what the library reads from and writes to --------------------------------------
  */
 
-static int read_early(struct tls *t, char *to, size_t bytes_max)
+static size_t take_from(struct buffer **b, char *to, size_t bytes_max)
 {
-    size_t length = buffer_length(t->early);
+    size_t length = buffer_length(*b);
     length = length < bytes_max ? length : bytes_max;
-    memcpy(to, t->early->memory + t->early->start, length);
-    t->early->start += (uint32_t)length;
-    if (buffer_length(t->early) == 0)
-        buffer_drop(&t->early);
-    return (int)length;
+    memcpy(to, (*b)->memory + (*b)->start, length);
+    (*b)->start += (uint32_t)length;
+    if (buffer_length(*b) == 0)
+        buffer_drop(b);
+    return length;
 }
 
 static int raw_read(BIO *bio, char *to, int bytes_max)
@@ -88,7 +96,7 @@ static int raw_read(BIO *bio, char *to, int bytes_max)
     if (bytes_max <= 0)
         return 0;
     if (s->tls->early)
-        return read_early(s->tls, to, (size_t)bytes_max);
+        return (int)take_from(&s->tls->early, to, (size_t)bytes_max);
     ssize_t got = socket_receive_raw(s, to, (size_t)bytes_max);
     if (got == -EAGAIN) {
         BIO_set_retry_read(bio);
@@ -228,7 +236,7 @@ static bool was_said_goodbye(const struct tls *t)
 /* Whether a read would find something without the kernel. */
 static void note_held(struct socket *s)
 {
-    if (s->tls->error != 0 || s->tls->early || SSL_has_pending(s->tls->ssl) ||
+    if (s->tls->error != 0 || s->tls->early || s->tls->plain || SSL_has_pending(s->tls->ssl) ||
         was_said_goodbye(s->tls))
         s->poll.ready |= POLL_HELD;
     else
@@ -240,8 +248,29 @@ static void note_held(struct socket *s)
 
 static bool may_have_more(const struct socket *s)
 {
-    return (s->poll.ready & POLL_READ) || s->tls->early || SSL_has_pending(s->tls->ssl) ||
-           was_said_goodbye(s->tls);
+    return (s->poll.ready & POLL_READ) || s->tls->early || s->tls->plain ||
+           SSL_has_pending(s->tls->ssl) || was_said_goodbye(s->tls);
+}
+
+/* Early data as long as it comes, then the client's last message, then what stands behind it.
+ * Results are the library's. */
+static int read_early(struct tls *t, void *to, size_t bytes_max, size_t *ret_got)
+{
+    if (t->plain) {
+        *ret_got = take_from(&t->plain, to, bytes_max);
+        return 1;
+    }
+    if (!t->early_ended) {
+        int result = SSL_read_early_data(t->ssl, to, bytes_max, ret_got);
+        if (result != SSL_READ_EARLY_DATA_FINISH)
+            return result == SSL_READ_EARLY_DATA_SUCCESS;
+        t->early_ended = true;
+    }
+    int returned = SSL_do_handshake(t->ssl);
+    if (returned != 1)
+        return returned;
+    t->is_early = false;
+    return SSL_read_ex(t->ssl, to, bytes_max, ret_got);
 }
 
 ssize_t tls_read_now(struct socket *s, void *to, size_t bytes_max)
@@ -253,7 +282,9 @@ ssize_t tls_read_now(struct socket *s, void *to, size_t bytes_max)
         size_t got = 0;
         ERR_clear_error();
         t->raw_error = 1;
-        int returned = SSL_read_ex(t->ssl, (char *)to + total, bytes_max - total, &got);
+        int returned = t->is_early
+                           ? read_early(t, (char *)to + total, bytes_max - total, &got)
+                           : SSL_read_ex(t->ssl, (char *)to + total, bytes_max - total, &got);
         total += got;
         if (returned == 1 && may_have_more(s))
             continue;
@@ -312,6 +343,16 @@ static void note_silence(struct tls *t)
     t->wrote_ms = now;
 }
 
+static bool write_record(struct tls *t, slice record)
+{
+    size_t written = 0;
+    int (*write)(SSL *, const void *, size_t, size_t *) =
+        t->is_early ? SSL_write_early_data : SSL_write_ex;
+    ERR_clear_error();
+    t->raw_error = 1;
+    return write(t->ssl, record.ptr, record.len, &written) == 1 && written == record.len;
+}
+
 static int encrypt(struct tls *t, const struct iovec *parts, int count, size_t length)
 {
     size_t offset = 0;
@@ -323,10 +364,7 @@ static int encrypt(struct tls *t, const struct iovec *parts, int count, size_t l
             offset = 0;
         }
         slice record = next_record(&parts, &offset, &count, record_bytes(t, length));
-        size_t written = 0;
-        ERR_clear_error();
-        t->raw_error = 1;
-        if (SSL_write_ex(t->ssl, record.ptr, record.len, &written) != 1 || written != record.len) {
+        if (!write_record(t, record)) {
             t->error = -EPROTO;
             ERR_clear_error();
             return t->error;
@@ -407,27 +445,66 @@ static bool may_hold_ticket(const struct tls *t)
     return SSL_is_server(t->ssl) && SSL_version(t->ssl) >= TLS1_3_VERSION;
 }
 
+/* What the library returned was no success: waits for more. 0 · -errno the handshake has failed */
+static int await_more(struct socket *s, int returned, int64_t deadline_ms,
+                      struct tls_failure *ret_failure)
+{
+    struct tls *t = s->tls;
+    int result = result_of(t, returned);
+    if (result != -EAGAIN)
+        note_failure(t, ret_failure);
+    ERR_clear_error();
+    if (result != -EAGAIN) {
+        int error = t->error; /* the alert goes all the same */
+        (void)send_records(s);
+        return error ? error : -ECONNRESET;
+    }
+    TRY(wait_until_sent(s, deadline_ms));
+    return pollable_wait(&s->poll, POLL_READ, deadline_ms);
+}
+
+static void before_step(struct tls *t, int64_t deadline_ms)
+{
+    ERR_clear_error();
+    t->raw_error = 1;
+    deadline_of_handshake = deadline_ms;
+}
+
+/* Until early data has come, if it is taken at all: 0, t->is_early says whether · -errno */
+static int accept_early(struct socket *s, int64_t deadline_ms, struct tls_failure *ret_failure)
+{
+    struct tls *t = s->tls;
+    OWNS(buffer_drop) struct buffer *b = buffer_take();
+    if (!b)
+        return -ENOBUFS;
+    for (;;) {
+        size_t got = 0;
+        before_step(t, deadline_ms);
+        int result = SSL_read_early_data(t->ssl, b->memory, BUFFER_BYTES, &got);
+        if (result == SSL_READ_EARLY_DATA_FINISH)
+            return 0;
+        if (result == SSL_READ_EARLY_DATA_SUCCESS && got > 0) {
+            b->end = (uint32_t)got;
+            t->plain = b;
+            b = NULL;
+            t->is_early = true;
+            t->is_handshaking = false;
+            return send_records(s);
+        }
+        if (result == SSL_READ_EARLY_DATA_ERROR)
+            TRY(await_more(s, 0, deadline_ms, ret_failure));
+    }
+}
+
 static int shake_hands(struct socket *s, int64_t deadline_ms, struct tls_failure *ret_failure)
 {
     struct tls *t = s->tls;
     for (;;) {
-        ERR_clear_error();
-        t->raw_error = 1;
-        deadline_of_handshake = deadline_ms;
+        before_step(t, deadline_ms);
         int returned = SSL_do_handshake(t->ssl);
         if (returned == 1)
             break;
-        int result = result_of(t, returned);
-        if (result != -EAGAIN)
-            note_failure(t, ret_failure);
-        ERR_clear_error();
-        if (result != -EAGAIN) {
-            int error = t->error; /* the alert goes all the same */
-            (void)send_records(s);
-            return error ? error : -ECONNRESET;
-        }
-        TRY(wait_until_sent(s, deadline_ms));
-        TRY(pollable_wait(&s->poll, POLL_READ, deadline_ms));
+        TRY(await_more(s, returned, deadline_ms, ret_failure));
     }
     t->is_handshaking = false;
     return may_hold_ticket(t) ? 0 : wait_until_sent(s, deadline_ms);
@@ -491,7 +568,9 @@ int tls_begin(struct socket *s, const struct tls_begin *how, struct tls_failure 
     }
     s->tls->early = how->early;
     int result = how->prepare ? how->prepare(s->tls->ssl, how->argument) : 0;
-    if (result == 0)
+    if (result == 0 && how->takes_early)
+        result = accept_early(s, how->deadline_ms, ret_failure);
+    if (result == 0 && !s->tls->is_early)
         result = shake_hands(s, how->deadline_ms, ret_failure);
     if (result != 0) {
         s->tls->error = result;
@@ -501,6 +580,18 @@ int tls_begin(struct socket *s, const struct tls_begin *how, struct tls_failure 
         SSL_set_info_callback(s->tls->ssl, NULL);
     note_facts(s->tls);
     note_held(s);
+    return 0;
+}
+
+int tls_finish(struct socket *s, int64_t deadline_ms)
+{
+    while (tls_is_early(s)) {
+        ssize_t got = tls_read_now(s, gathered, sizeof gathered);
+        if (got == 0 || (got < 0 && got != -EAGAIN))
+            return got == 0 ? -ECONNRESET : (int)got;
+        if (got < 0 && tls_is_early(s))
+            TRY(pollable_wait(&s->poll, POLL_READ, deadline_ms));
+    }
     return 0;
 }
 
@@ -515,7 +606,7 @@ void tls_last_write(struct socket *s)
 void tls_shutdown_write(struct socket *s)
 {
     struct tls *t = s->tls;
-    if (t->error != 0 || t->said_goodbye || t->is_handshaking)
+    if (t->error != 0 || t->said_goodbye || t->is_handshaking || t->is_early)
         return;
     say_goodbye(t);
     (void)send_records(s);
@@ -554,6 +645,7 @@ void tls_end(struct socket *s, bool says_goodbye)
     s->poll.ready &= (uint8_t)~POLL_HELD;
     SSL_free(t->ssl);
     buffer_release(t->early);
+    buffer_release(t->plain);
     buffer_release(t->out);
     free(t);
 }

@@ -30,6 +30,12 @@ const struct tls_facts *tls_facts_of(const struct socket *s);
 /* The last alert that a server has sent (RFC 8446 §6), also behind the handshake: only there does
  * it say in TLS 1.3 that it wants another certificate of ours. 0: none, or it has closed. */
 uint8_t tls_alert_of(const struct socket *s);
+/* Is the handshake not complete yet? Then whatever has come is early data (RFC 8446 §2.3), which
+ * somebody may have recorded and sent again; it may be read and answered. */
+bool tls_is_early(const struct socket *s);
+/* Waits for the end of such a handshake; what comes before it is thrown away. 0, also when there is
+ * none · -errno as reads have it */
+MAY_WAIT int tls_finish(struct socket *s, int64_t deadline_ms);
 /* The library's object, for questions that the facts do not answer; NULL: plain. */
 SSL *tls_ssl(const struct socket *s);
 
@@ -55,6 +61,7 @@ struct tls_begin {
     SSL_CTX *context;
     struct buffer *early;
     bool is_server;
+    bool takes_early; /* of a server: done as soon as early data has come, see tls_is_early() */
     slice server_name;
     const void *owner;       /* comes back in the facts */
     const char *fingerprint; /* NULL: none */

@@ -124,6 +124,43 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     return result;
 }
 
+/* --- Early data ---------------------------------------------------------------------------------
+ */
+
+/* What a client may send before it has heard anything: a request. */
+#define EARLY_BYTES_MAX 16384u
+
+static bool (*claim_early)(slice secret);
+
+void tls_use_early_data(bool (*claim)(slice secret))
+{
+    claim_early = claim;
+}
+
+/* Asked when everything else speaks for it: the ticket is fresh, of the same name and protocol. */
+static int allow_early(SSL *ssl, void *argument)
+{
+    unsigned char secret[SSL_MAX_MASTER_KEY_LENGTH];
+    const struct tls_choice *choice = choice_of(ssl);
+    const SSL_SESSION *session = SSL_get0_session(ssl);
+    size_t length = session ? SSL_SESSION_get_master_key(session, secret, sizeof secret) : 0;
+    bool is_allowed = choice && choice->takes_early && length && claim_early &&
+                      claim_early(slice_of((const char *)secret, length));
+    OPENSSL_cleanse(secret, sizeof secret);
+    return is_allowed;
+}
+
+/* The library's own record of used tickets is one of a process: ours is one of all workers. */
+static void take_early(SSL_CTX *context, const struct tls_policy *policy)
+{
+    if (!policy->takes_early || policy->verify_mode != SSL_VERIFY_NONE)
+        return;
+    SSL_CTX_set_options(context, SSL_OP_NO_ANTI_REPLAY);
+    SSL_CTX_set_max_early_data(context, EARLY_BYTES_MAX);
+    SSL_CTX_set_recv_max_early_data(context, EARLY_BYTES_MAX);
+    SSL_CTX_set_allow_early_data_cb(context, allow_early, NULL);
+}
+
 /* --- Contexts ----------------------------------------------------------------------------------
  */
 
@@ -186,6 +223,7 @@ int tls_server_context(const struct tls_policy *policy, SSL_CTX **ret, const cha
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     SSL_CTX_set_cert_cb(context, put_certificates, NULL);
     ask_clients(context, policy);
+    take_early(context, policy);
     ERR_clear_error();
     *ret = context;
     return 0;
@@ -370,6 +408,7 @@ int tls_accept(struct socket *s, const struct tls_accept *how, struct tls_failur
     struct tls_begin begin = { .context = choice.context,
                                .early = early,
                                .is_server = true,
+                               .takes_early = choice.takes_early,
                                .server_name = choice.server_name,
                                .owner = choice.owner,
                                .fingerprint = choice.fingerprint,

@@ -19,6 +19,7 @@ struct tls_policy {
     X509_STORE *client_store; /* roots and CRLs for it; the context takes a reference */
     STACK_OF(X509_NAME) * client_names; /* what is told to clients; a copy is taken */
     int verify_depth;    /* certificates between a client's and a root, when clients are asked */
+    bool takes_early;    /* early data, of clients that are not asked for a certificate */
     bool has_no_tickets; /* each handshake is a full one, with the client's whole chain */
     /* Instead of the library's own verification: 1 the handshake goes on, with the error that is
      * set in `store` as the connection's verdict · 0 it fails. NULL: the library's own */
@@ -49,6 +50,7 @@ struct tls_choice {
     slice server_name; /* canonical; in `name_memory` */
     char name_memory[256];
     char fingerprint[TLS_FINGERPRINT_MAX]; /* JA4, or empty */
+    bool takes_early;                      /* early data, where the client sends some */
     uint8_t alert;                         /* when refused: RFC 8446 §6.2 */
 };
 enum {
@@ -84,6 +86,10 @@ struct tls_ticket_key {
     uint8_t mac[32];    /* HMAC-SHA256 */
 };
 #define TLS_TICKET_SECONDS 43200 /* how long a session may be resumed */
+
+/* Early data is taken of a ticket at most once: `claim` says whether this one's may be, by the
+ * secret of its session. NULL: never. */
+void tls_use_early_data(bool (*claim)(slice secret));
 
 /* Where keys are found; both may be NULL: no tickets then. `current` writes the key for new
  * tickets; `find` the one with that name, and whether it is still the current one. False: there is

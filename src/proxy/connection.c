@@ -139,11 +139,21 @@ void connection_begin(struct connection *c)
 /* --- While a fiber serves ----------------------------------------------------------------------
  */
 
+/* Of a connection that ends: without it nobody can be told that this is the end. */
+static void await_handshake(struct connection *c)
+{
+    if (!tls_is_early(&c->socket))
+        return;
+    c->merely_waits = true;
+    (void)!tls_finish(&c->socket, loop_now_ms() + LINGER_MS);
+}
+
 /* Everything that arrives is thrown away until the client ends, so that it can read our refusal:
  * closing with unread data would reset the connection and take the response with it. */
 static void linger(struct connection *c)
 {
     int64_t deadline_ms = loop_now_ms() + LINGER_MS;
+    await_handshake(c);
     socket_shutdown_write(&c->socket);
     c->merely_waits = true;
     while (socket_read(&c->socket, scratch_body, SCRATCH_BODY_BYTES, deadline_ms) > 0)
@@ -305,8 +315,10 @@ static void serve(void *argument)
     c->fiber = NULL;
     if (goes_on) /* behind a PROXY header the first request is still to come */
         park(c, c->requests ? timeouts()->idle_ms : timeouts()->header_ms);
-    else
+    else {
+        await_handshake(c);
         end(c);
+    }
 }
 
 void connection_drain(struct connection *c)

@@ -121,6 +121,7 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     choice->owner = site;
     choice->context = site->tls.made->context;
     choice->certificates = &site->tls.identity->set;
+    choice->takes_early = hello->has_early_data && site->tls.settings->takes_early;
     choice->alpn = SLICE("\x02h2\x08http/1.1");
     memcpy(choice->session_context, site->tls.session_context, sizeof choice->session_context);
     return 0;

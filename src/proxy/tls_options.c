@@ -170,6 +170,24 @@ static const struct directive rows[] = {
       .example = "groups X25519 P-256",
       .since = "0.2",
       .apply = groups_apply },
+    { .name = "early-data",
+      .scopes = SCOPE_TLS,
+      .arguments = { { .name = "EARLY",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "off|on",
+                       STORED(struct tls_settings, takes_early) } },
+      .object = OBJECT_TLS,
+      .preset = "off",
+      .meaning =
+          "Whether a client that comes back may ask before the handshake is complete (0-RTT)",
+      .details = "Saves such clients a round trip. What they send so can be recorded and sent "
+                 "again by others; a ticket's counts once, over all workers, and only GET without "
+                 "a body is served: the origin is told by Early-Data: 1 (RFC 8470) and may answer "
+                 "425; everything else gets 425, `tls.early-data`, and comes again. Write it "
+                 "where no GET changes anything. Not for clients that are asked for a "
+                 "certificate.",
+      .example = "early-data on",
+      .since = "0.2" },
     { .name = "hsts",
       .scopes = SCOPE_TLS,
       .arguments = { { .name = "DURATION", .kind = ARGUMENT_DURATION, .min = 0, .max = YEARS_2 } },

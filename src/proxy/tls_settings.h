@@ -40,7 +40,8 @@ struct tls_settings {
     const char *ciphers;           /* of TLS 1.2; NULL: ours */
     const char *suites;            /* of TLS 1.3 */
     const char *groups;
-    int64_t hsts_s; /* Strict-Transport-Security: max-age; 0: not sent */
+    uint8_t takes_early; /* `early-data on` */
+    int64_t hsts_s;      /* Strict-Transport-Security: max-age; 0: not sent */
 };
 
 struct listen;

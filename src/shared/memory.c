@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 6u
+#define LAYOUT 7u
 
 static const struct {
     const char *name;
@@ -25,6 +25,8 @@ static const struct {
                           sizeof(struct statuses_segment) },
     [SHARED_ACCOUNTS] = { "portcullis-accounts", 0x5043544143434f55,
                           sizeof(struct accounts_segment) },
+    [SHARED_EARLY_DATA] = { "portcullis-early-data", 0x5043544541524c59,
+                            sizeof(struct early_data_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -39,6 +41,7 @@ static void set_pointers(struct shared_memory *m)
     m->challenges = (struct challenges_segment *)(void *)m->segments[SHARED_CHALLENGES].memory;
     m->statuses = (struct statuses_segment *)(void *)m->segments[SHARED_STATUSES].memory;
     m->accounts = (struct accounts_segment *)(void *)m->segments[SHARED_ACCOUNTS].memory;
+    m->early_data = (struct early_data_segment *)(void *)m->segments[SHARED_EARLY_DATA].memory;
 }
 
 static void clear(struct shared_memory *m)
@@ -63,6 +66,7 @@ int shared_memory_create(struct shared_memory *m)
     random_bytes(m->clients->hash_key, sizeof m->clients->hash_key);
     random_bytes(m->statuses->hash_key, sizeof m->statuses->hash_key);
     random_bytes(m->accounts->hash_key, sizeof m->accounts->hash_key);
+    random_bytes(m->early_data->hash_key, sizeof m->early_data->hash_key);
     return 0;
 }
 

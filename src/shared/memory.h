@@ -6,6 +6,7 @@
 #include "shared/challenges.h"
 #include "shared/clients.h"
 #include "shared/counters.h"
+#include "shared/early_data.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
 #include "shared/sinks.h"
@@ -24,6 +25,7 @@ enum shared_purpose {
     SHARED_CHALLENGES,
     SHARED_STATUSES,
     SHARED_ACCOUNTS,
+    SHARED_EARLY_DATA,
     SHARED_COUNT
 };
 
@@ -39,6 +41,7 @@ struct shared_memory {
     struct challenges_segment *challenges;
     struct statuses_segment *statuses;
     struct accounts_segment *accounts;
+    struct early_data_segment *early_data;
 };
 
 /* 0 · -errno; nothing is left open on failure. */
