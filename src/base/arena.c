@@ -72,17 +72,29 @@ static bool add_block(struct arena *a, size_t bytes)
     return true;
 }
 
+static size_t round_up(size_t bytes)
+{
+    return (bytes + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+}
+
 void *arena_take(struct arena *a, size_t bytes)
 {
     if (bytes > SIZE_MAX - ARENA_ALIGNMENT)
         return NULL;
-    size_t rounded = (bytes + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
+    size_t rounded = round_up(bytes);
     if (rounded > (size_t)(a->end - a->next) && !add_block(a, rounded))
         return NULL;
     char *taken = a->next;
     a->next += rounded;
     memset(taken, 0, rounded);
     return taken;
+}
+
+void arena_give_back(struct arena *a, void *piece, size_t taken, size_t kept)
+{
+    ASSERT(kept <= taken);
+    if ((char *)piece + round_up(taken) == a->next)
+        a->next = (char *)piece + round_up(kept);
 }
 
 void *arena_take_array(struct arena *a, size_t count, size_t each)

@@ -42,3 +42,8 @@ MUST_CHECK slice arena_copy(struct arena *a, slice s);
 
 /* The same with a NUL behind it, for C interfaces. NULL when there is no memory. */
 MUST_CHECK char *arena_text(struct arena *a, slice s);
+
+/* Gives back the end of the piece that was taken last: `taken` bytes at `piece`, of which the first
+ * `kept` stay. When something else has been taken since it
+ * stays as it is until the arena is freed. */
+void arena_give_back(struct arena *a, void *piece, size_t taken, size_t kept);

@@ -30,6 +30,22 @@ TEST(arena_stops_at_its_limit)
     arena_close(&a);
 }
 
+TEST(arena_takes_back_the_end_of_the_newest_piece)
+{
+    struct arena a;
+    arena_open(&a, NULL, 0, 512, 1024);
+    char *first = arena_take(&a, 100);
+    char *second = arena_take(&a, 100);
+    memset(second, 'x', 100);
+    arena_give_back(&a, first, 100, 0); /* not the newest: stays */
+    arena_give_back(&a, second, 100, 17);
+    char *third = arena_take(&a, 100);
+    assert_ptr_equal(third, second + 32);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(third[i], 0);
+    arena_close(&a);
+}
+
 TEST(arena_copies_text)
 {
     struct arena a;
@@ -45,6 +61,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(arena_gives_zeroed_aligned_memory_from_the_callers_block_first),
         cmocka_unit_test(arena_stops_at_its_limit),
+        cmocka_unit_test(arena_takes_back_the_end_of_the_newest_piece),
         cmocka_unit_test(arena_copies_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
