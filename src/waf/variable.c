@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "waf/nearest.h"
+
 /* clang-format off */
 const struct variable waf_variables[VARIABLE_COUNT] = {
     [VARIABLE_ARGS] = { "ARGS", VARIABLE_COLLECTION, 1, "every argument: of the query, from phase 2 on of the body too" },
@@ -115,39 +117,10 @@ MUST_CHECK int variable_find(slice name, enum variable_id *ret_id)
     return -ENOENT;
 }
 
-enum { NAME_MAX_SUGGESTED = 40 };
-
-/* Levenshtein's distance of two short names, case folded. */
-static unsigned distance(slice a, slice b)
-{
-    unsigned row[NAME_MAX_SUGGESTED + 1];
-    for (unsigned j = 0; j <= b.len; j++)
-        row[j] = j;
-    for (unsigned i = 1; i <= a.len; i++) {
-        unsigned diagonal = row[0];
-        row[0] = i;
-        for (unsigned j = 1; j <= b.len; j++) {
-            unsigned replaced = diagonal + (ascii_lower(a.ptr[i - 1]) != ascii_lower(b.ptr[j - 1]));
-            unsigned shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
-            diagonal = row[j];
-            row[j] = replaced < shorter ? replaced : shorter;
-        }
-    }
-    return row[b.len];
-}
-
 const char *variable_suggest(slice name)
 {
-    const char *nearest = NULL;
-    unsigned least = 1 + (unsigned)name.len / 3;
-    if (name.len > NAME_MAX_SUGGESTED)
-        return NULL;
-    for (unsigned i = 0; i < VARIABLE_COUNT; i++) {
-        unsigned d = distance(name, slice_from(waf_variables[i].name));
-        if (d <= least && (!nearest || d < least)) {
-            nearest = waf_variables[i].name;
-            least = d;
-        }
-    }
-    return nearest;
+    struct nearest nearest = nearest_to(name);
+    for (unsigned i = 0; i < VARIABLE_COUNT; i++)
+        nearest_try(&nearest, waf_variables[i].name);
+    return nearest.name;
 }
