@@ -4,11 +4,11 @@
 #include "waf/operators/operator.h"
 
 extern const struct operator operator_begins_with, operator_contains, operator_contains_word,
-    operator_detect_sqli, operator_ends_with, operator_eq, operator_ge, operator_geo_lookup,
-    operator_gt, operator_ip_match, operator_ip_match_from_file, operator_le, operator_lt,
-    operator_no_match, operator_rbl, operator_rx, operator_streq, operator_strmatch,
-    operator_unconditional_match, operator_validate_byte_range, operator_validate_url_encoding,
-    operator_validate_utf8_encoding, operator_within;
+    operator_detect_sqli, operator_detect_xss, operator_ends_with, operator_eq, operator_ge,
+    operator_geo_lookup, operator_gt, operator_ip_match, operator_ip_match_from_file, operator_le,
+    operator_lt, operator_no_match, operator_pm, operator_pm_from_file, operator_rbl, operator_rx,
+    operator_streq, operator_strmatch, operator_unconditional_match, operator_validate_byte_range,
+    operator_validate_url_encoding, operator_validate_utf8_encoding, operator_within;
 
 /* A match whose TX.0 is a part of the value; match may be NULL. Returns 1. */
 static inline int operator_matched(struct operator_match *match, size_t at, size_t len)
