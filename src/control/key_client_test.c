@@ -62,12 +62,14 @@ static void run_with(fiber_function *run, int channel)
     struct loop_options options = { .fibers_max = CROWD + 10 };
     assert_int_equal(loop_open(&options), 0);
     assert_int_equal(key_client_open(channel), 0);
+    loop_on_turn(NULL, key_client_turn_ends);
     assert_int_equal(fiber_start("test", run, NULL, NULL), 0);
     assert_int_equal(loop_run(), 0);
     struct key_client_counts counts = key_client_count();
     assert_int_equal(counts.in_flight, 0);
     assert_int_equal(counts.waiting, 0);
     key_client_close();
+    loop_on_turn(NULL, NULL);
     loop_close();
 }
 
@@ -126,6 +128,90 @@ TEST(many_fibers_sign_at_a_time_and_no_more_than_the_channel_takes)
     assert_int_equal(key_client_count().signatures, CROWD);
 }
 
+static int ends;
+
+static void note_end(void)
+{
+    ends++;
+}
+
+/* The keyholder's end is in the test's hands: what comes in one packet, answered or not. */
+static int far_end;
+static uint32_t packets[CROWD], packet_count;
+
+static void read_packets(void)
+{
+    static char memory[KEY_BODY_MAX + 1];
+    struct key_packet p;
+    for (packet_count = 0; key_packet_receive(far_end, memory, &p) == 0; packet_count++) {
+        struct key_part part;
+        slice rest = p.body, text;
+        packets[packet_count] = p.head.verb == KEY_SIGN;
+        while (p.head.verb == KEY_SIGN_MANY && rest.len) {
+            assert_int_equal(key_part_take(&rest, &part, &text), 0);
+            assert_slice_equal(text, tls_text());
+            packets[packet_count]++;
+        }
+    }
+}
+
+static void sign_in_one_turn(void *argument)
+{
+    static const struct {
+        size_t fibers;
+        uint32_t packets[4];
+    } cases[] = { { 1, { 1 } }, { 5, { 5 } }, { 8, { 8 } }, { 21, { 8, 8, 5 } } };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct bundle b;
+        bundle_open(&b);
+        start_crowd(&b, cases[i].fibers);
+        assert_int_equal(fiber_yield(), 0);
+        read_packets();
+        uint32_t k = 0;
+        for (; cases[i].packets[k]; k++)
+            assert_int_equal(packets[k], cases[i].packets[k]);
+        assert_int_equal(packet_count, k);
+        bundle_end(&b);
+    }
+    loop_stop();
+}
+
+TEST(what_is_asked_for_in_a_turn_goes_in_one_packet)
+{
+    int pair[2];
+    assert_int_equal(key_channel_pair(pair), 0);
+    far_end = pair[1];
+    run_with(sign_in_one_turn, pair[0]);
+    close(far_end);
+}
+
+/* A cut answer is not of ours. */
+static void answer_badly(void *argument)
+{
+    struct bundle b;
+    ends = 0;
+    key_client_on_end(note_end);
+    bundle_open(&b);
+    start_crowd(&b, 2);
+    assert_int_equal(fiber_yield(), 0);
+    const struct key_packet p = { .head = { .verb = KEY_SIGN_MANY }, .body = SLICE("x"), .fd = -1 };
+    assert_int_equal(key_packet_send(far_end, &p), 0);
+    while (ends == 0)
+        assert_int_equal(fiber_yield(), 0);
+    assert_int_equal(key_client_count().waiting, 2);
+    bundle_end(&b);
+    loop_stop();
+}
+
+TEST(a_cut_answer_ends_the_channel)
+{
+    int pair[2];
+    assert_int_equal(key_channel_pair(pair), 0);
+    far_end = pair[1];
+    run_with(answer_badly, pair[0]);
+    close(far_end);
+}
+
 /* --- Failures ----------------------------------------------------------------------------------
  */
 
@@ -179,13 +265,6 @@ TEST(cancelled_fibers_leave_and_late_answers_are_dropped)
  */
 
 static struct keyholder mortal;
-static int ends;
-
-static void note_end(void)
-{
-    ends++;
-}
-
 static void outlive(void *argument)
 {
     struct bundle b;
@@ -257,6 +336,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_fibers_sign_at_a_time_and_no_more_than_the_channel_takes),
+        cmocka_unit_test(what_is_asked_for_in_a_turn_goes_in_one_packet),
+        cmocka_unit_test(a_cut_answer_ends_the_channel),
         cmocka_unit_test(what_the_keyholder_refuses_fails_alone),
         cmocka_unit_test(cancelled_fibers_leave_and_late_answers_are_dropped),
         cmocka_unit_test(what_a_dead_keyholder_was_asked_is_asked_again),

@@ -23,7 +23,7 @@
 
 #define CHANNELS_MAX 16384u
 #define EVENTS_MAX   64
-#define TURN_MAX     8 /* requests of one channel before the others have their turn */
+#define TURN_MAX     8 /* requests of one channel before the others have their turn: KEY_MANY_MAX */
 
 /* More signatures than this no worker can use: a handshake costs it more than 0.1 ms. */
 #define RATE_PER_SECOND 10000
@@ -162,23 +162,63 @@ static bool may_sign(const struct channel *c, const struct held_key *k, enum key
     return false;
 }
 
-static int sign(struct channel *c, const struct key_packet *p)
+struct signing {
+    uint64_t key_id;
+    enum key_scheme scheme;
+    slice text;
+};
+
+/* *ret_answer: the signature, or why there is none with *ret_result */
+static int sign_one(struct channel *c, const struct signing *what, int *ret_result,
+                    slice *ret_answer)
 {
     static struct key_signature signature;
-    enum key_scheme scheme = (enum key_scheme)p->head.detail;
-    const struct held_key *k = key_store_find(p->head.key_id);
+    const struct held_key *k = key_store_find(what->key_id);
     c->left--;
+    *ret_result = -ENOENT;
+    *ret_answer = SLICE("there is no such key");
     if (!k)
-        return answer(c, &p->head, -ENOENT, SLICE("there is no such key"));
-    if (!may_sign(c, k, scheme, p->body)) {
+        return 0;
+    if (!may_sign(c, k, what->scheme, what->text)) {
         log_warn("a channel that may sign handshakes asked for a signature on something else; it "
                  "is closed");
         return -EACCES;
     }
-    int result = key_store_sign(k, scheme, p->body, &signature);
-    if (result != 0)
-        return answer(c, &p->head, result, SLICE("this key does not sign like that"));
-    return answer(c, &p->head, 0, slice_of((const char *)signature.memory, signature.bytes));
+    *ret_result = key_store_sign(k, what->scheme, what->text, &signature);
+    *ret_answer = *ret_result == 0 ? slice_of((const char *)signature.memory, signature.bytes)
+                                   : SLICE("this key does not sign like that");
+    return 0;
+}
+
+static int sign(struct channel *c, const struct key_packet *p)
+{
+    const struct signing what = { p->head.key_id, (enum key_scheme)p->head.detail, p->body };
+    slice said;
+    int result;
+    TRY(sign_one(c, &what, &result, &said));
+    return answer(c, &p->head, result, said);
+}
+
+static int sign_many(struct channel *c, const struct key_packet *p)
+{
+    static char answers[KEY_MANY_MAX * (sizeof(struct key_part) + KEY_SIGNATURE_MAX)];
+    struct writer w = writer_over(answers, sizeof answers);
+    slice rest = p->body;
+    for (uint32_t i = 0; rest.len; i++) {
+        struct key_part part;
+        struct signing what;
+        slice said;
+        if (i == KEY_MANY_MAX)
+            return -EPROTO;
+        TRY(key_part_take(&rest, &part, &what.text));
+        what.key_id = part.key_id;
+        what.scheme = (enum key_scheme)part.detail;
+        TRY(sign_one(c, &what, &part.detail, &said));
+        part.bytes = (uint32_t)said.len;
+        writer_bytes(&w, &part, sizeof part);
+        writer_slice_add(&w, said);
+    }
+    return w.len == 0 || w.overflowed ? -EPROTO : answer(c, &p->head, 0, writer_slice(&w));
 }
 
 static int put(const struct channel *c, const struct key_head *head, const struct key_to_hold *what,
@@ -333,9 +373,10 @@ static int obey(struct channel *c, struct key_packet *p)
         [KEY_OPEN] = KEY_MAY_OPEN,
         [KEY_RESTRICT] = 0,
         [KEY_READ] = KEY_MAY_LOAD,
+        [KEY_SIGN_MANY] = KEY_MAY_SIGN,
     };
     uint16_t verb = p->head.verb;
-    if (verb < KEY_SIGN || verb > KEY_READ || (c->rights & needed[verb]) != needed[verb]) {
+    if (verb < KEY_SIGN || verb > KEY_SIGN_MANY || (c->rights & needed[verb]) != needed[verb]) {
         log_warn("a channel to the keyholder asked for what it has no right to (%u); it is closed",
                  verb);
         return -EACCES;
@@ -358,6 +399,8 @@ static int obey(struct channel *c, struct key_packet *p)
         return 0;
     case KEY_READ:
         return read_certificates(c, p);
+    case KEY_SIGN_MANY:
+        return sign_many(c, p);
     }
     return -EPROTO;
 }
@@ -384,8 +427,12 @@ static int hear_one(struct channel *c)
 static bool hear(struct channel *c)
 {
     int result = 0;
-    for (int i = 0; i < TURN_MAX && c->left > 0 && result == 0; i++)
+    int64_t signed_before = c->left;
+    for (int i = 0; i < TURN_MAX && c->left > 0 && result == 0; i++) {
+        if (signed_before - c->left >= TURN_MAX)
+            break;
         result = hear_one(c);
+    }
     if (result != 0 && result != -EAGAIN) {
         close_channel(c);
         return false;

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/writer.h"
 #include "control/key_test.h"
 
 static struct keyholder holder;
@@ -377,8 +378,10 @@ TEST(a_channel_that_oversteps_its_rights_ends_and_no_other)
         { KEY_GENERATE, KEY_NEW_P256, KEY_MAY_ALL & ~KEY_MAY_GENERATE },
         { KEY_DELETE, 0, KEY_MAY_ALL & ~KEY_MAY_GENERATE },
         { KEY_OPEN, KEY_MAY_SIGN, KEY_MAY_ALL & ~KEY_MAY_OPEN },
+        { KEY_SIGN_MANY, 0, KEY_MAY_ALL & ~KEY_MAY_SIGN },
         { 0, 0, KEY_MAY_ALL },
         { KEY_RESTRICT + 1, 0, KEY_MAY_ALL },
+        { KEY_SIGN_MANY + 1, 0, KEY_MAY_ALL },
         { 0xffff, 0, KEY_MAY_ALL },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
@@ -453,6 +456,81 @@ TEST(a_worker_has_handshakes_signed_and_nothing_else)
     int worker = key_call_open(holder.channel, KEY_MAY_SIGN);
     assert_int_equal(sign_on(worker, 17, KEY_ECDSA_SHA256, tls_text()), -ENOENT);
     close(worker);
+}
+
+/* Several requests in one packet, with the right to sign handshakes. */
+static struct key_packet pack(char *memory, size_t room, const struct key_part *parts, int count)
+{
+    struct writer w = writer_over(memory, room);
+    for (int i = 0; i < count; i++) {
+        writer_bytes(&w, &parts[i], sizeof parts[i]);
+        writer_slice_add(&w, slice_first(tls_text(), parts[i].bytes));
+    }
+    assert_false(w.overflowed);
+    return (
+        struct key_packet){ .head = { .verb = KEY_SIGN_MANY }, .body = writer_slice(&w), .fd = -1 };
+}
+
+TEST(many_signatures_are_asked_for_at_once_and_fail_alone)
+{
+    static char memory[KEY_BODY_MAX + 1];
+    int worker = key_call_open(holder.channel, KEY_MAY_SIGN);
+    uint64_t ec = load_one(holder.channel, "P-256", KEY_FOR_TLS),
+             rsa = load_one(holder.channel, "RSA:2048", KEY_FOR_TLS);
+    uint32_t bytes = (uint32_t)tls_text().len;
+    const struct key_part asked[] = { { 7, ec, KEY_ECDSA_SHA256, bytes },
+                                      { 5, 17, KEY_ECDSA_SHA256, bytes },
+                                      { 9, rsa, KEY_RSA_PSS_SHA256, bytes },
+                                      { 9, ec, KEY_RSA_PSS_SHA256, bytes },
+                                      { 6, ec, KEY_ECDSA_SHA256, bytes } };
+    static const int results[] = { 0, -ENOENT, 0, -EACCES, 0 };
+    struct key_packet p = pack(memory, sizeof memory, asked, ARRAY_LENGTH(asked));
+    struct pollfd polled = { .fd = worker, .events = POLLIN };
+    assert_int_equal(key_packet_send(worker, &p), 0);
+    assert_int_equal(poll(&polled, 1, 20000), 1);
+    assert_int_equal(key_packet_receive(worker, memory, &p), 0);
+    assert_int_equal(p.head.verb, KEY_SIGN_MANY);
+    assert_int_equal(p.head.detail, 0);
+    slice rest = p.body;
+    for (size_t i = 0; i < ARRAY_LENGTH(asked); i++) {
+        struct key_part part;
+        slice said;
+        assert_int_equal(key_part_take(&rest, &part, &said), 0);
+        assert_int_equal(part.number, asked[i].number);
+        assert_int_equal(part.key_id, asked[i].key_id);
+        assert_int_equal(part.detail, results[i]);
+        assert_true(said.len > 0);
+    }
+    assert_int_equal(rest.len, 0);
+    close(worker);
+}
+
+TEST(one_bad_request_among_many_ends_the_channel)
+{
+    static char memory[KEY_BODY_MAX + 1];
+    uint64_t id = load_one(holder.channel, "P-256", KEY_FOR_TLS);
+    uint32_t bytes = (uint32_t)tls_text().len;
+    struct key_part asked[KEY_MANY_MAX + 1];
+    for (size_t i = 0; i < ARRAY_LENGTH(asked); i++)
+        asked[i] = (struct key_part){ i, id, KEY_ECDSA_SHA256, bytes };
+    struct key_packet too_many = pack(memory, sizeof memory, asked, KEY_MANY_MAX + 1);
+    struct key_packet none = too_many, cut = too_many, cut_head = too_many, no_handshake = too_many;
+    none.body.len = 0;
+    cut.body.len = 2 * (sizeof asked[0] + bytes) - 1;
+    cut_head.body.len = sizeof asked[0] + bytes + sizeof asked[0] - 1;
+    struct key_part empty = { 1, id, KEY_ECDSA_SHA256, 0 };
+    static char of_empty[sizeof empty];
+    memcpy(of_empty, &empty, sizeof empty);
+    no_handshake.body = slice_of(of_empty, sizeof of_empty);
+    const struct key_packet *const cases[] = { &too_many, &none, &cut, &cut_head, &no_handshake };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        int worker = key_call_open(holder.channel, KEY_MAY_SIGN);
+        assert_int_equal(key_packet_send(worker, cases[i]), 0);
+        if (!has_ended(worker))
+            fail_msg("case %zu: the channel goes on", i);
+        close(worker);
+    }
+    (void)load_one(holder.channel, "P-256", KEY_FOR_TLS);
 }
 
 /* --- Families ----------------------------------------------------------------------------------
@@ -621,6 +699,8 @@ int main(void)
         cmocka_unit_test(rights_are_given_on_but_never_more_of_them),
         cmocka_unit_test(rights_that_were_given_away_do_not_come_back),
         cmocka_unit_test(a_worker_has_handshakes_signed_and_nothing_else),
+        cmocka_unit_test(many_signatures_are_asked_for_at_once_and_fail_alone),
+        cmocka_unit_test(one_bad_request_among_many_ends_the_channel),
         cmocka_unit_test(keys_go_with_the_last_channel_of_who_loaded_them),
         cmocka_unit_test(many_keys_are_found_again),
         cmocka_unit_test(a_malformed_packet_ends_its_channel),

@@ -143,6 +143,7 @@ static void turn_begins(void)
 
 static void turn_ends(void)
 {
+    key_client_turn_ends();
     gate_note_levels();
     atomic_store_explicit(&slot->turn_began_ms, 0, memory_order_relaxed);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/writer.h"
 #include "net/tls.h"
 #include "runtime/fiber.h"
 #include "runtime/loop.h"
@@ -19,7 +20,8 @@ struct request {
     struct list node; /* in unsent or sent; in none when answered */
     enum stage stage;
     struct fiber *fiber;
-    struct key_packet packet;
+    struct key_head head;
+    slice text;
     struct key_signature *signature;
     int result;
 };
@@ -66,26 +68,79 @@ static void finish(struct request *r, int result)
 
 static void lose_channel(void);
 
+static struct request *first_unsent(void)
+{
+    return LIST_ENTRY(unsent.next, struct request, node);
+}
+
+/* As many of those that wait as go into one packet. How many */
+static uint32_t gather(struct writer *w)
+{
+    uint32_t count = 0;
+    LIST_EACH(node, &unsent)
+    {
+        const struct request *r = LIST_ENTRY(node, struct request, node);
+        const struct key_part part = { .number = r->head.number,
+                                       .key_id = r->head.key_id,
+                                       .detail = r->head.detail,
+                                       .bytes = (uint32_t)r->text.len };
+        if (count == KEY_MANY_MAX || counted[SENT] + count == KEY_CLIENT_FLIGHT_MAX ||
+            w->capacity - w->len < sizeof part + r->text.len)
+            break;
+        writer_bytes(w, &part, sizeof part);
+        writer_slice_add(w, r->text);
+        count++;
+    }
+    return count;
+}
+
+/* One packet: several requests, or a single one, which may be longer. *ret_count: how many are in
+ * it */
+static int send_some(uint32_t *ret_count)
+{
+    static char many[KEY_BODY_MAX];
+    const struct request *first = first_unsent();
+    struct writer w = writer_over(many, sizeof many);
+    struct key_packet packet = { .head = { .verb = KEY_SIGN_MANY }, .fd = -1 };
+    *ret_count = gather(&w);
+    packet.body = writer_slice(&w);
+    if (*ret_count <= 1) {
+        packet.head = first->head;
+        packet.body = first->text;
+        *ret_count = 1;
+    }
+    return key_packet_send(channel.fd, &packet);
+}
+
 /* As many as may be on their way. Nothing waits for a full socket: what is in flight has room, and
  * each answer makes room for another. */
 static void send_what_waits(void)
 {
+    uint32_t count;
     while (channel.fd >= 0 && counted[SENT] < KEY_CLIENT_FLIGHT_MAX && !list_is_empty(&unsent)) {
-        struct request *r = LIST_ENTRY(unsent.next, struct request, node);
-        int result = key_packet_send(channel.fd, &r->packet);
+        int result = send_some(&count);
         if (result == -EAGAIN && counted[SENT] > 0)
             return;
         if (result == -EPIPE) {
             lose_channel();
             return;
         }
-        if (result != 0) {
-            finish(r, result == -EAGAIN ? -EBUSY : result);
-            continue;
+        for (; count; count--) {
+            struct request *r = first_unsent();
+            if (result != 0) {
+                finish(r, result == -EAGAIN ? -EBUSY : result);
+                continue;
+            }
+            leave_stage(r);
+            enter_stage(r, SENT);
         }
-        leave_stage(r);
-        enter_stage(r, SENT);
     }
+}
+
+void key_client_turn_ends(void)
+{
+    if (counted[UNSENT] > 0)
+        send_what_waits();
 }
 
 /* --- The channel -------------------------------------------------------------------------------
@@ -127,25 +182,40 @@ static struct request *find_sent(uint64_t number)
     LIST_EACH(node, &sent)
     {
         struct request *r = LIST_ENTRY(node, struct request, node);
-        if (r->packet.head.number == number)
+        if (r->head.number == number)
             return r;
     }
     return NULL; /* it gave up meanwhile */
 }
 
-static void take_answer(const struct key_packet *answer)
+static void take_signature(uint64_t number, int result, slice signature)
 {
-    struct request *r = find_sent(answer->head.number);
+    struct request *r = find_sent(number);
     if (!r)
         return;
-    int result = answer->head.detail;
-    if (result == 0 && (answer->body.len == 0 || answer->body.len > sizeof r->signature->memory))
+    if (result == 0 && (signature.len == 0 || signature.len > sizeof r->signature->memory))
         result = -EPROTO;
     if (result == 0) {
-        r->signature->bytes = (uint32_t)answer->body.len;
-        memcpy(r->signature->memory, answer->body.ptr, answer->body.len);
+        r->signature->bytes = (uint32_t)signature.len;
+        memcpy(r->signature->memory, signature.ptr, signature.len);
     }
     finish(r, result <= 0 ? result : -EPROTO);
+}
+
+/* 0 · -EPROTO */
+static int take_answer(const struct key_packet *answer)
+{
+    struct key_part part;
+    slice rest = answer->body, signature;
+    if (answer->head.verb != KEY_SIGN_MANY) {
+        take_signature(answer->head.number, answer->head.detail, answer->body);
+        return 0;
+    }
+    while (rest.len) {
+        TRY(key_part_take(&rest, &part, &signature));
+        take_signature(part.number, part.detail, signature);
+    }
+    return 0;
 }
 
 static void on_readable(struct pollable *p)
@@ -155,7 +225,9 @@ static void on_readable(struct pollable *p)
     while ((result = key_packet_receive(p->fd, answer_memory, &answer)) == 0) {
         if (answer.fd >= 0)
             close(answer.fd);
-        take_answer(&answer);
+        result = take_answer(&answer);
+        if (result != 0)
+            break;
         if (list_is_empty(&sent)) /* nothing more can be there: no call to learn that */
             return;
     }
@@ -231,11 +303,11 @@ static int await(struct request *r, int64_t deadline_ms)
 
 static int ask(struct request *r, int64_t deadline_ms)
 {
-    enter_stage(r, UNSENT);
-    send_what_waits();
+    enter_stage(r, UNSENT); /* until the turn ends, or enough have come together */
+    if (counted[UNSENT] >= KEY_MANY_MAX)
+        send_what_waits();
     int result = r->stage == ANSWERED ? r->result : await(r, deadline_ms);
     leave_stage(r);
-    send_what_waits();
     return result;
 }
 
@@ -252,20 +324,19 @@ int key_client_sign_until(const struct key_request *what, struct key_signature *
 {
     int64_t now = loop_now_ms();
 
-    struct request r = { .fiber = fiber_current(),
-                         .signature = ret,
-                         .packet = { .head = { .verb = KEY_SIGN,
-                                               .detail = (int32_t)what->scheme,
-                                               .key_id = what->key_id },
-                                     .body = what->text,
-                                     .fd = -1 } };
+    struct request r = {
+        .fiber = fiber_current(),
+        .signature = ret,
+        .head = { .verb = KEY_SIGN, .detail = (int32_t)what->scheme, .key_id = what->key_id },
+        .text = what->text
+    };
     int result;
     if (!r.fiber || what->text.len > KEY_BODY_MAX)
         return -EINVAL;
     if (deadline_ms > now + KEY_CLIENT_ANSWER_MS)
         deadline_ms = now + KEY_CLIENT_ANSWER_MS;
     do {
-        r.packet.head.number = ++last_number;
+        r.head.number = ++last_number;
         result = ask(&r, deadline_ms);
     } while (result == -ENOENT && may_come_yet(deadline_ms));
     if (result == 0)

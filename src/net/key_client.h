@@ -1,5 +1,6 @@
 /* A worker's channel to the keyholder: fibers ask for signatures and wait, many at a time. Requests
- * go out in the order in which they came, a bounded number at once; each has a deadline.
+ * go out in the order in which they came, a bounded number at once; each has a deadline. What
+ * fibers ask for within a turn of the loop goes together: one message, one wake-up for all of it.
  *
  * When the keyholder goes away, what was asked waits for a new channel and is asked again there: a
  * signature can be made twice. After KEY_CLIENT_PATIENCE_MS without a channel requests fail. */
@@ -23,6 +24,9 @@ void key_client_use(int channel);
 
 /* Called when the channel has ended, to ask for another; NULL: nobody. */
 void key_client_on_end(void (*on_end)(void));
+
+/* At the end of each turn of the loop: what was asked for in it goes out. */
+void key_client_turn_ends(void);
 
 /* No fiber may wait any more. */
 void key_client_close(void);

@@ -84,6 +84,19 @@ int key_packet_receive(int channel, char *memory, struct key_packet *ret)
     return 0;
 }
 
+int key_part_take(slice *rest, struct key_part *ret, slice *ret_bytes)
+{
+    if (rest->len < sizeof *ret)
+        return -EPROTO;
+    memcpy(ret, rest->ptr, sizeof *ret);
+    slice behind = slice_after(*rest, sizeof *ret);
+    if (ret->bytes > behind.len)
+        return -EPROTO;
+    *ret_bytes = slice_first(behind, ret->bytes);
+    *rest = slice_after(behind, ret->bytes);
+    return 0;
+}
+
 int key_channel_pair(int ret_ends[2])
 {
     int room = ROOM_BYTES;

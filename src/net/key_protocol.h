@@ -11,9 +11,10 @@
  * KEY_READ       body: path, NUL                                the certificates in the file, PEM:
  *                                                                its keys stay where they are
  * KEY_FORGET     key_id: the channel's hold on it ends           nothing
- * KEY_OPEN       detail: rights, and one descriptor, the far     no answer
- *                end of a new channel
- * KEY_RESTRICT   detail: the rights that the channel keeps       no answer
+ * KEY_SIGN_MANY  body: at most KEY_MANY_MAX requests for a       the same of the answers, in the
+ * same signature, each a struct key_part and its text  order KEY_OPEN       detail: rights, and one
+ * descriptor, the far     no answer end of a new channel KEY_RESTRICT   detail: the rights that the
+ * channel keeps       no answer
  *
  * An answer's detail is 0 or -errno; the body is then the reason, a text for people. */
 #pragma once
@@ -28,6 +29,7 @@
 #define KEY_SPKI_MAX         2048u
 #define KEY_PATH_MAX         4096u
 #define KEY_NAME_MAX         200u
+#define KEY_MANY_MAX         8u
 #define KEY_TEXT_MAX         (KEY_PATH_MAX + 512u)
 
 enum key_verb {
@@ -38,7 +40,8 @@ enum key_verb {
     KEY_FORGET,
     KEY_OPEN,
     KEY_RESTRICT,
-    KEY_READ
+    KEY_READ,
+    KEY_SIGN_MANY
 };
 
 /* What a channel may ask for. */
@@ -99,6 +102,17 @@ struct key_packet {
     slice body; /* received: into the memory that was given */
     int fd;     /* -1: none */
 };
+
+/* One of the requests of KEY_SIGN_MANY, and of its answers: what the head of KEY_SIGN says, and how
+ * many bytes of text, signature or reason stand behind it. */
+struct key_part {
+    uint64_t number, key_id;
+    int32_t detail;
+    uint32_t bytes;
+};
+
+/* The next part of a body and what stands behind it, taken off *rest. -EPROTO it is cut */
+MUST_CHECK int key_part_take(slice *rest, struct key_part *ret, slice *ret_bytes);
 
 /* Neither waits. 0 · -EAGAIN the channel is full · -EPIPE the other end is gone · -errno */
 MUST_CHECK int key_packet_send(int channel, const struct key_packet *p);
