@@ -299,14 +299,14 @@ size_t automaton_bytes(const struct automaton *a)
 }
 
 bool automaton_confirms(const struct automaton *a, const struct automaton_string *string,
-                        slice value, size_t at)
+                        slice value, size_t at, size_t *cost)
 {
-    size_t rest = (size_t)string->len - string->head;
+    size_t rest = (size_t)string->len - string->head, same = 0;
     const char *text = a->text + string->text + string->head;
     if (value.len - at < rest)
         return false;
-    for (size_t i = 0; i < rest; i++)
-        if (ascii_lower(value.ptr[at + i]) != text[i])
-            return false;
-    return true;
+    while (same < rest && ascii_lower(value.ptr[at + same]) == text[same])
+        same++;
+    *cost += same;
+    return same == rest;
 }

@@ -62,6 +62,7 @@ static inline slice automaton_string_text(const struct automaton *a,
     return slice_of(a->text + string->text, string->len);
 }
 
-/* Whether the string stands in the value whose first `at` bytes end with its head. */
+/* Whether the string stands in the value whose first `at` bytes end with its head. *cost grows by
+ * the bytes that were compared. */
 bool automaton_confirms(const struct automaton *a, const struct automaton_string *string,
-                        slice value, size_t at);
+                        slice value, size_t at, size_t *cost);

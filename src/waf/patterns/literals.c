@@ -96,14 +96,6 @@ static void drop_implied(struct strings *s)
     s->count = kept;
 }
 
-static size_t shortest(const struct strings *s)
-{
-    size_t least = SIZE_MAX;
-    for (unsigned i = 0; i < s->count; i++)
-        least = s->list[i].len < least ? s->list[i].len : least;
-    return least;
-}
-
 static double probability_of(const struct strings *s)
 {
     double sum = 0;
@@ -112,11 +104,21 @@ static double probability_of(const struct strings *s)
     return sum > 1 ? 1 : sum;
 }
 
+/* Worth a place in the automaton: two bytes, or one that values seldom have. */
+static bool all_tell(const struct strings *s)
+{
+    const double byte_probability_max = 0.16;
+    for (unsigned i = 0; i < s->count; i++)
+        if (s->list[i].len < LITERAL_BYTES_MIN &&
+            (s->list[i].len == 0 || rarity_of_string(s->list[i]) > byte_probability_max))
+            return false;
+    return true;
+}
+
 /* Remembers a set as required; the least telling one goes when there are too many. */
 static void require(struct known *k, struct strings strings)
 {
-    if (strings.count == 0 || strings.count > LITERAL_STRINGS_MAX ||
-        shortest(&strings) < LITERAL_BYTES_MIN)
+    if (strings.count == 0 || strings.count > LITERAL_STRINGS_MAX || !all_tell(&strings))
         return;
     if (k->required_count < REQUIRED_MAX) {
         k->required[k->required_count++] = strings;
@@ -205,7 +207,7 @@ static const struct strings *best_of(const struct known *k)
 {
     const struct strings *best = NULL;
     if (k->is_exact)
-        return shortest(&k->exact) >= LITERAL_BYTES_MIN ? &k->exact : NULL;
+        return all_tell(&k->exact) ? &k->exact : NULL;
     for (unsigned i = 0; i < k->required_count; i++)
         if (!best || probability_of(&k->required[i]) < probability_of(best))
             best = &k->required[i];
@@ -297,27 +299,34 @@ static int find_repeat(struct finder *f, const struct node *node, struct known *
     return 0;
 }
 
+/* Of a set without what is absent, in lower case. */
+static struct byte_set fold(const struct byte_set *set, const struct byte_set *absent)
+{
+    const uint64_t upper = UINT64_C(0x3ffffff) << ('A' - 64);
+    struct byte_set folded;
+    for (unsigned i = 0; i < 4; i++)
+        folded.bits[i] = set->bits[i] & ~absent->bits[i];
+    uint64_t capitals = folded.bits[1] & upper;
+    folded.bits[1] = (folded.bits[1] & ~upper) | capitals << ('a' - 'A');
+    return folded;
+}
+
 static int find_set(struct finder *f, const struct node *node, struct known *ret)
 {
-    struct byte_set set = { 0 };
-    for (unsigned byte = 0; byte < 256; byte++)
-        if (byte_set_has(&node->set, (unsigned char)byte) &&
-            !byte_set_has(f->absent, (unsigned char)byte))
-            byte_set_add(&set, (unsigned char)ascii_lower((char)byte));
+    struct byte_set set = fold(&node->set, f->absent);
     unsigned count = byte_set_count(&set);
     *ret = (struct known){ .is_exact = count <= SET_STRINGS_MAX };
     if (!ret->is_exact)
         return 0;
     TRY(new_strings(f, count, &ret->exact));
-    for (unsigned byte = 0; byte < 256; byte++) {
-        if (!byte_set_has(&set, (unsigned char)byte))
-            continue;
-        char *text = arena_take(f->arena, 1);
-        if (!text)
-            return -ENOMEM;
-        *text = (char)byte;
-        ret->exact.list[ret->exact.count++] = slice_of(text, 1);
-    }
+    char *text = arena_take(f->arena, count ? count : 1);
+    if (!text)
+        return -ENOMEM;
+    for (unsigned word = 0; word < 4; word++)
+        for (uint64_t bits = set.bits[word]; bits; bits &= bits - 1) {
+            *text = (char)(word * 64 + (unsigned)__builtin_ctzll(bits));
+            ret->exact.list[ret->exact.count++] = slice_of(text++, 1);
+        }
     return 0;
 }
 

@@ -151,8 +151,7 @@ static size_t take_first_end(const struct automaton *a, uint32_t state, slice va
             size_t best_end = (size_t)best->at + best->len;
             if (best->len && (end > best_end || (end == best_end && string->len <= best->len)))
                 continue;
-            cost += (size_t)string->len - string->head;
-            if (automaton_confirms(a, string, value, at))
+            if (automaton_confirms(a, string, value, at, &cost))
                 *best = (struct span){ (uint32_t)begin, string->len };
         }
     return cost;

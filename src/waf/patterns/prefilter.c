@@ -417,14 +417,13 @@ static bool target_bit(struct scan *s, uint32_t target, bool set)
 static size_t take_string(struct scan *s, const struct automaton_string *string, size_t at)
 {
     const struct automaton *a = &s->prefilter->automaton;
-    size_t rest = (size_t)string->len - string->head, cost = 1;
+    size_t cost = 1;
     uint32_t i = string->first_target;
     while (i != AUTOMATON_NONE && target_bit(s, a->targets[i].value, false))
         i = a->targets[i].next;
     if (i == AUTOMATON_NONE) /* all is known */
         return cost;
-    cost += rest;
-    if (rest && !automaton_confirms(a, string, s->value, at))
+    if (!automaton_confirms(a, string, s->value, at, &cost))
         return cost;
     for (; i != AUTOMATON_NONE; i = a->targets[i].next, cost++)
         target_bit(s, a->targets[i].value, true);

@@ -4,9 +4,9 @@
  *
  *     waf_rules_test RULES-FOLDER… [-n ROUNDS]
  *
- * Without a folder the environment's PORTCULLIS_CRS_RULES is taken (folders with : between);
- * without that it says so and ends with 77 (skipped). Reads only the arguments of operators, not
- * SecLang. */
+ * Without a folder the environment's PORTCULLIS_CRS_RULES is taken (folders with : between), or
+ * where distributions install the OWASP rules; when there are none it says so and ends with 77
+ * (skipped). Reads only the arguments of operators, not SecLang. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +24,7 @@ enum {
     FILE_BYTES_MAX = 4 << 20,
     VALUE_BYTES = 16384,
     STEPS_A_BYTE_MAX = 400,
+    SCAN_STEPS_A_BYTE_MAX = 64,
     WORDS_MAX = RULES_MAX / 64,
 };
 
@@ -36,7 +37,7 @@ struct check {
     struct phrases *phrases[RULES_MAX];
     unsigned phrase_lists;
     unsigned pairs, matches, unanswered, failures;
-    double worst_us, worst_steps;
+    double worst_us, worst_steps, worst_scan_us, worst_scan_steps;
 };
 
 static double now_us(void)
@@ -300,6 +301,21 @@ static slice hostile_value(struct sample *sample, const struct node *root)
     return slice_of(value, VALUE_BYTES);
 }
 
+static void check_scan_cost(struct check *c, unsigned which, slice value)
+{
+    uint64_t candidates[WORDS_MAX] = { 0 };
+    struct work work;
+    work_open(&work, 0, NULL, NULL);
+    double begun = now_us();
+    ASSERT(prefilter_scan(c->prefilter, value, prefilter_classes(c->prefilter, value), candidates,
+                          &work) == 0);
+    double us = now_us() - begun, steps = (double)work_spent(&work) / VALUE_BYTES;
+    c->worst_scan_us = us > c->worst_scan_us ? us : c->worst_scan_us;
+    c->worst_scan_steps = steps > c->worst_scan_steps ? steps : c->worst_scan_steps;
+    if (steps > SCAN_STEPS_A_BYTE_MAX)
+        fail_pattern(c, which, "too many steps of the prefilter", slice_first(value, 100));
+}
+
 /* Steps are what is judged; microseconds are for who reads. */
 static void check_cost(struct check *c, unsigned which, const struct node *root, unsigned rounds)
 {
@@ -314,6 +330,7 @@ static void check_cost(struct check *c, unsigned which, const struct node *root,
         double us = now_us() - begun,
                steps = value.len ? (double)work_spent(&work) / (double)value.len : 0;
         ASSERT(result >= 0 || result == -EDQUOT);
+        check_scan_cost(c, which, value);
         if (us > c->worst_us)
             printf("  %8.0f us, %6.1f steps a byte: %.100s\n", us, steps,
                    pattern_text(c->patterns[which]).ptr);
@@ -339,6 +356,8 @@ static void check_all(struct check *c, unsigned rounds)
            c->pairs, c->matches, c->unanswered);
     printf("worst value of 16 KiB: %.0f us, %.1f steps a byte; states of all automata: %.2f MiB\n",
            c->worst_us, c->worst_steps, (double)pattern_cache_bytes(c->cache) / 1048576);
+    printf("worst scan of 16 KiB by the prefilter: %.0f us, %.1f steps a byte\n", c->worst_scan_us,
+           c->worst_scan_steps);
 }
 
 static void close_check(struct check *c)
@@ -363,9 +382,18 @@ static void read_folders(struct check *c, const char *folders)
     }
 }
 
+static bool is_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (folder)
+        closedir(folder);
+    return folder;
+}
+
 int main(int argc, char **argv)
 {
     static struct check c;
+    const char *installed = "/usr/share/modsecurity-crs/rules";
     const char *environment = getenv("PORTCULLIS_CRS_RULES");
     unsigned rounds = 40;
     bool any = false;
@@ -380,12 +408,14 @@ int main(int argc, char **argv)
         read_folder(&c, argv[i]);
         any = true;
     }
+    if (!any && (!environment || !*environment) && is_folder(installed))
+        environment = installed;
     if (!any && environment && *environment) {
         read_folders(&c, environment);
         any = true;
     }
     if (!any) {
-        printf("skipped: no rules; name a folder in PORTCULLIS_CRS_RULES\n");
+        printf("skipped: no rules in %s; name a folder in PORTCULLIS_CRS_RULES\n", installed);
         pattern_cache_free(c.cache);
         return 77;
     }
