@@ -7,7 +7,7 @@
 
 static const unsigned char mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
-int address_parse(slice text, struct address *ret_address)
+int ip_address_parse(slice text, struct address *ret_address)
 {
     char buffer[INET6_ADDRSTRLEN];
     if (text.len >= sizeof buffer || memchr(text.ptr, '\0', text.len))
@@ -32,7 +32,7 @@ int address_range_parse(slice text, struct address_range *ret_range)
 {
     size_t slash = slice_find_byte(text, '/');
     struct address a;
-    TRY(address_parse(slice_first(text, slash), &a));
+    TRY(ip_address_parse(slice_first(text, slash), &a));
     bool is_ipv4 = slice_find_byte(slice_first(text, slash), ':') == slash;
     uint64_t prefix = is_ipv4 ? 32 : 128;
     if (slash < text.len && number_parse(slice_after(text, slash + 1), prefix, &prefix) != 0)

@@ -10,7 +10,7 @@ struct address {
 };
 
 /* 0 · -EINVAL */
-MUST_CHECK int address_parse(slice text, struct address *ret_address);
+MUST_CHECK int ip_address_parse(slice text, struct address *ret_address);
 
 bool address_is_ipv4(const struct address *a);
 

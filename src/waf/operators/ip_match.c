@@ -141,7 +141,7 @@ static int evaluate(const void *prepared, UNUSED slice argument, slice value,
 {
     const struct networks *networks = prepared;
     struct address a;
-    if (address_parse(value, &a) != 0)
+    if (ip_address_parse(value, &a) != 0)
         return 0;
     size_t low = 0, high = networks->count;
     while (low < high) {

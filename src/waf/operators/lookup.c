@@ -59,7 +59,7 @@ static int evaluate_rbl(const void *prepared, slice argument, slice value,
     char name[NAME_LENGTH_MAX];
     struct writer w = writer_over(name, sizeof name);
     struct address a;
-    if (address_parse(value, &a) == 0) {
+    if (ip_address_parse(value, &a) == 0) {
         write_reversed(&w, &a);
     } else {
         writer_slice_add(&w, value);
