@@ -205,8 +205,9 @@ struct waf_counts {
     uint64_t operators; /* run on a value */
     uint64_t copies;    /* values as transformations made them */
     uint64_t bytes;     /* of these */
-    uint64_t matches;
-    uint64_t steps; /* of `work`, since waf_open */
+    uint64_t matches;   /* rules and values */
+    uint64_t kept;      /* of these, in waf_matches */
+    uint64_t steps;     /* of `work`, since waf_open */
 };
 
 struct waf_counts waf_counts(const struct waf_transaction *t);

@@ -1,0 +1,149 @@
+/* A rule matched: what is told of it, and what it does to the transaction. */
+#include <errno.h>
+
+#include "base/number.h"
+#include "waf/engine/transaction.h"
+
+static enum waf_disposition disposition_of(enum disruption d)
+{
+    switch (d) {
+    case DISRUPT_PASS:
+        return WAF_PASS;
+    case DISRUPT_ALLOW:
+    case DISRUPT_ALLOW_PHASE:
+    case DISRUPT_ALLOW_REQUEST:
+        return WAF_ALLOW;
+    case DISRUPT_DENY:
+        return WAF_DENY;
+    case DISRUPT_DROP:
+        return WAF_DROP;
+    case DISRUPT_REDIRECT:
+        return WAF_REDIRECT;
+    }
+    return WAF_PASS;
+}
+
+/* Phases below this one are not run any more. */
+static unsigned allowed_until(enum disruption d, unsigned phase)
+{
+    if (d == DISRUPT_ALLOW_REQUEST)
+        return WAF_RESPONSE_HEADERS;
+    return d == DISRUPT_ALLOW_PHASE ? phase + 1 : WAF_LOGGING;
+}
+
+static unsigned status_of(const struct rule *r)
+{
+    enum { FORBIDDEN = 403, FOUND = 302 };
+    if (r->disruption == DISRUPT_REDIRECT)
+        return r->status >= 300 && r->status < 400 ? r->status : FOUND;
+    return r->status ? r->status : FORBIDDEN;
+}
+
+static int disrupt(struct rule_run *run, enum waf_disposition *ret_enacted)
+{
+    struct waf_transaction *t = run->t;
+    const struct rule *r = run->rule;
+    struct waf_decision d = { .disposition = disposition_of(r->disruption),
+                              .phase = t->phase,
+                              .rule = r };
+    *ret_enacted = WAF_PASS;
+    if (d.disposition == WAF_PASS || t->phase == WAF_LOGGING)
+        return 0;
+    if (d.disposition == WAF_DENY || d.disposition == WAF_REDIRECT)
+        d.status = status_of(r);
+    if (d.disposition == WAF_REDIRECT)
+        TRY(macro_expand(t, &r->redirect, &d.location));
+    if (t->mode != WAF_ENFORCE || t->world.is_shadow || action_is_shadowed(t, r)) {
+        if (t->would_be.disposition == WAF_PASS)
+            t->would_be = d;
+        return 0;
+    }
+    run->is_stopped = true;
+    *ret_enacted = d.disposition;
+    if (d.disposition == WAF_ALLOW)
+        t->allowed_until = allowed_until(r->disruption, t->phase);
+    else
+        t->is_over = true;
+    t->decision = d;
+    return 0;
+}
+
+/* At most WAF_MATCH_BYTES_MAX of the value, with what matched in it. */
+static int finding_cut(struct waf_transaction *t, const struct waf_finding *from,
+                       struct waf_finding *to)
+{
+    enum { BEFORE = WAF_MATCH_BYTES_MAX / 4 };
+    *to = *from;
+    size_t at = from->match.count ? from->match.spans[0].at : 0;
+    if (from->value.len <= WAF_MATCH_BYTES_MAX || at < BEFORE)
+        at = 0;
+    else
+        at = (size_t)number_min(at - BEFORE, from->value.len - WAF_MATCH_BYTES_MAX);
+    to->value_at = at;
+    to->value =
+        arena_copy(t->arena, slice_first(slice_after(from->value, at), WAF_MATCH_BYTES_MAX));
+    to->raw = from->raw.ptr == from->value.ptr && at == 0
+                  ? to->value
+                  : arena_copy(t->arena, slice_first(from->raw, WAF_MATCH_BYTES_MAX));
+    if ((from->value.len && !to->value.ptr) || (from->raw.len && !to->raw.ptr))
+        return -ENOMEM;
+    return 0;
+}
+
+static int text_cut(struct waf_transaction *t, const struct macro *m, slice *ret)
+{
+    slice text;
+    TRY(macro_expand(t, m, &text));
+    if (m->count == 0 || (m->count == 1 && m->pieces[0].kind == MACRO_TEXT)) {
+        *ret = text;
+        return 0;
+    }
+    *ret = arena_copy(t->arena, slice_first(text, WAF_TEXT_BYTES_MAX));
+    return text.len && !ret->ptr ? -ENOMEM : 0;
+}
+
+static int match_make(struct rule_run *run, struct waf_match **ret)
+{
+    struct waf_transaction *t = run->t;
+    const struct rule *r = run->rule;
+    struct waf_match *m = arena_take(t->arena, sizeof(*m) + r->link_count * sizeof(m->finding[0]));
+    if (!m)
+        return -ENOMEM;
+    m->rule = r;
+    m->phase = t->phase;
+    m->score = run->score;
+    m->wished = t->phase == WAF_LOGGING ? WAF_PASS : disposition_of(r->disruption);
+    m->status = status_of(r);
+    m->is_logged = (r->flags & RULE_LOG) != 0;
+    m->is_shadow = action_is_shadowed(t, r);
+    m->argument = run->argument;
+    m->findings = r->link_count;
+    TRY(text_cut(t, &r->msg, &m->msg));
+    TRY(text_cut(t, &r->logdata, &m->logdata));
+    for (unsigned i = 0; i < r->link_count; i++)
+        TRY(finding_cut(t, &run->findings[i], &m->finding[i]));
+    *ret = m;
+    return 0;
+}
+
+int decision_match(struct rule_run *run)
+{
+    struct waf_transaction *t = run->t;
+    struct waf_match *m = NULL;
+    enum waf_disposition enacted;
+    bool is_told = run->findings && ((run->rule->flags & RULE_LOG) || run->score != 0 ||
+                                     run->rule->disruption != DISRUPT_PASS);
+    t->counts.matches++;
+    t->is_audited |= (run->rule->flags & RULE_AUDIT_LOG) != 0;
+    if (is_told && t->counts.kept < WAF_MATCHES_MAX)
+        TRY(match_make(run, &m));
+    run->score = 0;
+    TRY(disrupt(run, &enacted));
+    if (!m)
+        return 0;
+    t->counts.kept++;
+    m->enacted = enacted;
+    *t->matches_end = m;
+    t->matches_end = &m->next;
+    return 0;
+}

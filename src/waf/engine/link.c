@@ -1,0 +1,549 @@
+/* One link of a rule over its values: which they are, whether the operator says yes, and what
+ * follows from each yes. */
+#include <errno.h>
+
+#include "base/writer.h"
+#include "waf/engine/transaction.h"
+#include "waf/operators/operator.h"
+#include "waf/patterns/pattern.h"
+
+/* A value under judgement. */
+struct subject {
+    const struct target *target;
+    slice key; /* the item's name; ptr NULL: the variable has none */
+    struct item *item;
+    bool is_transient; /* not worth a pass of the prefilter */
+};
+
+static int name_matches(struct waf_transaction *t, const struct target *target, slice name)
+{
+    switch (target->selector) {
+    case SELECT_ALL:
+        return 1;
+    case SELECT_NAME:
+        return slice_equal_fold(target->name, name);
+    case SELECT_PATTERN:
+        return pattern_matches(target->pattern, name, t->work);
+    case SELECT_XML_TEXT:
+    case SELECT_XML_VALUES:
+        return 1;
+    }
+    return 1;
+}
+
+/* Whether an exclusion speaks of this value: the same variable, and the name it narrows to. */
+static int exclusion_covers(struct waf_transaction *t, const struct target *exclusion,
+                            const struct subject *s)
+{
+    if (exclusion->variable != s->target->variable)
+        return 0;
+    bool is_xml =
+        exclusion->selector == SELECT_XML_TEXT || exclusion->selector == SELECT_XML_VALUES;
+    if (is_xml)
+        return exclusion->selector == s->target->selector;
+    return name_matches(t, exclusion, s->key);
+}
+
+static int is_excluded(struct rule_run *run, const struct subject *s)
+{
+    struct waf_transaction *t = run->t;
+    if (run->link_plan->has_exclusions)
+        for (unsigned i = 0; i < run->link->target_count; i++) {
+            const struct target *target = &run->link->targets[i];
+            int covers = target->is_excluded ? exclusion_covers(t, target, s) : 0;
+            if (covers != 0)
+                return covers;
+        }
+    uint32_t index = run->rule->index;
+    for (const struct removal *r = t->removals; r; r = r->next) {
+        if (!(r->rules[index >> 6] >> (index & 63) & 1))
+            continue;
+        int covers = exclusion_covers(t, r->target, s);
+        if (covers != 0)
+            return covers;
+    }
+    return 0;
+}
+
+/* ARGS:q, &ARGS:q, XML:/… */
+static int full_name(struct waf_transaction *t, const struct subject *s, slice *ret)
+{
+    const char *name = waf_variables[s->target->variable].name;
+    const char *path = s->target->selector == SELECT_XML_TEXT     ? "/*"
+                       : s->target->selector == SELECT_XML_VALUES ? "//@*"
+                                                                  : NULL;
+    slice variable = slice_from(name), key = path ? slice_from(path) : s->key;
+    if (!key.ptr && !s->target->is_count) {
+        *ret = variable;
+        return 0;
+    }
+    size_t room = variable.len + key.len + 2;
+    char *text = arena_take(t->arena, room);
+    if (!text)
+        return -ENOMEM;
+    struct writer w = writer_over(text, room);
+    if (s->target->is_count)
+        writer_byte(&w, '&');
+    writer_slice_add(&w, variable);
+    if (key.ptr) {
+        writer_byte(&w, ':');
+        writer_slice_add(&w, key);
+    }
+    *ret = writer_slice(&w);
+    return 0;
+}
+
+/* TX:0 … TX:9 are the last captures; a match with fewer unsets the rest (ModSecurity 2). */
+static void captures_set(struct waf_transaction *t, const struct operator_match *m, slice value,
+                         slice word)
+{
+    for (unsigned i = 0; i < MATCH_SPANS_MAX; i++) {
+        uint32_t slot = t->plan->captures[i];
+        if (slot == WAF_NONE)
+            continue;
+        struct tx_value *v = &t->tx.slots[slot];
+        if (i == 0 && word.len)
+            tx_set(v, word);
+        else if (i < m->count)
+            tx_set(v, slice_first(slice_after(value, m->spans[i].at), m->spans[i].len));
+        else
+            *v = (struct tx_value){ 0 };
+    }
+}
+
+static int matched_add(struct waf_transaction *t, slice name, slice value)
+{
+    struct matched_list *list = &t->matched[t->matched_now];
+    if (list->count == list->capacity) {
+        enum { AT_FIRST = 8 };
+        unsigned capacity = list->capacity ? list->capacity * 2 : AT_FIRST;
+        struct matched *items = arena_take_array(t->arena, capacity, sizeof(*items));
+        if (!items)
+            return -ENOMEM;
+        if (list->count)
+            memcpy(items, list->items, list->count * sizeof(*items));
+        list->items = items;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = (struct matched){ name, value };
+    return 0;
+}
+
+static void finding_set(struct rule_run *run, const struct subject *s, const struct copy *copy,
+                        uint32_t node, const struct operator_match *m)
+{
+    if (!run->findings)
+        return;
+    run->findings[run->link_index] = (struct waf_finding){ .link = run->link_index,
+                                                           .variable = s->target->variable,
+                                                           .name = run->t->matched_name,
+                                                           .raw = s->item->raw.bytes,
+                                                           .raw_bytes = s->item->raw.bytes.len,
+                                                           .value = copy->bytes,
+                                                           .value_bytes = copy->bytes.len,
+                                                           .node = node,
+                                                           .match = *m };
+}
+
+/* What follows from a match, in the order of ModSecurity 2: captures, severity, MATCHED_VAR, the
+ * link's own actions, and with the last link what the rule says. */
+static int on_match(struct rule_run *run, const struct subject *s, const struct copy *copy,
+                    uint32_t node, const struct operator_match *m)
+{
+    struct waf_transaction *t = run->t;
+    slice word = m->word;
+    run->has_matched = run->target_found = true;
+    if (word.len) { /* may lie in the match itself */
+        word = arena_copy(t->arena, word);
+        if (!word.ptr)
+            return -ENOMEM;
+    }
+    if ((run->link->flags & LINK_CAPTURE) && (m->count || word.len))
+        captures_set(t, m, copy->bytes, word);
+    if (run->rule->severity < t->highest_severity)
+        t->highest_severity = run->rule->severity;
+    TRY(full_name(t, s, &t->matched_name));
+    t->matched_value = copy->bytes;
+    if (run->link_plan->is_read_next)
+        TRY(matched_add(t, t->matched_name, t->matched_value));
+    finding_set(run, s, copy, node, m);
+    if (run->findings)
+        run->findings[run->link_index].match.word = word;
+    TRY(action_run(t, run->rule, run->link, &run->score));
+    if (run->link_index + 1 < run->rule->link_count)
+        return 0;
+    return decision_match(run);
+}
+
+static int argument_of(struct rule_run *run, slice *ret)
+{
+    const struct macro *m = &run->link->argument;
+    *ret = m->source;
+    if (!run->link->operator->has_macros ||
+         m->count == 0 ||(m->count == 1 && m->pieces[0].kind == MACRO_TEXT)) {
+        run->argument = *ret;
+        return 0;
+    }
+    TRY(macro_expand(run->t, m, ret));
+    run->argument = *ret;
+    return 0;
+}
+
+/* 1 · 0 · -errno */
+static int operator_says(struct rule_run *run, const struct subject *s, struct copy *copy,
+                         struct operator_match *m)
+{
+    const struct link *l = run->link;
+    const uint64_t *candidates;
+    slice argument;
+    if (l->need != WAF_NONE && !s->is_transient) {
+        TRY(copy_candidates(run->t, copy, &candidates));
+        if (!candidates_have(candidates, l->need))
+            return 0;
+    }
+    TRY(argument_of(run, &argument));
+    run->t->counts.operators++;
+    bool wants_match = (l->flags & LINK_CAPTURE) || run->findings;
+    TRY(work_spend(run->t->work, 1));
+    return l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
+                                 run->t->work);
+}
+
+static int judge(struct rule_run *run, const struct subject *s, struct copy *copy, uint32_t node)
+{
+    struct operator_match m;
+    m.count = 0;
+    m.word = (slice){ 0 };
+    int says = operator_says(run, s, copy, &m);
+    if (says < 0)
+        return says;
+    if ((says != 0) == ((run->link->flags & LINK_NEGATED) != 0))
+        return 0;
+    return on_match(run, s, copy, node, &m);
+}
+
+/* multiMatch: the raw value, and again after each transformation that changed it. */
+static int judge_stages(struct rule_run *run, const struct subject *s)
+{
+    const struct copy *before = NULL;
+    for (unsigned i = 0; i < run->link->stage_count && !run->is_stopped; i++) {
+        struct copy *copy;
+        TRY(item_copy(run->t, s->item, run->link->stages[i], &copy));
+        if (copy == before)
+            continue;
+        before = copy;
+        TRY(judge(run, s, copy, run->link->stages[i]));
+    }
+    return 0;
+}
+
+static int judge_subject(struct rule_run *run, const struct subject *s)
+{
+    if (run->is_stopped || (s->item->is_echo && run->target_found))
+        return 0;
+    if (run->link_plan->has_exclusions || run->t->removals) {
+        int excluded = is_excluded(run, s);
+        if (excluded != 0)
+            return excluded < 0 ? excluded : 0;
+    }
+    if (run->link->flags & LINK_MULTI_MATCH)
+        return judge_stages(run, s);
+    struct copy *copy;
+    TRY(item_copy(run->t, s->item, run->link->node, &copy));
+    return judge(run, s, copy, run->link->node);
+}
+
+static int judge_text(struct rule_run *run, const struct target *target, slice key, slice value)
+{
+    struct item item = { .name = key, .raw = { .bytes = value } };
+    struct subject s = { .target = target, .key = key, .item = &item, .is_transient = true };
+    return judge_subject(run, &s);
+}
+
+/* Whether any value of a source can match; only then are they looked at one by one. 1 · 0 · -errno
+ */
+static int source_may_match(struct rule_run *run, struct source *source)
+{
+    const struct link *l = run->link;
+    const uint64_t *candidates;
+    if (!run->link_plan->is_screened)
+        return 1;
+    unsigned stages = (l->flags & LINK_MULTI_MATCH) ? l->stage_count : 1;
+    for (unsigned i = 0; i < stages; i++) {
+        uint32_t node = (l->flags & LINK_MULTI_MATCH) ? l->stages[i] : l->node;
+        TRY(source_candidates(run->t, source, node, &candidates));
+        if (candidates_have(candidates, l->need))
+            return 1;
+    }
+    return 0;
+}
+
+/* The quick no, for a value that comes out of its transformations as it went in. */
+static bool is_screened_out(const struct rule_run *run, const struct item *item)
+{
+    const struct link *l = run->link;
+    return run->link_plan->is_screened && !(l->flags & LINK_MULTI_MATCH) && item->raw.candidates &&
+           !candidates_have(item->raw.candidates, l->need) &&
+           !node_may_change(&run->t->plan->nodes[l->node], item->raw.classes.bits);
+}
+
+static int run_source(struct rule_run *run, const struct target *target,
+                      const struct target_plan *p, struct source *source)
+{
+    if (target->selector != SELECT_NAME) {
+        int may = source_may_match(run, source);
+        if (may <= 0)
+            return may;
+    }
+    for (unsigned i = 0; i < source->count && !run->is_stopped; i++) {
+        struct item *item = &source->items[i];
+        if (is_screened_out(run, item))
+            continue;
+        struct subject s = { .target = target,
+                             .key = p->has_names ? item->name : (slice){ 0 },
+                             .item = item };
+        if (target->selector == SELECT_NAME || target->selector == SELECT_PATTERN) {
+            int matches = name_matches(run->t, target, item->name);
+            if (matches < 0)
+                return matches;
+            if (matches == 0)
+                continue;
+        }
+        TRY(judge_subject(run, &s));
+    }
+    return 0;
+}
+
+static int count_source(struct rule_run *run, const struct target *target,
+                        const struct source *source, unsigned *count)
+{
+    for (unsigned i = 0; i < source->count; i++) {
+        int matches =
+            source->items[i].is_echo ? 0 : name_matches(run->t, target, source->items[i].name);
+        if (matches < 0)
+            return matches;
+        *count += (unsigned)matches;
+    }
+    return 0;
+}
+
+/* A variable of TX or ENV, or all whose name the target means. With `count` they are only counted.
+ */
+static int each_name(struct rule_run *run, const struct target *target, slice name,
+                     struct tx_value *v, unsigned *count)
+{
+    if (v->kind == TX_ABSENT)
+        return 0;
+    int matches = name_matches(run->t, target, name);
+    if (matches <= 0)
+        return matches;
+    if (count) {
+        ++*count;
+        return 0;
+    }
+    slice text;
+    TRY(tx_text(v, run->t->arena, &text));
+    return judge_text(run, target, name, text);
+}
+
+/* Actions may add names while they are gone through; those count the next time. */
+static int run_names(struct rule_run *run, const struct target *target, struct tx_names *names,
+                     unsigned *count)
+{
+    unsigned there = names->count;
+    for (unsigned i = 0; i < there && !run->is_stopped; i++) {
+        struct tx_value v = names->items[i].value;
+        TRY(each_name(run, target, names->items[i].name, &v, count));
+    }
+    return 0;
+}
+
+static int run_tx(struct rule_run *run, const struct target *target, unsigned *count)
+{
+    struct waf_transaction *t = run->t;
+    if (target->selector == SELECT_NAME && target->slot != WAF_NONE)
+        return each_name(run, target, target->name, &t->tx.slots[target->slot], count);
+    for (uint32_t i = 0; i < t->rules->tx_count && !run->is_stopped; i++)
+        TRY(each_name(run, target, t->rules->tx_names[i], &t->tx.slots[i], count));
+    return run_names(run, target, &t->tx.names, count);
+}
+
+static int run_kept(struct rule_run *run, const struct target *target, const struct target_plan *p,
+                    unsigned *count)
+{
+    bool is_present = false;
+    slice value;
+    if (target->selector == SELECT_NAME) {
+        TRY(kept_read(run->t, target->variable, target->name, &value, &is_present));
+        if (is_present && count)
+            ++*count;
+        return is_present && !count ? judge_text(run, target, target->name, value) : 0;
+    }
+    struct source all = { 0 };
+    TRY(kept_list(run->t, target->variable, &all));
+    return count ? count_source(run, target, &all, count) : run_source(run, target, p, &all);
+}
+
+static int run_matched(struct rule_run *run, const struct target *target, unsigned *count)
+{
+    const struct matched_list *list = &run->t->matched[!run->t->matched_now];
+    for (unsigned i = 0; i < list->count && !run->is_stopped; i++) {
+        int matches = name_matches(run->t, target, list->items[i].name);
+        if (matches < 0)
+            return matches;
+        if (matches == 0)
+            continue;
+        if (count) {
+            ++*count;
+            continue;
+        }
+        bool is_names = target->variable == VARIABLE_MATCHED_VARS_NAMES;
+        TRY(judge_text(run, target, list->items[i].name,
+                       is_names ? list->items[i].name : list->items[i].value));
+    }
+    return 0;
+}
+
+static int run_scalar(struct rule_run *run, const struct target *target, unsigned *count)
+{
+    bool is_present = false;
+    slice value;
+    if (target->variable == VARIABLE_RULE)
+        TRY(scalar_rule(run->t, target->name, &value, &is_present));
+    else
+        TRY(scalar_read(run->t, target->variable, &value, &is_present));
+    if (!is_present)
+        return 0;
+    if (count) {
+        ++*count;
+        return 0;
+    }
+    return judge_text(run, target, target->variable == VARIABLE_RULE ? target->name : (slice){ 0 },
+                      value);
+}
+
+static int run_sources(struct rule_run *run, const struct target *target,
+                       const struct target_plan *p, unsigned *count)
+{
+    for (unsigned i = 0; i < p->count && !run->is_stopped; i++) {
+        struct source *source = &run->t->sources[p->sources[i]];
+        if (!source->is_filled)
+            TRY(collect_source(run->t, p->sources[i]));
+        if (count)
+            TRY(count_source(run, target, source, count));
+        else if (source->count)
+            TRY(run_source(run, target, p, source));
+    }
+    return 0;
+}
+
+/* Runs the target's values, or counts them. */
+static int run_values(struct rule_run *run, const struct target *target,
+                      const struct target_plan *p, unsigned *count)
+{
+    switch (p->kind) {
+    case TARGET_SOURCE:
+        return run_sources(run, target, p, count);
+    case TARGET_TX:
+        return run_tx(run, target, count);
+    case TARGET_KEPT:
+        return run_kept(run, target, p, count);
+    case TARGET_ENV:
+        return run_names(run, target, &run->t->env, count);
+    case TARGET_MATCHED:
+        return run_matched(run, target, count);
+    case TARGET_SCALAR:
+        return run_scalar(run, target, count);
+    case TARGET_NONE:
+        break;
+    }
+    return 0;
+}
+
+static int run_target(struct rule_run *run, const struct target *target,
+                      const struct target_plan *p)
+{
+    run->target_found = false;
+    if (p->kind == TARGET_NONE || !target->is_count)
+        return run_values(run, target, p, NULL);
+    unsigned count = 0;
+    slice text;
+    TRY(run_values(run, target, p, &count));
+    TRY(scalar_number(run->t, count, &text));
+    return judge_text(run, target, target->selector == SELECT_ALL ? (slice){ 0 } : target->name,
+                      text);
+}
+
+static bool compare(enum compare how, int64_t left, int64_t right)
+{
+    switch (how) {
+    case COMPARE_EQ:
+        return left == right;
+    case COMPARE_LT:
+        return left < right;
+    case COMPARE_LE:
+        return left <= right;
+    case COMPARE_GT:
+        return left > right;
+    case COMPARE_GE:
+        return left >= right;
+    }
+    return false;
+}
+
+/* A variable of TX against a number. Only a match makes text of it. */
+static int run_compare(struct rule_run *run)
+{
+    struct waf_transaction *t = run->t;
+    const struct link_plan *p = run->link_plan;
+    const struct target *target = run->link->targets;
+    struct tx_value *v = &t->tx.slots[p->slot];
+    if (v->kind == TX_ABSENT && !p->is_count)
+        return 0;
+    int64_t left = p->is_count ? v->kind != TX_ABSENT : tx_number(v);
+    int64_t right = p->right_slot == WAF_NONE ? p->right : tx_number(&t->tx.slots[p->right_slot]);
+    if (compare(p->compare, left, right) == ((run->link->flags & LINK_NEGATED) != 0))
+        return 0;
+    struct item item = { .name = target->name };
+    struct subject s = { .target = target, .key = target->name, .item = &item };
+    if (t->removals) {
+        int excluded = is_excluded(run, &s);
+        if (excluded != 0)
+            return excluded < 0 ? excluded : 0;
+    }
+    TRY(p->is_count ? scalar_number(t, left, &item.raw.bytes)
+                    : tx_text(v, t->arena, &item.raw.bytes));
+    slice argument;
+    if (run->findings)
+        TRY(argument_of(run, &argument));
+    struct operator_match none = { 0 };
+    return on_match(run, &s, &item.raw, 0, &none);
+}
+
+/* SecAction: matches, and nothing is its value. */
+static int run_action(struct rule_run *run)
+{
+    struct waf_transaction *t = run->t;
+    run->has_matched = true;
+    if (run->findings)
+        run->findings[run->link_index] =
+            (struct waf_finding){ .link = run->link_index, .variable = VARIABLE_COUNT };
+    TRY(action_run(t, run->rule, run->link, &run->score));
+    return run->link_index + 1 < run->rule->link_count ? 0 : decision_match(run);
+}
+
+int link_run(struct rule_run *run)
+{
+    run->has_matched = false;
+    switch (run->link_plan->kind) {
+    case LINK_KIND_ACTION:
+        return run_action(run);
+    case LINK_KIND_COMPARE:
+        return run_compare(run);
+    case LINK_KIND_VALUES:
+        break;
+    }
+    for (unsigned i = 0; i < run->link->target_count && !run->is_stopped; i++)
+        TRY(run_target(run, &run->link->targets[i], &run->link_plan->targets[i]));
+    return 0;
+}

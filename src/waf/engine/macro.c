@@ -1,0 +1,110 @@
+/* Text with %{…}: what stands in actions, messages and arguments of operators. */
+#include <errno.h>
+
+#include "base/number.h"
+#include "waf/engine/transaction.h"
+
+static int expand_tx(struct waf_transaction *t, const struct macro_piece *piece, slice *ret)
+{
+    struct tx_value *v = piece->slot != WAF_NONE ? &t->tx.slots[piece->slot]
+                                                 : tx_name_find(&t->tx.names, piece->text);
+    *ret = SLICE("");
+    return v ? tx_text(v, t->arena, ret) : 0;
+}
+
+static const struct item *item_named(const struct source *s, slice name)
+{
+    for (unsigned i = 0; i < s->count; i++)
+        if (name.len == 0 || slice_equal_fold(s->items[i].name, name))
+            return &s->items[i];
+    return NULL;
+}
+
+/* Of a collection: the first item of that name. ARGS is two of them. */
+static int expand_item(struct waf_transaction *t, unsigned id, slice name, slice *ret)
+{
+    if (!collect_is_source(id))
+        return 0;
+    TRY(collect_source(t, id));
+    const struct item *item = item_named(&t->sources[id], name);
+    if (item)
+        *ret = item->raw.bytes;
+    return 0;
+}
+
+static int expand_arguments(struct waf_transaction *t, enum variable_id first,
+                            enum variable_id second, slice name, slice *ret)
+{
+    TRY(collect_source(t, first));
+    const struct item *item = item_named(&t->sources[first], name);
+    if (!item)
+        return expand_item(t, second, name, ret);
+    *ret = item->raw.bytes;
+    return 0;
+}
+
+static int expand_variable(struct waf_transaction *t, const struct macro_piece *piece, slice *ret)
+{
+    bool is_present = false;
+    *ret = SLICE("");
+    if (piece->variable == VARIABLE_TX)
+        return expand_tx(t, piece, ret);
+    if (piece->variable == VARIABLE_ARGS)
+        return expand_arguments(t, VARIABLE_ARGS_GET, VARIABLE_ARGS_POST, piece->text, ret);
+    if (piece->variable == VARIABLE_ARGS_NAMES)
+        return expand_arguments(t, VARIABLE_ARGS_GET_NAMES, VARIABLE_ARGS_POST_NAMES, piece->text,
+                                ret);
+    if (piece->variable == VARIABLE_RULE)
+        return scalar_rule(t, piece->text, ret, &is_present);
+    if (kept_is(piece->variable))
+        return kept_read(t, piece->variable, piece->text, ret, &is_present);
+    if (piece->variable == VARIABLE_ENV) {
+        struct tx_value *v = tx_name_find(&t->env, piece->text);
+        return v ? tx_text(v, t->arena, ret) : 0;
+    }
+    if (waf_variables[piece->variable].kind == VARIABLE_SCALAR) {
+        slice value = SLICE("");
+        TRY(scalar_read(t, piece->variable, &value, &is_present));
+        *ret = is_present ? value : SLICE("");
+        return 0;
+    }
+    return expand_item(t, piece->variable, piece->text, ret);
+}
+
+static int piece_read(struct waf_transaction *t, const struct macro_piece *piece, slice *ret)
+{
+    if (piece->kind == MACRO_VARIABLE)
+        return expand_variable(t, piece, ret);
+    *ret = piece->text;
+    return 0;
+}
+
+int macro_expand(struct waf_transaction *t, const struct macro *m, slice *ret_text)
+{
+    *ret_text = SLICE("");
+    if (m->count == 0)
+        return 0;
+    if (m->count == 1)
+        return piece_read(t, m->pieces, ret_text);
+    slice *texts = arena_take_array(t->arena, m->count, sizeof(*texts));
+    if (!texts)
+        return -ENOMEM;
+    size_t len = 0;
+    for (unsigned i = 0; i < m->count; i++) {
+        TRY(piece_read(t, &m->pieces[i], &texts[i]));
+        if (!size_add(len, texts[i].len, &len))
+            return -ENOMEM;
+    }
+    TRY(work_spend(t->work, len));
+    char *text = arena_take(t->arena, len + 1);
+    if (!text)
+        return -ENOMEM;
+    size_t at = 0;
+    for (unsigned i = 0; i < m->count; i++) {
+        if (texts[i].len)
+            memcpy(text + at, texts[i].ptr, texts[i].len);
+        at += texts[i].len;
+    }
+    *ret_text = slice_of(text, len);
+    return 0;
+}

@@ -1,0 +1,83 @@
+/* The rules of a phase, in the order of the files. */
+#include <errno.h>
+
+#include "waf/engine/transaction.h"
+
+static bool is_removed(const struct waf_transaction *t, const struct rule *r)
+{
+    return t->removed && (t->removed[r->index >> 6] >> (r->index & 63) & 1);
+}
+
+/* The findings of the rule's links, in memory that all rules of the transaction use in turn. */
+static int findings_of(struct waf_transaction *t, const struct rule *r, struct waf_finding **ret)
+{
+    if (t->findings_room < r->link_count) {
+        unsigned room = r->link_count < 8 ? 8 : r->link_count;
+        t->findings = arena_take_array(t->arena, room, sizeof(*t->findings));
+        if (!t->findings)
+            return -ENOMEM;
+        t->findings_room = room;
+    }
+    *ret = t->findings;
+    return 0;
+}
+
+/* Every link must match for the next one to be looked at. *ret_matched: all did. */
+static int rule_run(struct waf_transaction *t, const struct rule *r, bool *ret_matched)
+{
+    struct rule_run run = { .t = t, .rule = r, .plan = &t->plan->rules[r->index] };
+    *ret_matched = false;
+    t->rule = r;
+    t->counts.rules++;
+    if (run.plan->is_told)
+        TRY(findings_of(t, r, &run.findings));
+    for (unsigned i = 0; i < r->link_count; i++) {
+        run.link_index = i;
+        run.link = &r->links[i];
+        run.link_plan = &run.plan->links[i];
+        t->matched_now = !t->matched_now;
+        t->matched[t->matched_now].count = 0;
+        TRY(link_run(&run));
+        if (!run.has_matched)
+            return 0;
+    }
+    *ret_matched = true;
+    return 0;
+}
+
+/* Where the phase goes on after a rule that matched. */
+static unsigned next_after(const struct rule *r, unsigned at)
+{
+    if (r->skip_to != WAF_NONE)
+        return r->skip_to;
+    return at + 1 + r->skip;
+}
+
+static int phase_run(struct waf_transaction *t, enum waf_phase phase)
+{
+    const struct rule_phase *p = &t->rules->phases[phase];
+    for (unsigned at = 0; at < p->count;) {
+        const struct rule *r = p->rules[at];
+        bool has_matched = false;
+        if (!is_removed(t, r))
+            TRY(rule_run(t, r, &has_matched));
+        if (t->mode == WAF_OFF || (t->is_over && phase != WAF_LOGGING) ||
+            (t->allowed_until > phase && phase != WAF_LOGGING))
+            return 0;
+        at = has_matched ? next_after(r, at) : at + 1;
+    }
+    return 0;
+}
+
+int waf_run(struct waf_transaction *t, enum waf_phase phase)
+{
+    if (t->mode == WAF_OFF)
+        return 0;
+    if (phase != WAF_LOGGING && (t->is_over || t->allowed_until > phase))
+        return 0;
+    t->phase = phase;
+    int result = phase_run(t, phase);
+    if (result != 0 && phase != WAF_LOGGING)
+        t->is_over = true;
+    return result;
+}

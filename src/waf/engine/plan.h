@@ -1,0 +1,84 @@
+/* What the engine computes of a ruleset once, so that a transaction need not: per link how its
+ * values are found and compared, per node which bytes can change a value on its way there, per ctl
+ * which rules it means. Lives in the ruleset's arena; made by waf_prepare, never written to
+ * afterwards. */
+#pragma once
+
+#include "waf/match.h"
+#include "waf/rule.h"
+#include "waf/work.h"
+
+enum { SCORE_NAME_BYTES_MAX = 128 };
+
+enum link_kind {
+    LINK_KIND_VALUES,  /* targets, operator */
+    LINK_KIND_COMPARE, /* one variable of TX against a number: no text is made */
+    LINK_KIND_ACTION   /* SecAction: matches */
+};
+
+/* Where the values of a target come from. */
+enum target_kind {
+    TARGET_SOURCE, /* one source or two, of struct waf_transaction */
+    TARGET_TX,
+    TARGET_KEPT, /* a persistent collection */
+    TARGET_ENV,
+    TARGET_MATCHED, /* MATCHED_VARS and their names */
+    TARGET_SCALAR,  /* computed when asked */
+    TARGET_NONE     /* an exclusion */
+};
+
+struct target_plan {
+    enum target_kind kind;
+    unsigned char sources[2];
+    unsigned char count; /* of sources */
+    bool has_names;      /* the variable is a collection */
+};
+
+enum compare { COMPARE_EQ, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
+
+struct link_plan {
+    enum link_kind kind;
+    bool has_exclusions; /* a target with ! */
+    bool is_read_next;   /* the next link of the chain looks at MATCHED_VARS */
+    bool is_screened;    /* candidates tell of a source whether it can match */
+    struct target_plan *targets;
+
+    /* LINK_KIND_COMPARE */
+    enum compare compare;
+    bool is_count;
+    uint32_t slot;       /* left side */
+    uint32_t right_slot; /* WAF_NONE: `right` */
+    int64_t right;
+};
+
+struct rule_plan {
+    struct link_plan *links;
+    bool is_told; /* a match of it is kept: it logs, scores or disrupts */
+};
+
+struct node_plan {
+    uint64_t triggers[2]; /* classes of a raw value of which one must be there for the value of this
+                             node to differ from the raw one */
+    bool is_always;       /* it may differ whatever the value holds */
+};
+
+struct plan {
+    struct rule_plan *rules; /* by rule.index */
+    struct node_plan *nodes; /* by number */
+    uint32_t *tx_sorted;     /* slots in the order of their names */
+    bool *tx_is_score;       /* by slot: an anomaly score, what matches add to it is told */
+    uint32_t captures[MATCH_SPANS_MAX]; /* slots of TX:0 … TX:9; WAF_NONE: nobody asks */
+    unsigned candidate_words;           /* 64-bit words of a set of needs */
+    unsigned rule_words;                /* of a set of rules */
+};
+
+/* The slot of a name, lower case; WAF_NONE. */
+uint32_t plan_slot(const struct ruleset *rules, slice name);
+
+/* Whether a variable of TX is one that counts up to a verdict. */
+bool plan_name_is_score(slice name);
+
+/* The rules that a ctl means, one bit for each by rule.index. text: expanded, where it has macros.
+ * 0 · -ENOMEM, and what a pattern says */
+MUST_CHECK int plan_ctl_rules(const struct ruleset *rules, const struct ctl_action *ctl, slice text,
+                              uint64_t *set, struct work *work);

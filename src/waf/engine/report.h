@@ -1,0 +1,23 @@
+/* What a transaction says of itself, as text. */
+#pragma once
+
+#include "base/writer.h"
+#include "waf/waf.h"
+
+enum { REPORT_LINE_MAX = 16384 }; /* a match as a line never takes more */
+
+/* One match as ModSecurity 2 writes it into the error log of its server, without time and without
+ * the end of the line, so that filters which look for such lines go on working:
+ *
+ *     [client 192.0.2.1] ModSecurity: Warning. Pattern match "…" at ARGS:q. [file "…"] [line "1"]
+ *     [id "942100"] [msg "…"] [data "…"] [severity "CRITICAL"] [ver "…"] [tag "…"] [hostname "…"]
+ *     [uri "/"] [unique_id "…"]
+ *
+ * Whatever the values hold, it is one line of printable ASCII. */
+void report_line(const struct waf_transaction *t, const struct waf_match *m, struct writer *w);
+
+/* Decision, scores, counts and all matches, as one JSON object without line ends. */
+void report_json(const struct waf_transaction *t, struct writer *w);
+
+/* pass, allow, deny, drop, redirect */
+const char *report_disposition(enum waf_disposition d);

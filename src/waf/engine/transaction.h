@@ -1,0 +1,176 @@
+/* The inside of a transaction: what the files of the engine share. waf.h is its face. */
+#pragma once
+
+#include "waf/bodies/body.h"
+#include "waf/engine/plan.h"
+#include "waf/engine/tx.h"
+#include "waf/engine/values.h"
+#include "waf/waf.h"
+
+/* The persistent collections, in the order of `keys`. */
+enum kept_collection { KEPT_IP, KEPT_GLOBAL, KEPT_SESSION, KEPT_USER, KEPT_RESOURCE, KEPT_COUNT };
+
+/* A target taken away from some rules while the transaction runs (ctl:ruleRemoveTarget…). */
+struct removal {
+    struct removal *next;
+    const uint64_t *rules;
+    const struct target *target;
+};
+
+/* What MATCHED_VARS holds: the matches of one link. */
+struct matched {
+    slice name, value;
+};
+
+struct matched_list {
+    struct matched *items;
+    unsigned count, capacity;
+};
+
+struct request_body {
+    struct body_reader reader;
+    struct body_limits limits;
+    struct multipart *multipart; /* of the piecewise form; NULL otherwise */
+    bool is_begun;
+    bool is_ended;
+    bool is_cut;      /* INBOUND_DATA_ERROR */
+    bool has_text;    /* REQUEST_BODY is there */
+    slice text;       /* the whole body, where it was given as a whole */
+    uint64_t length;  /* REQUEST_BODY_LENGTH */
+    slice processor;  /* URLENCODED … or empty */
+    bool is_forced;   /* ctl:forceRequestBodyVariable */
+    slice unreadable; /* why, when the caller could not make it readable */
+};
+
+struct waf_transaction {
+    const struct ruleset *rules;
+    const struct plan *plan;
+    struct waf_world world;
+    struct arena *arena;
+    struct work *work;
+    uint64_t work_before;
+    int64_t elapsed_ms;
+
+    /* What may be changed by ctl. */
+    enum waf_mode mode;
+    bool has_request_body, has_response_body;
+    uint64_t request_body_bytes_max, response_body_bytes_max;
+    unsigned char audit_engine;
+
+    struct waf_request request;
+    struct waf_response response;
+    uint64_t fields_bytes; /* of the request, when the caller does not say */
+    slice content_type, content_length, authorization;
+    slice response_type;
+    bool has_response;
+
+    struct source sources[SOURCE_COUNT];
+    struct request_body body;
+    uint32_t query_flags; /* enum body_flag */
+    slice response_body;
+    bool has_response_body_text, is_response_cut;
+    uint64_t response_bytes;
+    uint64_t arguments_bytes; /* of names and values */
+
+    struct tx_values tx;
+    struct tx_names env;
+    slice keys[KEPT_COUNT]; /* what initcol said; ptr NULL: not made */
+
+    const struct rule *rule; /* that runs */
+    unsigned phase;
+    slice matched_name, matched_value; /* MATCHED_VAR(_NAME) */
+    struct matched_list matched[2];    /* what the previous link matched; what this one does */
+    unsigned matched_now;              /* index of what this link writes */
+    unsigned highest_severity;
+
+    uint64_t *removed; /* rules; NULL: none */
+    struct removal *removals;
+
+    unsigned allowed_until; /* phases below it do not run */
+    bool is_over;           /* nothing runs any more but phase 5 */
+    struct waf_decision decision, would_be;
+    struct waf_match *matches, **matches_end;
+    struct waf_finding *findings; /* of the rule that runs: one a link */
+    unsigned findings_room;
+    struct waf_counts counts;
+    bool is_audited;
+};
+
+/* collect.c */
+
+/* Marks the sources that nobody has to fill later. */
+void collect_open(struct waf_transaction *t);
+
+/* Whether a variable is kept as a source; the others are computed when asked (scalar.c). */
+bool collect_is_source(unsigned source);
+
+/* Fills a source as far as it can be now. */
+MUST_CHECK int collect_source(struct waf_transaction *t, unsigned source);
+
+/* body.c */
+MUST_CHECK int body_query_read(struct waf_transaction *t, slice query);
+
+/* scalar.c */
+
+/* A variable with one value at most: *ret_present false when there is none (in the sense of
+ * ModSecurity 2: no evaluation). Numbers are written into the arena. 0 · -ENOMEM */
+MUST_CHECK int scalar_read(struct waf_transaction *t, enum variable_id variable, slice *ret_value,
+                           bool *ret_present);
+
+/* RULE:id and the like; empty for what there is not. */
+MUST_CHECK int scalar_rule(struct waf_transaction *t, slice name, slice *ret_value,
+                           bool *ret_present);
+
+/* Digits in the arena. 0 · -ENOMEM */
+MUST_CHECK int scalar_number(struct waf_transaction *t, int64_t value, slice *ret_value);
+
+/* kept.c */
+bool kept_is(enum variable_id variable);
+enum kept_collection kept_of(enum variable_id variable);
+MUST_CHECK int kept_read(struct waf_transaction *t, enum variable_id collection, slice name,
+                         slice *ret_value, bool *ret_present);
+MUST_CHECK int kept_set(struct waf_transaction *t, const struct set_action *s, slice name,
+                        slice value);
+MUST_CHECK int kept_init(struct waf_transaction *t, enum variable_id collection, slice key);
+
+/* Copies the variables of a collection into a source. */
+MUST_CHECK int kept_list(struct waf_transaction *t, enum variable_id collection,
+                         struct source *source);
+
+/* macro.c */
+
+/* The text with its variables filled in; `m` without variables costs nothing. 0 · -ENOMEM */
+MUST_CHECK int macro_expand(struct waf_transaction *t, const struct macro *m, slice *ret_text);
+
+/* action.c */
+
+/* What the link does by itself each time it matches; *score is what it added to anomaly scores. */
+MUST_CHECK int action_run(struct waf_transaction *t, const struct rule *rule,
+                          const struct link *link, int64_t *score);
+bool action_is_shadowed(const struct waf_transaction *t, const struct rule *rule);
+
+/* link.c */
+
+/* One rule under way. */
+struct rule_run {
+    struct waf_transaction *t;
+    const struct rule *rule;
+    const struct rule_plan *plan;
+    unsigned link_index;
+    const struct link *link;
+    const struct link_plan *link_plan;
+    bool has_matched;             /* this link */
+    bool is_stopped;              /* a decision was made: no more values */
+    bool target_found;            /* this target had a match: what only repeats it is passed over */
+    int64_t score;                /* added since the last match that was told */
+    slice argument;               /* expanded */
+    struct waf_finding *findings; /* by link; values not yet cut; NULL when nobody is told */
+};
+
+/* Runs the link over its values: has_matched, is_stopped. */
+MUST_CHECK int link_run(struct rule_run *run);
+
+/* decision.c */
+
+/* The last link matched: tells of it and disrupts. */
+MUST_CHECK int decision_match(struct rule_run *run);

@@ -1,0 +1,187 @@
+#include "waf/engine/values.h"
+
+#include <errno.h>
+
+#include "base/panic.h"
+#include "waf/engine/transaction.h"
+#include "waf/transforms/transform.h"
+
+enum { ITEMS_AT_FIRST = 8 };
+
+int source_add(struct waf_transaction *t, struct source *s, slice name, slice value)
+{
+    if (s->count == s->capacity) {
+        unsigned capacity = s->capacity ? s->capacity * 2 : ITEMS_AT_FIRST;
+        struct item *items = arena_take_array(t->arena, capacity, sizeof(*items));
+        if (!items)
+            return -ENOMEM;
+        if (s->count)
+            memcpy(items, s->items, s->count * sizeof(*items));
+        s->items = items;
+        s->capacity = capacity;
+    }
+    s->items[s->count++] = (struct item){ .name = name, .raw = { .bytes = value } };
+    return 0;
+}
+
+static int classes_find(struct waf_transaction *t, struct copy *copy)
+{
+    const struct prefilter *p = t->rules->prefilter;
+    if (copy->has_classes)
+        return 0;
+    copy->has_classes = true;
+    for (size_t at = 0; p && at < copy->bytes.len; at += WORK_BLOCK) {
+        slice block = slice_first(slice_after(copy->bytes, at), WORK_BLOCK);
+        TRY(work_spend(t->work, block.len));
+        struct prefilter_classes c = prefilter_classes(p, block);
+        copy->classes.bits[0] |= c.bits[0];
+        copy->classes.bits[1] |= c.bits[1];
+    }
+    return 0;
+}
+
+static bool step_may_change(const struct transform_node *n, struct prefilter_classes classes)
+{
+    return n->triggers == PREFILTER_NO_CLASS || prefilter_has_class(classes, n->triggers);
+}
+
+static int copy_make(struct waf_transaction *t, struct item *item, struct copy *from,
+                     const struct transform_node *n, struct copy **ret)
+{
+    slice out;
+    for (struct copy *made = item->made; made; made = made->next_made)
+        if (made->from == from && made->by == n->transform) {
+            *ret = made;
+            return 0;
+        }
+    TRY(transform_apply(n->transform, from->bytes, t->rules->directives.unicode_map, t->arena,
+                        t->work, &out));
+    *ret = from;
+    if (out.ptr == from->bytes.ptr && out.len == from->bytes.len)
+        return 0;
+    if (slice_equal(out, item->raw.bytes)) {
+        *ret = &item->raw;
+        return 0;
+    }
+    if (slice_equal(out, from->bytes))
+        return 0;
+    struct copy *copy = arena_take(t->arena, sizeof(*copy));
+    if (!copy)
+        return -ENOMEM;
+    *copy =
+        (struct copy){ .bytes = out, .next_made = item->made, .from = from, .by = n->transform };
+    item->made = copy;
+    t->counts.copies++;
+    t->counts.bytes += out.len;
+    *ret = copy;
+    return 0;
+}
+
+int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
+                   struct copy **ret_copy)
+{
+    *ret_copy = &item->raw;
+    TRY(classes_find(t, &item->raw));
+    if (!node_may_change(&t->plan->nodes[node], item->raw.classes.bits))
+        return 0;
+    if (!item->nodes) {
+        item->nodes = arena_take_array(t->arena, t->rules->node_count, sizeof(struct copy *));
+        if (!item->nodes)
+            return -ENOMEM;
+        item->nodes[0] = &item->raw;
+    }
+    uint32_t chain[WAF_TRANSFORMS_MAX];
+    unsigned steps = 0;
+    for (; !item->nodes[node]; node = t->rules->nodes[node].parent) {
+        ASSERT(steps < WAF_TRANSFORMS_MAX);
+        chain[steps++] = node;
+    }
+    struct copy *copy = item->nodes[node];
+    while (steps > 0) {
+        uint32_t next = chain[--steps];
+        const struct transform_node *n = &t->rules->nodes[next];
+        TRY(classes_find(t, copy));
+        if (step_may_change(n, copy->classes))
+            TRY(copy_make(t, item, copy, n, &copy));
+        item->nodes[next] = copy;
+    }
+    *ret_copy = copy;
+    return 0;
+}
+
+int copy_candidates(struct waf_transaction *t, struct copy *copy, const uint64_t **ret)
+{
+    if (!copy->candidates) {
+        uint64_t *set = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*set));
+        if (!set)
+            return -ENOMEM;
+        TRY(classes_find(t, copy));
+        TRY(prefilter_scan(t->rules->prefilter, copy->bytes, copy->classes, set, t->work));
+        copy->candidates = set;
+    }
+    *ret = copy->candidates;
+    return 0;
+}
+
+static void unite(const struct waf_transaction *t, uint64_t *into, const uint64_t *set)
+{
+    for (unsigned i = 0; i < t->plan->candidate_words; i++)
+        into[i] |= set[i];
+}
+
+/* The classes and candidates of all raw values. */
+static int source_scan(struct waf_transaction *t, struct source *s)
+{
+    if (!s->raw_candidates) {
+        unsigned nodes = t->rules->node_count ? t->rules->node_count : 1;
+        s->raw_candidates =
+            arena_take_array(t->arena, t->plan->candidate_words, sizeof(*s->raw_candidates));
+        s->node_candidates = arena_take_array(t->arena, nodes, sizeof(uint64_t *));
+        if (!s->raw_candidates || !s->node_candidates)
+            return -ENOMEM;
+    }
+    if (s->classified < s->count)
+        memset(s->node_candidates, 0, t->rules->node_count * sizeof(uint64_t *));
+    for (; s->classified < s->count; s->classified++) {
+        struct item *item = &s->items[s->classified];
+        const uint64_t *set;
+        TRY(copy_candidates(t, &item->raw, &set));
+        s->classes[0] |= item->raw.classes.bits[0];
+        s->classes[1] |= item->raw.classes.bits[1];
+        unite(t, s->raw_candidates, set);
+    }
+    return 0;
+}
+
+int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
+                      const uint64_t **ret)
+{
+    if (!s->raw_candidates || s->classified < s->count)
+        TRY(source_scan(t, s));
+    const struct node_plan *plan = &t->plan->nodes[node];
+    *ret = s->raw_candidates;
+    if (node == 0 || !node_may_change(plan, s->classes))
+        return 0;
+    *ret = s->node_candidates[node];
+    if (*ret)
+        return 0;
+    uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    unite(t, all, s->raw_candidates);
+    for (unsigned i = 0; i < s->count; i++) {
+        struct item *item = &s->items[i];
+        struct copy *copy;
+        const uint64_t *set;
+        if (!node_may_change(plan, item->raw.classes.bits))
+            continue;
+        TRY(item_copy(t, item, node, &copy));
+        if (copy == &item->raw)
+            continue;
+        TRY(copy_candidates(t, copy, &set));
+        unite(t, all, set);
+    }
+    s->node_candidates[node] = all;
+    *ret = all;
+    return 0;
+}

@@ -1,0 +1,86 @@
+/* The values that rules look at, and what transformations make of them.
+ *
+ * A source is a variable that was filled from request or response: ARGS_GET, REQUEST_HEADERS …
+ * (ARGS is two sources). It has items: name and value. What a node of the tree of transformations
+ * makes of a value is a copy; it is made when the first rule asks, kept, and shared as long as
+ * nothing changes: most values come out of most chains as they went in, which the classes of bytes
+ * of the raw value tell without looking. Each distinct copy goes through the prefilter once,
+ * whichever rules ask for it; the union over a source tells of most rules that none of its values
+ * can match. */
+#pragma once
+
+#include "waf/engine/plan.h"
+#include "waf/patterns/prefilter.h"
+
+enum source_id {
+    SOURCE_XML_TEXT = VARIABLE_XML_DOCUMENT,
+    SOURCE_XML_VALUES = VARIABLE_COUNT,
+    SOURCE_COUNT
+};
+
+struct copy {
+    slice bytes;
+    struct prefilter_classes classes;
+    bool has_classes;
+    uint64_t *candidates; /* a bit for each need; NULL: not asked yet */
+
+    /* What it was made of, by what: another node that does the same shares it. */
+    struct copy *next_made;
+    const struct copy *from;
+    const struct transform *by;
+};
+
+struct item {
+    slice name;
+    struct copy raw;
+    struct copy **nodes; /* by node: what differs from raw or may do so; NULL: none yet */
+    struct copy *made;   /* all copies but the raw one */
+    bool is_echo;        /* says again what an earlier item of its source says: looked at only where
+                                   that one did not match, and not counted */
+};
+
+struct source {
+    struct item *items;
+    unsigned count, capacity;
+    unsigned classified;        /* items whose classes are in `classes` */
+    uint64_t classes[2];        /* of all of them */
+    bool is_filled;             /* collect.c has looked */
+    unsigned taken;             /* items of the source whose names these are */
+    slice array;                /* the last array of JSON that was among them */
+    uint64_t *raw_candidates;   /* of all raw values */
+    uint64_t **node_candidates; /* by node; NULL: not asked yet */
+};
+
+struct waf_transaction;
+
+/* 0 · -ENOMEM */
+MUST_CHECK int source_add(struct waf_transaction *t, struct source *s, slice name, slice value);
+
+/* What the values of the source, as `node` makes them, may match: a superset. */
+MUST_CHECK int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
+                                 const uint64_t **ret_candidates);
+
+MUST_CHECK int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
+                              struct copy **ret_copy);
+
+/* Whether a value with these classes may come out of a node as another one. */
+static inline bool node_may_change(const struct node_plan *node, const uint64_t classes[2])
+{
+    return node->is_always || ((node->triggers[0] & classes[0]) | (node->triggers[1] & classes[1]));
+}
+
+/* What the node makes of the item. 0 · -ENOMEM · -errno of `work` */
+MUST_CHECK static inline int item_copy(struct waf_transaction *t, struct item *item, uint32_t node,
+                                       struct copy **ret_copy)
+{
+    *ret_copy = node == 0 ? &item->raw : item->nodes ? item->nodes[node] : NULL;
+    return *ret_copy ? 0 : item_copy_make(t, item, node, ret_copy);
+}
+
+MUST_CHECK int copy_candidates(struct waf_transaction *t, struct copy *copy,
+                               const uint64_t **ret_candidates);
+
+static inline bool candidates_have(const uint64_t *candidates, uint32_t need)
+{
+    return candidates[need >> 6] >> (need & 63) & 1;
+}
