@@ -65,13 +65,13 @@ int html_reader_open(struct html_reader *r, slice text, enum html_place place, s
                                         [HTML_PLACE_DOUBLE] = "\"",
                                         [HTML_PLACE_BACKTICK] = "`" };
     *r = (struct html_reader){ .text = text, .work = work };
-    if (place == HTML_PLACE_TEXT)
+    r->in_tag = place != HTML_PLACE_TEXT;
+    if (place == HTML_PLACE_TEXT || place == HTML_PLACE_TAG)
         return 1;
     TRY(skip_until(r, ends[place], place == HTML_PLACE_UNQUOTED));
     TRY(pay(r));
     if (is_end(r))
         return 0;
-    r->in_tag = true;
     r->at += place != HTML_PLACE_UNQUOTED;
     return 1;
 }

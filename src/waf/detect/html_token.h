@@ -9,6 +9,7 @@
 /* Where the value is put. */
 enum html_place {
     HTML_PLACE_TEXT,     /* between tags */
+    HTML_PLACE_TAG,      /* inside a tag, where attributes are */
     HTML_PLACE_UNQUOTED, /* an attribute's value without quotes */
     HTML_PLACE_SINGLE,   /* '…' */
     HTML_PLACE_DOUBLE,

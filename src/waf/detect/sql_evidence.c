@@ -5,14 +5,38 @@ static bool is_fixed(const struct sql_operand *o)
     return o->kind == SQL_LITERAL || o->kind == SQL_STRING;
 }
 
+static bool is_plain(char c)
+{
+    char lower = ascii_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || (unsigned char)c >= 0x80 ||
+           memchr("_-+", c, 3) != NULL;
+}
+
+static bool has_space(slice text)
+{
+    return memchr(text.ptr, ' ', text.len) != NULL || memchr(text.ptr, '\t', text.len) != NULL ||
+           memchr(text.ptr, '\n', text.len) != NULL;
+}
+
 void sql_evidence_comparison(struct sql_walk *w)
 {
-    if (w->select_has_where)
+    if (w->select_has_where && w->select != SQL_SELECT_FIRST)
         w->because = "a statement with a condition";
     else if (w->logics && is_fixed(&w->left) && is_fixed(&w->last))
         w->because = "a comparison that says nothing";
-    else if (w->logics && w->is_anchored)
+    else if (w->depth && w->left.text.len > 2 && w->left.kind == SQL_LITERAL &&
+             slice_equal(w->left.text, w->last.text))
+        w->because = "a number is compared with itself";
+    else if (w->logics && (w->is_anchored || (is_fixed(&w->left) && w->last.kind == SQL_CALL)))
         w->weak = "a condition is added";
+}
+
+/* The last string has no end in the value: the rest of the statement is made a string again. What
+ * prose or code have between quotes goes on with a space or punctuation. */
+static bool reopens(const struct sql_walk *w)
+{
+    slice text = w->last.text;
+    return w->last.is_open && text.len > 0 && (is_plain(text.ptr[0]) || text.ptr[0] == '%');
 }
 
 void sql_evidence_condition(struct sql_walk *w)
@@ -20,7 +44,7 @@ void sql_evidence_condition(struct sql_walk *w)
     if (!w->is_anchored)
         return;
     if (sql_is_quoted(w->place)) {
-        if (w->last.kind == SQL_LITERAL || (w->last.kind == SQL_STRING && w->last.is_open))
+        if (w->last.kind == SQL_LITERAL || (w->last.kind == SQL_STRING && reopens(w)))
             w->weak = "a condition is added";
     } else if (w->last.kind == SQL_LITERAL) {
         /* 1 or 1, 7 and true; but not: 2 or 3 */
@@ -55,6 +79,18 @@ static bool is_named(const struct sql_operand *o)
     return o->kind == SQL_NAME && !o->is_dotted;
 }
 
+/* Functions without arguments that attackers ask first. */
+static bool asks_server(slice name)
+{
+    static const char *const names[] = { "version",          "user",          "database",
+                                         "current_user",     "system_user",   "session_user",
+                                         "current_database", "sqlite_version" };
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (slice_equal_fold(name, slice_from(names[i])))
+            return true;
+    return false;
+}
+
 /* The token behind the operand: for a call still its parenthesis. */
 void sql_evidence_select(struct sql_walk *w)
 {
@@ -67,7 +103,9 @@ void sql_evidence_select(struct sql_walk *w)
     case SQL_SELECT_NONE:
         return;
     case SQL_SELECT_UNION:
-        if (is_named(&w->last) ? w->is_anchored && (lists || next->letter == '\0') : follows)
+        if (is_named(&w->last)
+                ? w->is_anchored && (lists || next->letter == '\0' || next->is_dotted)
+                : follows)
             w->because = "a UNION with its SELECT";
         return;
     case SQL_SELECT_INNER:
@@ -75,7 +113,8 @@ void sql_evidence_select(struct sql_walk *w)
             w->because = "a subselect";
         break;
     case SQL_SELECT_STACKED:
-        if (w->is_anchored && (is_named(&w->last) ? lists && next->letter != ')' : follows))
+    case SQL_SELECT_NEXT:
+        if (w->is_anchored && !is_named(&w->last) && follows)
             w->because = "a SELECT behind another statement";
         break;
     case SQL_SELECT_FIRST:
@@ -83,7 +122,7 @@ void sql_evidence_select(struct sql_walk *w)
     }
     if (!w->because && w->tokens[0].is_global)
         w->because = "a variable of the server is selected";
-    if (!w->because && is_call && w->tokens[2].letter == ')')
+    if (!w->because && is_call && asks_server(w->tokens[0].text) && w->tokens[2].letter == ')')
         w->because = "a function of the server is selected";
 }
 
@@ -91,12 +130,10 @@ void sql_evidence_from(struct sql_walk *w)
 {
     if (!w->select || w->select_has_from)
         return;
-    if (w->select_has_star && (w->tokens[1].letter == 'n' || w->tokens[1].letter == '('))
-        w->because = "everything is selected from a table";
-    else if (w->is_anchored)
+    if (w->is_anchored)
         w->because = "a SELECT from a table";
-    else if (w->last.kind == SQL_CALL)
-        w->because = "a SELECT from a table";
+    else if (w->select != SQL_SELECT_FIRST && (w->select_has_star || w->last.kind == SQL_CALL))
+        w->because = "a subselect";
 }
 
 void sql_evidence_order(struct sql_walk *w)
@@ -112,12 +149,12 @@ static bool has_prefix(slice text, slice prefix)
     return text.len > prefix.len && slice_equal_fold(slice_first(text, prefix.len), prefix);
 }
 
-/* Packages of Oracle and SQL Server that run, wait or call out. */
-static bool is_dangerous_package(slice text)
+bool sql_is_dangerous_package(slice text)
 {
     return has_prefix(text, SLICE("dbms_")) || has_prefix(text, SLICE("utl_")) ||
-           has_prefix(text, SLICE("ctxsys.")) || has_prefix(text, SLICE("sys.dbms_")) ||
-           has_prefix(text, SLICE("master..xp_")) || has_prefix(text, SLICE("xp_"));
+           has_prefix(text, SLICE("ctxsys.")) || has_prefix(text, SLICE("user_lock.")) ||
+           has_prefix(text, SLICE("sys.dbms_")) || has_prefix(text, SLICE("master..xp_")) ||
+           has_prefix(text, SLICE("xp_"));
 }
 
 /* The first argument is a value, not the word of a sentence: sleep(5), but not: sleep (well). */
@@ -130,10 +167,14 @@ static bool is_argument(const struct sql_token *t)
 void sql_evidence_call(struct sql_walk *w, bool is_condition)
 {
     const struct sql_token *t = &w->tokens[0];
-    bool is_dangerous = t->word == SQL_DANGER || is_dangerous_package(t->text);
-    if (is_dangerous && is_argument(&w->tokens[2]))
-        w->because = "a function that waits, reads or calls out";
-    else if (is_condition && w->is_anchored && t->letter == 'f')
+    bool is_dangerous = t->word == SQL_DANGER || sql_is_dangerous_package(t->text);
+    if (is_dangerous && is_argument(&w->tokens[2])) {
+        /* By itself it is also a line of a program: then the value is to end with it. */
+        const char *evidence = "a function that waits, reads or calls out";
+        bool is_alone = !w->has_started && !w->select && !w->logics && !sql_is_quoted(w->place);
+        *(is_alone ? &w->weak : &w->because) = evidence;
+    }
+    if (!is_dangerous && is_condition && w->is_anchored && t->letter == 'f')
         w->weak = "a function in a condition";
 }
 
@@ -144,28 +185,39 @@ void sql_evidence_adjacent_call(struct sql_walk *w)
         w->because = "a function that waits, reads or calls out";
 }
 
-static bool has_space(slice text)
-{
-    return memchr(text.ptr, ' ', text.len) != NULL || memchr(text.ptr, '\t', text.len) != NULL;
-}
-
 /* Is the comment one that only cuts off the rest: without text, or with one word of filling? */
 static bool is_blank(const struct sql_token *t)
 {
     slice text = slice_trim(t->text);
-    if (t->letter != 'c' || text.len > 16)
+    if (t->letter != 'c' || text.len > 16 || slice_starts_with(text, SLICE("---")))
         return false;
-    return t->is_hash ? text.len == 0 : !has_space(text);
+    for (size_t i = 0; i < text.len; i++)
+        if (!is_plain(text.ptr[i]))
+            return false;
+    return true;
 }
 
-/* 'a' … 'b: the rest of the statement is made a string again. */
+/* Right behind a closed string: no option in quotes, no heading. */
+static bool cuts_off(const struct sql_walk *w)
+{
+    const struct sql_token *t = &w->tokens[0];
+    if (w->place != SQL_PLACE_SINGLE && w->place != SQL_PLACE_DOUBLE)
+        return false;
+    bool is_glued = t->text.len > 0 && ascii_lower(t->text.ptr[0]) >= 'a';
+    return is_blank(t) && !(t->is_hash && t->text.len > 0) &&
+           !(is_glued && w->place == SQL_PLACE_DOUBLE);
+}
+
+/* 'a' … 'b: the rest of the statement is made a string again. Prose that quotes a sign has spaces
+ * around, code goes on with punctuation. */
 static void evidence_sandwich(struct sql_walk *w)
 {
-    if (!sql_is_quoted(w->place) || w->last.kind != SQL_STRING || !w->last.is_open || w->logics ||
-        w->select || w->operators == 0)
+    slice last = w->last.text;
+    if (!sql_is_quoted(w->place) || w->place >= SQL_PLACE_BACKTICK || w->last.kind != SQL_STRING ||
+        !w->last.is_open || w->logics || w->select || w->operators == 0 || w->has_order ||
+        has_space(w->first) || has_space(last))
         return;
-    bool is_tight = !has_space(w->first) && !has_space(w->last.text);
-    if (w->operators > 1 || w->last_operator == SQL_COMPARE || is_tight)
+    if (last.len == 0 || is_plain(last.ptr[0]) || last.ptr[0] == '%')
         w->because = "an expression between two strings";
 }
 
@@ -173,17 +225,17 @@ void sql_evidence_end(struct sql_walk *w)
 {
     const struct sql_token *t = &w->tokens[0];
     bool is_comment = t->letter == 'c';
-    if (w->wants_operand && !(w->orders || w->limits))
+    if (w->wants_operand)
         return;
-    if (w->weak && (!is_comment || is_blank(t) || sql_is_quoted(w->place))) {
+    /* Behind a bracket or a leading parenthesis code goes on in the same way. */
+    bool is_code = w->place == SQL_PLACE_BRACKET || w->begins_closed;
+    if (w->weak && (is_comment ? is_blank(t) || sql_is_quoted(w->place) : !is_code)) {
         w->because = w->weak;
         return;
     }
     evidence_sandwich(w);
-    if (w->because || !is_comment || !is_blank(t) || !w->is_anchored)
-        return;
-    if (sql_is_quoted(w->place))
+    if (!w->because && is_comment && w->is_anchored && cuts_off(w))
         w->because = "a comment behind a closed string";
-    else if (w->limits && w->operands > 1)
+    else if (!w->because && is_blank(t) && w->is_anchored && w->limits && w->operands > 1)
         w->because = "a limit and a comment";
 }

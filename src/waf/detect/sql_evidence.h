@@ -22,6 +22,9 @@ void sql_evidence_order(struct sql_walk *w);
 /* The current token is called: name ( … */
 void sql_evidence_call(struct sql_walk *w, bool is_condition);
 
+/* Packages of Oracle and SQL Server that run, wait or call out. */
+bool sql_is_dangerous_package(slice text);
+
 /* The current token stands right behind an operand. */
 void sql_evidence_adjacent_call(struct sql_walk *w);
 

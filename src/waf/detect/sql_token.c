@@ -96,24 +96,7 @@ static int read_string(struct sql_reader *r, char quote, struct sql_token *ret)
 
 int sql_read_rest_of_string(struct sql_reader *r, char quote, struct sql_token *ret)
 {
-    /* Here a doubled quote ends the string all the same: the value may be put between quotes that
-     * are doubled by nobody, and the second then begins another string. */
-    size_t from = r->at;
-    while (!is_end(r)) {
-        char c = r->text.ptr[r->at];
-        if (c == '\\' && r->is_mysql && r->at + 1 < r->text.len) {
-            r->at++;
-        } else if (c == quote) {
-            token_is(ret, 's', SQL_OTHER, since(r, from));
-            r->at++;
-            return pay(r);
-        }
-        r->at++;
-        TRY(pay_by_block(r));
-    }
-    token_is(ret, 's', SQL_OTHER, since(r, from));
-    ret->is_open = true;
-    return pay(r);
+    return read_string(r, quote, ret);
 }
 
 /* A comment to the end of the line. */
@@ -236,7 +219,7 @@ static int read_parts(struct sql_reader *r, struct sql_token *ret)
 static bool has_prefix_of_string(slice word, char quote)
 {
     char first = word.len ? ascii_lower(word.ptr[0]) : '\0';
-    if (quote != '\'' && quote != '"')
+    if (quote != '\'')
         return false;
     if (word.len == 1)
         return first == 'n' || first == 'x' || first == 'b' || first == 'e' || first == 'q';

@@ -13,6 +13,7 @@ enum sql_place {
     SQL_PLACE_SINGLE,  /* '…' */
     SQL_PLACE_DOUBLE,
     SQL_PLACE_BACKTICK,
+    SQL_PLACE_BRACKET, /* […] */
 };
 
 static inline bool sql_is_quoted(enum sql_place place)
@@ -23,7 +24,11 @@ static inline bool sql_is_quoted(enum sql_place place)
 /* Of a quoted place. */
 static inline char sql_place_quote(enum sql_place place)
 {
-    return place == SQL_PLACE_SINGLE ? '\'' : place == SQL_PLACE_DOUBLE ? '"' : '`';
+    static const char quotes[] = { [SQL_PLACE_SINGLE] = '\'',
+                                   [SQL_PLACE_DOUBLE] = '"',
+                                   [SQL_PLACE_BACKTICK] = '`',
+                                   [SQL_PLACE_BRACKET] = ']' };
+    return quotes[place];
 }
 
 struct sql_token {

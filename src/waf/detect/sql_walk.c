@@ -40,15 +40,18 @@ static bool in_call(const struct sql_walk *w)
 static void close_parenthesis(struct sql_walk *w)
 {
     bool was_call = in_call(w);
-    if (w->depth > 0)
+    if (w->depth > 0) {
         w->depth--;
-    else if (sql_is_quoted(w->place) || w->last.kind == SQL_LITERAL || !w->has_started)
-        w->is_anchored = true;
+    } else {
+        w->has_closed = true;
+        w->is_anchored |= sql_is_quoted(w->place) || w->last.kind == SQL_LITERAL || !w->has_started;
+        w->begins_closed |= !w->has_started;
+    }
     if (was_call || w->last.kind == SQL_NAME || w->last.kind == SQL_NO_OPERAND)
         w->last = (struct sql_operand){ .kind = was_call ? SQL_CALL : SQL_GROUP };
     w->has_started = true;
     w->wants_operand = false;
-    w->may_alias = true;
+    w->may_alias = w->select != SQL_SELECT_NONE;
 }
 
 static void take_operand(struct sql_walk *w, enum sql_operand_kind kind)
@@ -57,9 +60,12 @@ static void take_operand(struct sql_walk *w, enum sql_operand_kind kind)
     w->last = (struct sql_operand){
         .kind = kind, .is_open = t->is_open, .is_dotted = t->is_dotted, .text = t->text
     };
+    if (w->is_computed && kind == SQL_LITERAL)
+        w->last.kind = SQL_GROUP; /* x % 4 is no literal */
+    w->is_computed = false;
     if (!w->has_started) {
         w->first = t->text;
-        w->is_anchored |= !sql_is_quoted(w->place) && t->letter == '1';
+        w->is_anchored |= !sql_is_quoted(w->place) && t->letter == '1' && !w->logics;
     }
     w->has_started = true;
     w->operands++;
@@ -104,6 +110,7 @@ static int want_word(struct sql_walk *w)
         w->cases++;
         return 0;
     case SQL_WHEN:
+        w->logics++; /* its condition is one */
         return w->cases ? 0 : STOP;
     case SQL_NOT:
     case SQL_UNARY:
@@ -189,6 +196,8 @@ static int want(struct sql_walk *w)
         take_operand(w, SQL_STRING);
         return 0;
     case 'v':
+        if (t->word == SQL_CONSTANT && opens_call(w)) /* sysdate() */
+            return take_call(w);
         take_operand(w, t->is_global || t->word == SQL_CONSTANT ? SQL_LITERAL : SQL_NAME);
         return 0;
     case 'n':
@@ -198,9 +207,11 @@ static int want(struct sql_walk *w)
         return 0;
     case 'o':
     case '&':
-        if (!(t->word == SQL_UNARY) || !opens_call(w))
-            return want_sign(w);
-        return 0;
+        if (opens_call(w) && t->word == SQL_UNARY)
+            return 0;
+        if (opens_call(w) && t->word == SQL_COMPARE && t->text.len > 2 && !w->is_comparing)
+            return take_call(w); /* SQLite: like(x, y) */
+        return want_sign(w);
     case '(':
     case ')':
     case ';':
@@ -244,7 +255,7 @@ static int have_operator(struct sql_walk *w)
         w->left = w->last;
         w->is_comparing = w->wants_operand = true;
         w->operators++;
-        w->last_operator = SQL_COMPARE;
+        w->has_order |= memchr("<>!~", t->text.ptr[0], 4) || slice_equal(t->text, SLICE("=="));
         return 0;
     case SQL_BETWEEN:
         w->left = w->last;
@@ -252,7 +263,7 @@ static int have_operator(struct sql_walk *w)
         return 0;
     case SQL_ARITHMETIC:
         w->operators++;
-        w->last_operator = slice_equal(t->text, SLICE("||")) ? SQL_COMPARE : SQL_ARITHMETIC;
+        w->is_computed = w->last.kind != SQL_LITERAL;
         w->wants_operand = true;
         return 0;
     default:
@@ -265,6 +276,8 @@ static int have_clause(struct sql_walk *w)
     const struct sql_token *t = &w->tokens[0];
     switch (t->word) {
     case SQL_WHERE:
+        if (!w->select_has_from && slice_equal_fold(t->text, SLICE("on")))
+            return STOP; /* what else is "on" in a text … */
         w->select_has_where = w->select_has_from;
         w->logics++;
         w->is_condition = w->wants_operand = true;
@@ -291,7 +304,8 @@ static int have_clause(struct sql_walk *w)
         w->limits = w->wants_operand = true;
         return 0;
     case SQL_PROCEDURE:
-        if (w->is_anchored && w->tokens[2].letter == '(')
+        if (w->tokens[2].letter == '(' &&
+            (w->is_anchored || slice_equal_fold(w->tokens[1].text, SLICE("analyse"))))
             w->because = "a procedure behind a SELECT";
         return STOP;
     case SQL_INTO:
@@ -301,7 +315,7 @@ static int have_clause(struct sql_walk *w)
     case SQL_SET_OPERATOR:
         return sql_union_begin(w);
     default:
-        return w->is_anchored ? sql_statement(w, SQL_SELECT_STACKED) : STOP;
+        return w->is_anchored || t->word == SQL_WAITFOR ? sql_statement(w, SQL_SELECT_NEXT) : STOP;
     }
 }
 
@@ -357,6 +371,10 @@ static int have(struct sql_walk *w)
             close_parenthesis(w);
         return 0;
     case '(':
+        if (w->tokens[1].word == SQL_SELECT && w->is_anchored) {
+            open_parenthesis(w, false);
+            return 0;
+        }
         if (w->tokens[1].word == SQL_CAST_TYPE || w->tokens[1].letter != '1' || !w->depth)
             return STOP;
         open_parenthesis(w, true); /* cast(x as char(10)) */
@@ -367,7 +385,7 @@ static int have(struct sql_walk *w)
         return 0;
     case ';':
         TRY(sql_walk_advance(w));
-        return sql_statement(w, w->is_anchored ? SQL_SELECT_STACKED : SQL_SELECT_FIRST);
+        return sql_statement(w, SQL_SELECT_STACKED);
     case '1':
     case 'v':
     case '?':
@@ -382,7 +400,6 @@ static int begin(struct sql_walk *w)
 {
     if (!sql_is_quoted(w->place)) {
         w->wants_operand = true;
-        w->is_anchored = w->place == SQL_PLACE_COMMENT;
     } else {
         struct sql_token string;
         TRY(sql_read_rest_of_string(&w->reader, sql_place_quote(w->place), &string));

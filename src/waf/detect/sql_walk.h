@@ -35,7 +35,8 @@ enum sql_select_kind {
     SQL_SELECT_UNION,
     SQL_SELECT_INNER,   /* in parentheses */
     SQL_SELECT_FIRST,   /* at the beginning of the value */
-    SQL_SELECT_STACKED, /* behind ; or where SQL Server needs none */
+    SQL_SELECT_STACKED, /* behind ; */
+    SQL_SELECT_NEXT,    /* behind another: SQL Server needs no ; */
 };
 
 struct sql_walk {
@@ -50,8 +51,11 @@ struct sql_walk {
     slice first;             /* text of the first operand */
     bool is_comparing, is_between, is_condition /* behind a logical operator */;
     bool may_alias, orders, limits, in_union;
+    bool has_closed;    /* a parenthesis of the statement around */
+    bool begins_closed; /* … before anything else */
+    bool is_computed;   /* the next operand is a part of a value, not a value */
+    bool has_order;     /* a comparison with < or > */
     unsigned logics, operators, operands, cases;
-    enum sql_word last_operator;
     enum sql_select_kind select;
     bool select_is_fresh; /* its first operand is still to come */
     bool select_has_star, select_has_from, select_has_where;

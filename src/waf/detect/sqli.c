@@ -6,7 +6,7 @@
 
 /* What a value holds that decides which places and dialects are worth a walk. */
 struct traits {
-    bool has[3];            /* each quote: ' " ` */
+    bool has[4];            /* what ends a place: ' " ` ] */
     bool has_other_dialect; /* \ # || /\*! and -- mean something else to MySQL */
     size_t behind_comment;  /* behind the last end of a comment; 0: none */
     bool is_word;           /* letters and digits only: nothing to leave a place with */
@@ -26,6 +26,7 @@ static int find_traits(slice value, struct traits *ret, struct work *work)
             t.has[0] |= c == '\'';
             t.has[1] |= c == '"';
             t.has[2] |= c == '`';
+            t.has[3] |= c == ']';
             t.has_other_dialect |= c == '\\' || c == '#' || c == '|' || c == '-' || c == '!';
             if (c == '/' && at + i > 0 && value.ptr[at + i - 1] == '*')
                 t.behind_comment = at + i + 1;

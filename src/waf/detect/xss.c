@@ -8,28 +8,34 @@
 struct traits {
     bool has_place[HTML_PLACE_BACKTICK + 1];
     bool has_colon;
+    size_t rules_end; /* behind the last { or @; 0: none */
 };
 
 static int find_traits(slice value, struct traits *ret, struct work *work)
 {
     bool has[256] = { false };
+    size_t rules_end = 0;
     for (size_t at = 0; at < value.len; at += WORK_BLOCK) {
         slice block = slice_first(slice_after(value, at), WORK_BLOCK);
         TRY(work_spend(work, block.len));
-        for (size_t i = 0; i < block.len; i++)
+        for (size_t i = 0; i < block.len; i++) {
             has[(unsigned char)block.ptr[i]] = true;
+            if (block.ptr[i] == '{' || block.ptr[i] == '@')
+                rules_end = at + i + 1;
+        }
     }
     bool has_attributes = has['='];
-    *ret = (struct traits){ .has_colon = has[':'] || has['&'] };
+    *ret = (struct traits){ .has_colon = has[':'] || has['&'], .rules_end = rules_end };
     ret->has_place[HTML_PLACE_TEXT] = has['<'];
-    ret->has_place[HTML_PLACE_UNQUOTED] = has_attributes;
+    ret->has_place[HTML_PLACE_TAG] = ret->has_place[HTML_PLACE_UNQUOTED] = has_attributes;
     ret->has_place[HTML_PLACE_SINGLE] = has_attributes && has['\''];
     ret->has_place[HTML_PLACE_DOUBLE] = has_attributes && has['"'];
     ret->has_place[HTML_PLACE_BACKTICK] = has_attributes && has['`'];
     return 0;
 }
 
-static int judge(slice value, enum html_place place, struct xss_result *ret, struct work *work)
+static int judge(slice value, enum html_place place, const struct traits *traits,
+                 struct xss_result *ret, struct work *work)
 {
     struct html_reader reader;
     slice element = { .ptr = value.ptr };
@@ -43,7 +49,7 @@ static int judge(slice value, enum html_place place, struct xss_result *ret, str
             return 0;
         case HTML_TAG:
             element = e.name;
-            because = xss_element(e.name);
+            because = xss_element(e.name, reader.at < traits->rules_end);
             break;
         case HTML_END_TAG:
             element = e.name;
@@ -75,7 +81,7 @@ int xss_detect(slice value, struct xss_result *ret, struct work *work)
     for (unsigned place = 0; place < ARRAY_LENGTH(traits.has_place); place++) {
         if (!traits.has_place[place])
             continue;
-        int result = judge(value, place, ret, work);
+        int result = judge(value, place, &traits, ret, work);
         if (result != 0)
             return result;
     }

@@ -2,13 +2,16 @@
 
 #include "waf/detect/xss_url.h"
 
-enum { NAME_BYTES_MAX = 32, NULS_MAX = 4096 };
+enum { NAME_BYTES_MAX = 32, NULS_MAX = 4096, DOCTYPE_BYTES_MAX = 4096 };
 
-static const char *const elements[] = {
-    "applet",   "base",     "bgsound", "embed",      "fencedframe", "frame", "frameset",
-    "handler",  "iframe",   "ilayer",  "import",     "isindex",     "layer", "listener",
-    "object",   "portal",   "script",  "scriptlet",  "style",       "xml",   "xss",
-    "vmlframe", "htmlfile", "comment", "stylesheet",
+/* By themselves, whatever their attributes. */
+static const char *const elements[] = { "script", "iframe",   "frameset", "scriptlet",
+                                        "xss",    "vmlframe", "htmlfile", "isindex" };
+
+/* With an attribute; without one they are what documentation has for placeholders: <object>. */
+static const char *const loading_elements[] = {
+    "applet", "base",  "bgsound",  "embed",  "fencedframe", "frame", "handler", "ilayer",
+    "import", "layer", "listener", "object", "portal",      "style", "xml",
 };
 
 /* Whose value is a URL that is followed or loaded. */
@@ -184,26 +187,27 @@ static slice without_prefix(slice name)
     return colon == name.len ? name : slice_after(name, colon + 1);
 }
 
-const char *xss_element(slice name)
+const char *xss_element(slice name, bool has_rules)
 {
     char memory[NAME_BYTES_MAX];
-    slice plain = plain_name(name, memory);
-    if (slice_starts_with(plain, SLICE("xsl:")))
-        return "an element of a style sheet that runs script";
-    return is_in(without_prefix(plain), elements, ARRAY_LENGTH(elements))
-               ? "an element that runs script or loads a page"
-               : NULL;
+    slice plain = plain_name(name, memory), local = without_prefix(plain);
+    if (slice_equal(local, SLICE("include")) && local.len < plain.len)
+        return "an element that includes a file";
+    if (slice_equal(local, SLICE("style")) && has_rules)
+        return "a style sheet";
+    return is_in(local, elements, ARRAY_LENGTH(elements)) ? "an element that runs script" : NULL;
 }
 
 /* What stands in a value, character references undone. */
 struct contents {
     bool has[128];
-    bool words[8]; /* of `words` below, in lower case, white space and backslashes left out */
+    bool words[9]; /* of `words` below, in lower case, white space and backslashes left out */
 };
 
-static const char *const words[] = { "expression(", "behavior:", "behaviour:", "-moz-binding",
-                                     "javascript:", "vbscript:", "stylesheet", "import" };
-enum { WORD_JAVASCRIPT = 4, WORD_STYLESHEET = 6, WORD_IMPORT = 7 };
+static const char *const words[] = { "expression(",  "behavior:",   "behaviour:",
+                                     "-moz-binding", "javascript:", "vbscript:",
+                                     "stylesheet",   "import",      "utf-7" };
+enum { WORD_JAVASCRIPT = 4, WORD_STYLESHEET = 6, WORD_IMPORT = 7, WORD_UTF7 = 8 };
 
 static int find_contents(slice value, struct contents *ret, struct work *work)
 {
@@ -256,7 +260,7 @@ static const char *event_attribute(const struct xss_attribute *a, slice event,
         return NULL;
     if (in_element && is_known)
         return "an event handler";
-    bool is_likely = in_element || (a->place != HTML_PLACE_UNQUOTED && is_known);
+    bool is_likely = in_element || (a->place >= HTML_PLACE_SINGLE && is_known);
     return has_any(contents, is_likely ? "(`=;.[{\\" : "(`") ? "an event handler" : NULL;
 }
 
@@ -279,20 +283,26 @@ static const char *animated_attribute(slice value)
     return NULL;
 }
 
-static const char *meta_attribute(const struct xss_attribute *a, slice name,
-                                  const struct contents *contents)
+static const char *element_attribute(const struct xss_attribute *a, slice name,
+                                     const struct contents *contents)
 {
     char memory[NAME_BYTES_MAX];
     slice element = plain_name(a->element, memory);
+    if (a->value.len > 0 &&
+        is_in(without_prefix(element), loading_elements, ARRAY_LENGTH(loading_elements)))
+        return "an element that loads something";
     if (slice_equal(element, SLICE("meta")) && slice_equal(name, SLICE("http-equiv")))
         return "a directive of the protocol in the page";
+    if (slice_equal(element, SLICE("meta")) && contents->words[WORD_UTF7])
+        return "a character set that hides script";
     if (slice_equal(element, SLICE("link")) && slice_equal(name, SLICE("rel")) &&
         (contents->words[WORD_STYLESHEET] || contents->words[WORD_IMPORT]))
         return "an element that loads a style sheet";
     return NULL;
 }
 
-static const char *judge(const struct xss_attribute *a, slice name, const struct contents *contents)
+static const char *judge_name(const struct xss_attribute *a, slice name,
+                              const struct contents *contents)
 {
     if (slice_starts_with(name, SLICE("on")))
         return event_attribute(a, slice_after(name, 2), contents);
@@ -308,7 +318,7 @@ static const char *judge(const struct xss_attribute *a, slice name, const struct
         return animated_attribute(a->value);
     if (slice_equal(name, SLICE("datasrc")) || slice_equal(name, SLICE("dataformatas")))
         return "a data binding";
-    return a->element.len ? meta_attribute(a, name, contents) : NULL;
+    return NULL;
 }
 
 int xss_attribute(const struct xss_attribute *a, const char **ret_because, struct work *work)
@@ -320,7 +330,9 @@ int xss_attribute(const struct xss_attribute *a, const char **ret_because, struc
     if (name.len < 2)
         return 0;
     TRY(find_contents(a->value, &contents, work));
-    *ret_because = judge(a, name, &contents);
+    *ret_because = judge_name(a, name, &contents);
+    if (!*ret_because && a->element.len > 0)
+        *ret_because = element_attribute(a, name, &contents);
     return 0;
 }
 
@@ -336,7 +348,12 @@ const char *xss_comment(const struct html_event *e)
     case HTML_COMMENT:
         return begins_with(text, SLICE("[if")) ? "a comment with a condition" : NULL;
     case HTML_DECLARATION:
-        return begins_with(text, SLICE("entity")) ? "a declaration of an entity" : NULL;
+        return begins_with(text, SLICE("entity")) ||
+                       (begins_with(text, SLICE("doctype")) &&
+                        slice_find_byte(slice_first(text, DOCTYPE_BYTES_MAX), '[') <
+                            slice_first(text, DOCTYPE_BYTES_MAX).len)
+                   ? "a declaration of an entity"
+                   : NULL;
     case HTML_INSTRUCTION:
         return begins_with(text, SLICE("import")) || begins_with(text, SLICE("xml-stylesheet"))
                    ? "an instruction that loads a style sheet or a component"

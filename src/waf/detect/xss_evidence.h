@@ -3,8 +3,9 @@
 
 #include "waf/detect/html_token.h"
 
-/* An element by itself, whatever its attributes. */
-const char *xss_element(slice name);
+/* An element by itself, whatever its attributes. has_rules: behind it stand signs of a style sheet.
+ */
+const char *xss_element(slice name, bool has_rules);
 
 struct xss_attribute {
     slice element; /* empty when the value began inside of it: then only what is certainly meant as
