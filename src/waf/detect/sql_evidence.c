@@ -198,9 +198,8 @@ static bool is_blank(const struct sql_token *t)
 }
 
 /* Right behind a closed string: no option in quotes, no heading. */
-static bool cuts_off(const struct sql_walk *w)
+static bool cuts_off(const struct sql_walk *w, const struct sql_token *t)
 {
-    const struct sql_token *t = &w->tokens[0];
     if (w->place != SQL_PLACE_SINGLE && w->place != SQL_PLACE_DOUBLE)
         return false;
     bool is_glued = t->text.len > 0 && ascii_lower(t->text.ptr[0]) >= 'a';
@@ -221,21 +220,20 @@ static void evidence_sandwich(struct sql_walk *w)
         w->because = "an expression between two strings";
 }
 
-void sql_evidence_end(struct sql_walk *w)
+void sql_evidence_end(struct sql_walk *w, const struct sql_token *end)
 {
-    const struct sql_token *t = &w->tokens[0];
-    bool is_comment = t->letter == 'c';
+    bool is_comment = end->letter == 'c';
     if (w->wants_operand)
         return;
     /* Behind a bracket or a leading parenthesis code goes on in the same way. */
     bool is_code = w->place == SQL_PLACE_BRACKET || w->begins_closed;
-    if (w->weak && (is_comment ? is_blank(t) || sql_is_quoted(w->place) : !is_code)) {
+    if (w->weak && (is_comment ? is_blank(end) || sql_is_quoted(w->place) : !is_code)) {
         w->because = w->weak;
         return;
     }
     evidence_sandwich(w);
-    if (!w->because && is_comment && w->is_anchored && cuts_off(w))
+    if (!w->because && is_comment && w->is_anchored && cuts_off(w, end))
         w->because = "a comment behind a closed string";
-    else if (!w->because && is_blank(t) && w->is_anchored && w->limits && w->operands > 1)
+    else if (!w->because && is_blank(end) && w->is_anchored && w->limits && w->operands > 1)
         w->because = "a limit and a comment";
 }

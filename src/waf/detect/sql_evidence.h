@@ -28,5 +28,5 @@ bool sql_is_dangerous_package(slice text);
 /* The current token stands right behind an operand. */
 void sql_evidence_adjacent_call(struct sql_walk *w);
 
-/* The end of the value, or a comment (the current token). */
-void sql_evidence_end(struct sql_walk *w);
+/* The end of the value, or a comment. */
+void sql_evidence_end(struct sql_walk *w, const struct sql_token *end);

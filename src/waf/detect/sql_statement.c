@@ -175,6 +175,6 @@ int sql_statement(struct sql_walk *w, enum sql_select_kind kind)
         return 0;
     }
     if (is_stacked && (t->letter == 'c' || (t->letter == '\0' && sql_is_quoted(w->place))))
-        sql_evidence_end(w);
+        sql_evidence_end(w, t);
     return STOP;
 }

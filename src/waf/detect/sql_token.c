@@ -30,10 +30,18 @@ static bool is_end(const struct sql_reader *r)
     return r->at >= r->text.len;
 }
 
+/* SQL Server takes all control characters for white space. */
 static bool is_space(char c)
 {
-    /* MySQL takes 0xa0 for a space in some character sets; NUL hides words from others. */
-    return c == ' ' || (c >= '\t' && c <= '\r') || c == '\0' || (unsigned char)c == 0xa0;
+    return (unsigned char)c <= ' ';
+}
+
+/* MySQL takes 0xa0 for a space in some character sets; in UTF-8 it is the end of a letter. */
+static bool is_hard_space(const struct sql_reader *r)
+{
+    return !is_end(r) && (unsigned char)r->text.ptr[r->at] == 0xa0 &&
+           (r->at == 0 || (unsigned char)r->text.ptr[r->at - 1] < 0x80 ||
+            (unsigned char)r->text.ptr[r->at - 1] == 0xa0);
 }
 
 static bool is_digit(char c)
@@ -187,7 +195,13 @@ static bool number_is_name(struct sql_reader *r)
     size_t length = 0;
     while (is_word(peek(r, length)) && length < 64)
         length++;
-    const struct sql_word_entry *entry = sql_word_find(slice_of(r->text.ptr + r->at, length));
+    slice word = slice_of(r->text.ptr + r->at, length);
+    const struct sql_word_entry *entry = sql_word_find(word);
+    char suffix = ascii_lower(word.ptr[0]);
+    if (!entry && (suffix == 'd' || suffix == 'f')) { /* Oracle: 1d, 1f */
+        entry = sql_word_find(slice_after(word, 1));
+        r->at += entry != NULL;
+    }
     return !entry || entry->word == SQL_FUNCTION || entry->word == SQL_CAST_TYPE ||
            entry->word == SQL_NICENESS;
 }
@@ -219,6 +233,8 @@ static int read_parts(struct sql_reader *r, struct sql_token *ret)
 static bool has_prefix_of_string(slice word, char quote)
 {
     char first = word.len ? ascii_lower(word.ptr[0]) : '\0';
+    if (word.len == 1 && (unsigned char)first >= 0x80)
+        return quote == '\'' || quote == '"'; /* half a character that swallows a backslash */
     if (quote != '\'')
         return false;
     if (word.len == 1)
@@ -229,7 +245,10 @@ static bool has_prefix_of_string(slice word, char quote)
 static int read_word(struct sql_reader *r, struct sql_token *ret)
 {
     size_t from = r->at;
-    TRY(skip_while(r, is_word));
+    while (!is_end(r) && is_word(r->text.ptr[r->at]) && !is_hard_space(r)) {
+        r->at++;
+        TRY(pay_by_block(r));
+    }
     slice word = since(r, from);
     char next = peek(r, 0);
     if (has_prefix_of_string(word, next)) {
@@ -374,13 +393,27 @@ static bool is_dash_comment(const struct sql_reader *r)
     return !r->is_mysql || (unsigned char)after <= ' ' || (unsigned char)after == 0xa0;
 }
 
+/* MySQL reads 1.e before a sign as nothing at all. */
+static void skip_empty_exponent(struct sql_reader *r)
+{
+    size_t length = 0;
+    while (length < 8 && is_digit(peek(r, length)))
+        length++;
+    if (peek(r, length) == '.' && ascii_lower(peek(r, length + 1)) == 'e' &&
+        !is_word(peek(r, length + 2)) && !memchr("+-", peek(r, length + 2), 2))
+        r->at += length + 2;
+}
+
 /* White space, and the borders of comments that are executed. A lone backslash too: it escapes
  * nothing here. */
 static int skip_space(struct sql_reader *r)
 {
     while (!is_end(r)) {
         char c = peek(r, 0);
-        if (is_space(c) || (c == '\\' && peek(r, 1) != 'N'))
+        if (r->is_mysql && is_digit(c))
+            skip_empty_exponent(r);
+        c = peek(r, 0);
+        if (is_space(c) || is_hard_space(r) || (c == '\\' && peek(r, 1) != 'N'))
             r->at++;
         else if (r->is_mysql && c == '/' && peek(r, 1) == '*' && peek(r, 2) == '!')
             enter_execution(r);

@@ -8,11 +8,17 @@ enum { STOP = 1 };
 
 int sql_walk_advance(struct sql_walk *w)
 {
+    struct sql_token *newest = &w->tokens[2];
     w->tokens[0] = w->tokens[1];
     w->tokens[1] = w->tokens[2];
+    w->lines[0] = w->lines[1];
+    w->lines[1] = w->lines[2];
+    w->lines[2].letter = '\0';
     do {
-        TRY(sql_read(&w->reader, &w->tokens[2]));
-    } while (w->tokens[2].letter == 'c' && !w->tokens[2].is_line && !w->tokens[2].is_open);
+        TRY(sql_read(&w->reader, newest));
+        if (newest->letter == 'c' && newest->is_line && w->lines[2].letter == '\0')
+            w->lines[2] = *newest;
+    } while (newest->letter == 'c' && !newest->is_open);
     return 0;
 }
 
@@ -423,13 +429,14 @@ int sql_walk(struct sql_walk *w, slice value, enum sql_place place, bool is_mysq
     int result = begin(w);
     while (result == 0 && !w->because) {
         char letter = w->tokens[0].letter;
-        if (letter == '\0' || letter == 'c') {
-            sql_evidence_end(w);
-            if (letter == '\0' || w->tokens[0].is_open || w->because)
-                break;
-        } else {
-            result = w->wants_operand ? want(w) : have(w);
+        if (w->lines[0].letter)
+            sql_evidence_end(w, &w->lines[0]);
+        if (!w->because && (letter == '\0' || letter == 'c')) {
+            sql_evidence_end(w, &w->tokens[0]);
+            break;
         }
+        if (!w->because)
+            result = w->wants_operand ? want(w) : have(w);
         if (result == 0 && !w->because)
             result = sql_walk_advance(w);
     }

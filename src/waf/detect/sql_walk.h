@@ -42,6 +42,7 @@ enum sql_select_kind {
 struct sql_walk {
     struct sql_reader reader;
     struct sql_token tokens[3]; /* the current one and two ahead */
+    struct sql_token lines[3];  /* the comment to the end of a line before each, letter 0: none */
     enum sql_place place;
     bool wants_operand;
     bool is_anchored;

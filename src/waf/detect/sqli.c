@@ -27,7 +27,9 @@ static int find_traits(slice value, struct traits *ret, struct work *work)
             t.has[1] |= c == '"';
             t.has[2] |= c == '`';
             t.has[3] |= c == ']';
-            t.has_other_dialect |= c == '\\' || c == '#' || c == '|' || c == '-' || c == '!';
+            t.has_other_dialect |= (lower == '.' && at + i + 1 < value.len &&
+                                    ascii_lower(value.ptr[at + i + 1]) == 'e') ||
+                                   c == '\\' || c == '#' || c == '|' || c == '-' || c == '!';
             if (c == '/' && at + i > 0 && value.ptr[at + i - 1] == '*')
                 t.behind_comment = at + i + 1;
         }

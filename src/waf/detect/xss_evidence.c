@@ -288,7 +288,7 @@ static const char *element_attribute(const struct xss_attribute *a, slice name,
 {
     char memory[NAME_BYTES_MAX];
     slice element = plain_name(a->element, memory);
-    if (a->value.len > 0 &&
+    if ((a->value.len > 0 || is_in(name, url_attributes, ARRAY_LENGTH(url_attributes))) &&
         is_in(without_prefix(element), loading_elements, ARRAY_LENGTH(loading_elements)))
         return "an element that loads something";
     if (slice_equal(element, SLICE("meta")) && slice_equal(name, SLICE("http-equiv")))
