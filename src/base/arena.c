@@ -77,7 +77,7 @@ static size_t round_up(size_t bytes)
     return (bytes + ARENA_ALIGNMENT - 1) & ~(size_t)(ARENA_ALIGNMENT - 1);
 }
 
-void *arena_take(struct arena *a, size_t bytes)
+void *arena_take_bytes(struct arena *a, size_t bytes)
 {
     if (bytes > SIZE_MAX - ARENA_ALIGNMENT)
         return NULL;
@@ -86,7 +86,14 @@ void *arena_take(struct arena *a, size_t bytes)
         return NULL;
     char *taken = a->next;
     a->next += rounded;
-    memset(taken, 0, rounded);
+    return taken;
+}
+
+void *arena_take(struct arena *a, size_t bytes)
+{
+    void *taken = arena_take_bytes(a, bytes);
+    if (taken)
+        memset(taken, 0, round_up(bytes));
     return taken;
 }
 

@@ -34,6 +34,10 @@ void arena_reset(struct arena *a);
 /* Zeroed memory, or NULL when the limit or malloc says no. */
 MUST_CHECK void *arena_take(struct arena *a, size_t bytes);
 
+/* The same, not zeroed: for bytes that are written before anybody reads them. So a large piece
+ * costs nothing until then, and is paid for as it is filled. */
+MUST_CHECK void *arena_take_bytes(struct arena *a, size_t bytes);
+
 /* count * each with checked multiplication. */
 MUST_CHECK void *arena_take_array(struct arena *a, size_t count, size_t each);
 

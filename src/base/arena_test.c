@@ -46,6 +46,22 @@ TEST(arena_takes_back_the_end_of_the_newest_piece)
     arena_close(&a);
 }
 
+TEST(arena_gives_bytes_without_touching_them)
+{
+    static char first[64] __attribute__((aligned(16)));
+    memset(first, 'x', sizeof first);
+    struct arena a;
+    arena_open(&a, first, sizeof first, 256, 1024);
+    char *one = arena_take_bytes(&a, 20);
+    assert_ptr_equal(one, first);
+    assert_int_equal(one[19], 'x');
+    assert_ptr_equal(arena_take_bytes(&a, 32), first + 32);
+    assert_int_equal((uintptr_t)arena_take_bytes(&a, 500) % 16, 0);
+    assert_null(arena_take_bytes(&a, 1024));
+    assert_null(arena_take_bytes(&a, SIZE_MAX));
+    arena_close(&a);
+}
+
 TEST(arena_copies_text)
 {
     struct arena a;
@@ -62,6 +78,7 @@ int main(void)
         cmocka_unit_test(arena_gives_zeroed_aligned_memory_from_the_callers_block_first),
         cmocka_unit_test(arena_stops_at_its_limit),
         cmocka_unit_test(arena_takes_back_the_end_of_the_newest_piece),
+        cmocka_unit_test(arena_gives_bytes_without_touching_them),
         cmocka_unit_test(arena_copies_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ int body_text_reserve(struct body_text *t, struct arena *arena, size_t more)
             return -ENOMEM;
         capacity *= 2;
     }
-    char *grown = arena_take(arena, capacity);
+    char *grown = arena_take_bytes(arena, capacity);
     if (!grown)
         return -ENOMEM;
     if (t->len)

@@ -62,9 +62,11 @@ static int add_argument(struct json_walk *w, slice value)
     if (w->names->path.len > limit - state->names_bytes)
         return fail_limit(w, "the names of all values are too long", limit);
     TRY(work_spend(w->r->work, w->names->path.len));
-    slice name = arena_copy(w->r->arena, slice_of(w->names->path.ptr, w->names->path.len));
-    if (!name.ptr)
+    char *copy = arena_take_bytes(w->r->arena, w->names->path.len);
+    if (!copy)
         return -ENOMEM;
+    memcpy(copy, w->names->path.ptr, w->names->path.len);
+    slice name = slice_of(copy, w->names->path.len);
     state->names_bytes += name.len;
     return body_argument(w->r, name, value, w->at + w->tokens.at);
 }

@@ -112,6 +112,12 @@ static size_t escape_length(slice s)
     return s.ptr[1] != '\0' && strchr("\"\\/bfnrt", s.ptr[1]) ? 2 : 0;
 }
 
+/* What stands for itself and is one byte. */
+static bool is_plain(char c)
+{
+    return (unsigned char)c >= 0x20 && (unsigned char)c < 0x80 && c != '"' && c != '\\';
+}
+
 /* RFC 8259 §7: `unescaped = %x20-21 / %x23-5B / %x5D-10FFFF`. False: *event has the answer. */
 static bool scan_string(struct json_tokens *t, size_t end, enum json_event *event)
 {
@@ -119,6 +125,10 @@ static bool scan_string(struct json_tokens *t, size_t end, enum json_event *even
         if (t->at >= end) {
             *event = JSON_MORE;
             return false;
+        }
+        if (is_plain(t->text.ptr[t->at])) {
+            t->at++;
+            continue;
         }
         slice s = slice_after(t->text, t->at);
         unsigned char c = (unsigned char)s.ptr[0];
@@ -196,7 +206,7 @@ static size_t decode_escape(struct json_tokens *t, slice s)
 static enum json_event decode(struct json_tokens *t, size_t bytes_max)
 {
     if (!t->decoded) {
-        t->decoded = arena_take(t->arena, t->string_to - t->string_from);
+        t->decoded = arena_take_bytes(t->arena, t->string_to - t->string_from);
         if (!t->decoded)
             return fail(t, JSON_NO_MEMORY, "no memory");
         t->decoded_len = 0;

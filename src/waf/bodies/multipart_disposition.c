@@ -38,7 +38,7 @@ static int read_quoted(struct walk *w, slice *ret)
     if (quote == '\'')
         w->r->state.flags |= BODY_INVALID_QUOTING;
     size_t from = ++w->at, len = 0;
-    char *text = arena_take(w->r->arena, w->value.len - from + 1);
+    char *text = arena_take_bytes(w->r->arena, w->value.len - from + 1);
     if (!text)
         return -ENOMEM;
     for (; !over(w) && here(w) != quote; w->at++) {
@@ -87,7 +87,7 @@ static int decode_extended(struct walk *w, slice value, slice *ret)
     slice rest = slice_after(value, first + 1);
     size_t second = slice_find_byte(rest, '\'');
     slice encoded = second < rest.len ? slice_after(rest, second + 1) : value;
-    char *text = arena_take(w->r->arena, encoded.len + 1);
+    char *text = arena_take_bytes(w->r->arena, encoded.len + 1);
     if (!text)
         return -ENOMEM;
     size_t len = 0;

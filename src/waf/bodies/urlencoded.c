@@ -19,7 +19,7 @@ static int decode(struct body_reader *r, slice from, slice *ret)
     }
     if (clean == from.len)
         return 0;
-    char *out = arena_take(r->arena, from.len);
+    char *out = arena_take_bytes(r->arena, from.len);
     if (!out)
         return -ENOMEM;
     memcpy(out, from.ptr, clean);
