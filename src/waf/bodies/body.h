@@ -70,6 +70,8 @@ enum body_flag {
      BODY_INVALID_QUOTING | BODY_INVALID_PART | BODY_INVALID_HEADER_FOLDING |                      \
      BODY_FILE_LIMIT_EXCEEDED)
 
+enum { BODY_ITEM_STEPS = 16 }; /* what handing over an item costs, beside its bytes */
+
 enum { BODY_MESSAGE_MAX = 200, BODY_DEPTH_DEFAULT = 512 };
 
 struct body_state {
@@ -132,3 +134,18 @@ MUST_CHECK int body_text_add(struct body_text *t, struct arena *arena, slice mor
 
 /* Room for `more` bytes behind len. 0 · -ENOMEM */
 MUST_CHECK int body_text_reserve(struct body_text *t, struct arena *arena, size_t more);
+
+/* Text of any length that comes in pieces: no piece is copied twice until it is joined, block by
+ * block. Zeroed to begin with. */
+struct body_chunk;
+struct body_rope {
+    struct body_chunk *first, *last;
+    size_t len;
+};
+
+/* 0 · -ENOMEM */
+MUST_CHECK int body_rope_add(struct body_rope *rope, struct arena *arena, slice more);
+
+/* All of it in one place, in the arena. 0 · -ENOMEM · of `work` */
+MUST_CHECK int body_rope_join(const struct body_rope *rope, const struct body_reader *r,
+                              slice *ret);

@@ -432,7 +432,7 @@ TEST(a_body_of_ten_mebibytes_costs_steps_in_proportion)
         work_open(&r.work, 0, count_pause, &pauses);
         read_text(&r, slice_of(text, BYTES));
         assert_true(r.reader.state.flags & BODY_ERROR);
-        if (work_spent(&r.work) > 8 * (uint64_t)BYTES)
+        if (work_spent(&r.work) > 8 * (uint64_t)BYTES + items * BODY_ITEM_STEPS)
             fail_msg("%s: %llu steps", bodies[i].unit, (unsigned long long)work_spent(&r.work));
         assert_true(pauses >= work_spent(&r.work) / (WORK_PAUSE_STEPS + 2 * WORK_BLOCK));
         body_record_close(&r);

@@ -24,7 +24,7 @@ struct multipart {
     unsigned header_count;
     size_t head_bytes;
     struct disposition disposition;
-    struct body_text value;
+    struct body_rope value;
     uint64_t content_bytes;
     char held[2]; /* a line end that belongs to the content unless a boundary follows */
     size_t held_len;
@@ -71,13 +71,19 @@ static slice text_of(const struct body_text *t)
 }
 
 /* What is not the content of a file is kept, and counted. */
-static int keep(struct multipart *m, struct body_text *where, slice more)
+static int count_kept(struct multipart *m, slice more)
 {
     size_t limit = m->r->limits->fields_bytes_max;
     if (limit != 0 && more.len > limit - m->r->state.fields_bytes)
         return fail_limit(m, "the fields have too many bytes", limit);
     m->r->state.fields_bytes += more.len;
-    return body_text_add(where, m->r->arena, more);
+    return 0;
+}
+
+static int keep_header(struct multipart *m, struct body_text *header, slice more)
+{
+    TRY(count_kept(m, more));
+    return body_text_add(header, m->r->arena, more);
 }
 
 /* Parts */
@@ -122,7 +128,11 @@ static int hand_over_content(struct multipart *m)
         TRY(hand_over_file(m, d->filename));
     if (d->has_filename_star)
         TRY(hand_over_file(m, d->filename_star));
-    return is_file(m) ? 0 : body_argument(m->r, d->name, text_of(&m->value), m->at);
+    if (is_file(m))
+        return 0;
+    slice value;
+    TRY(body_rope_join(&m->value, m->r, &value));
+    return body_argument(m->r, d->name, value, m->at);
 }
 
 /* The part ends here, as it should or not. */
@@ -143,7 +153,7 @@ static int begin_part(struct multipart *m)
     m->header_count = 0;
     m->head_bytes = 0;
     m->disposition = (struct disposition){ 0 };
-    m->value = (struct body_text){ 0 };
+    m->value = (struct body_rope){ 0 };
     m->content_bytes = 0;
     m->held_len = 0;
     uint32_t limit = m->r->limits->parts_max;
@@ -207,8 +217,8 @@ static int fold_header(struct multipart *m, slice line)
         line = slice_after(line, 1);
     }
     struct body_text *last = &m->headers[m->header_count - 1];
-    TRY(keep(m, last, SLICE(" ")));
-    return keep(m, last, line);
+    TRY(keep_header(m, last, SLICE(" ")));
+    return keep_header(m, last, line);
 }
 
 static int begin_header(struct multipart *m, slice line)
@@ -223,7 +233,7 @@ static int begin_header(struct multipart *m, slice line)
         return fail_limit(m, "the head of a part has too many lines", MULTIPART_HEADERS_MAX);
     struct body_text *text = &m->headers[m->header_count++];
     *text = (struct body_text){ 0 };
-    return keep(m, text, line);
+    return keep_header(m, text, line);
 }
 
 static int take_header_line(struct multipart *m, slice line)
@@ -248,7 +258,10 @@ static int take_header_line(struct multipart *m, slice line)
 static int add_content(struct multipart *m, slice s)
 {
     m->content_bytes += s.len;
-    return is_file(m) ? 0 : keep(m, &m->value, s);
+    if (is_file(m))
+        return 0;
+    TRY(count_kept(m, s));
+    return body_rope_add(&m->value, m->r->arena, s);
 }
 
 static int take_content(struct multipart *m, slice s)
@@ -381,8 +394,10 @@ int multipart_feed(struct multipart *m, slice piece)
         TRY(work_spend(m->r->work, 2 * block.len));
         piece = slice_after(piece, block.len);
         while (block.len && m->place != FAILED) {
-            if (gather(m, &block))
-                TRY(settle(m, take_gathered(m)));
+            if (!gather(m, &block))
+                continue;
+            TRY(work_spend(m->r->work, BODY_ITEM_STEPS));
+            TRY(settle(m, take_gathered(m)));
         }
     }
     return 0;

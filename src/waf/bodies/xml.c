@@ -10,7 +10,8 @@ struct xml_walk {
     bool moved; /* expat has told something since it was asked */
     uint32_t depth;
     uint32_t attributes;
-    struct body_text text;
+    struct body_rope text;
+    size_t owed; /* steps that handlers have to pay, which cannot pause */
 };
 
 static void free_parser(XML_Parser *parser)
@@ -48,6 +49,7 @@ static int add_attribute(struct xml_walk *w, const char *name, const char *value
     if (limit != 0 && w->attributes >= limit)
         return fail_limit(w, "it has too many attributes", limit);
     w->attributes++;
+    w->owed += 4 * BODY_ITEM_STEPS;
     slice name_copy = arena_copy(w->r->arena, slice_from(name));
     slice value_copy = arena_copy(w->r->arena, slice_from(value));
     if (!name_copy.ptr || !value_copy.ptr)
@@ -71,6 +73,7 @@ static void on_start(void *context, UNUSED const char *name, const char **attrib
 {
     struct xml_walk *w = context;
     w->moved = true;
+    w->owed += 4 * BODY_ITEM_STEPS;
     if (w->result != 0)
         return;
     int result = begin_element(w, attributes);
@@ -89,9 +92,10 @@ static void on_text(void *context, const char *text, int len)
 {
     struct xml_walk *w = context;
     w->moved = true;
+    w->owed += BODY_ITEM_STEPS;
     if (w->result != 0)
         return;
-    int result = body_text_add(&w->text, w->r->arena, slice_of(text, (size_t)len));
+    int result = body_rope_add(&w->text, w->r->arena, slice_of(text, (size_t)len));
     if (result != 0)
         stop(w, result);
 }
@@ -132,7 +136,8 @@ static int parse_pieces(struct xml_walk *w, slice body)
     for (size_t at = 0; at < body.len;) {
         slice piece = slice_first(slice_after(body, at), piece_max);
         at += piece.len;
-        TRY(work_spend(w->r->work, 2 * piece.len + unfinished));
+        TRY(work_spend(w->r->work, 2 * piece.len + unfinished + w->owed));
+        w->owed = 0;
         w->moved = false;
         TRY(parse_piece(w, piece, at == body.len));
         unfinished = w->moved ? 0 : unfinished + piece.len;
@@ -160,6 +165,8 @@ int xml_read(struct body_reader *r, slice body)
     int result = parse_pieces(&w, body);
     if (result != 0 && result != BODY_STOPPED)
         return result;
-    TRY(body_item(r, BODY_XML_TEXT, SLICE(""), slice_of(w.text.ptr, w.text.len)));
+    slice text;
+    TRY(body_rope_join(&w.text, r, &text));
+    TRY(body_item(r, BODY_XML_TEXT, SLICE(""), text));
     return body_result(result);
 }
