@@ -21,7 +21,7 @@ struct body_record {
     int refuse_at; /* the number of the item at which the sink says -EPIPE; negative: never */
 };
 
-enum { RECORD_BYTES = 1 << 20, RECORD_ARENA_MAX = 256 << 20 };
+enum { RECORD_BYTES = 1 << 18, RECORD_ARENA_MAX = 256 << 20 };
 
 static inline void body_record_bytes(struct body_record *r, slice s)
 {

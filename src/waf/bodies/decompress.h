@@ -2,7 +2,9 @@
  *
  * gzip (several members too), deflate (with zlib's frame, or raw as some send it) and br; up to two
  * codings, "identity" is none. The whole body is there. What comes out belongs to the struct, in
- * memory that grows in place, so that a large body stalls nobody; the caller releases it. */
+ * memory that grows in place, so that a large body stalls nobody; the caller releases it. One call
+ * of the brotli library may make as much as its window holds (16 MiB at most) before it can be
+ * judged and paid for. */
 #pragma once
 
 #include "waf/work.h"

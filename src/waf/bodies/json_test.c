@@ -402,37 +402,38 @@ TEST(a_body_of_ten_mebibytes_costs_steps_in_proportion)
 {
     static const struct {
         const char *open, *unit;
+        size_t bytes;
     } bodies[] = {
-        { "[", "1," },
-        { "[", "\"a\"," },
-        { "[\"", "x" },
-        { "[\"", "\\u0041" },
-        { "[\"", "\\" },
-        { "{", "\"a\":1," },
-        { "{\"", "\\n" },
-        { "", "[" },
-        { "", "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":" },
-        { "", " " },
-        { "[", "{\"a\":[{\"b\":null}]}," },
-        { "-", "1" },
-        { "[1", "\n" },
+        { "[", "1,", 10 << 20 },
+        { "[", "\"a\",", 1 << 20 },
+        { "[\"", "x", 1 << 20 },
+        { "[\"", "\\u0041", 10 << 20 },
+        { "[\"", "\\", 1 << 20 },
+        { "{", "\"a\":1,", 1 << 20 },
+        { "{\"", "\\n", 1 << 20 },
+        { "", "[", 1 << 20 },
+        { "", "{\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\":", 1 << 20 },
+        { "", " ", 1 << 20 },
+        { "[", "{\"a\":[{\"b\":null}]},", 1 << 20 },
+        { "-", "1", 1 << 20 },
+        { "[1", "\n", 1 << 20 },
     };
-    enum { BYTES = 10 << 20 };
-    char *text = malloc(BYTES);
+    char *text = malloc(10 << 20);
     assert_non_null(text);
     for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
+        size_t bytes = bodies[i].bytes;
         size_t len = strlen(bodies[i].open), unit = strlen(bodies[i].unit);
         memcpy(text, bodies[i].open, len);
-        for (size_t at = 0; len + at < BYTES; at++)
+        for (size_t at = 0; len + at < bytes; at++)
             text[len + at] = bodies[i].unit[at % unit];
         struct body_record r;
         size_t items = 0, pauses = 0;
         body_record_open(&r, (struct body_limits){ .names_bytes_max = 64 << 20 }, 1u << 30);
         r.reader.sink = (struct body_sink){ .context = &items, .item = drop_item };
         work_open(&r.work, 0, count_pause, &pauses);
-        read_text(&r, slice_of(text, BYTES));
+        read_text(&r, slice_of(text, bytes));
         assert_true(r.reader.state.flags & BODY_ERROR);
-        if (work_spent(&r.work) > 8 * (uint64_t)BYTES + items * BODY_ITEM_STEPS)
+        if (work_spent(&r.work) > 8 * (uint64_t)bytes + items * BODY_ITEM_STEPS)
             fail_msg("%s: %llu steps", bodies[i].unit, (unsigned long long)work_spent(&r.work));
         assert_true(pauses >= work_spent(&r.work) / (WORK_PAUSE_STEPS + 2 * WORK_BLOCK));
         body_record_close(&r);

@@ -81,10 +81,10 @@ static int drop_item(void *context, UNUSED enum body_item kind, UNUSED slice nam
     return 0;
 }
 
-TEST(ten_mebibytes_of_short_lines_cost_steps_in_proportion_and_little_memory)
+TEST(a_mebibyte_of_short_lines_costs_steps_in_proportion_and_little_memory)
 {
     static const char *const units[] = { "\n", "x\n", "{\n", " \n", "[[[[\n", "\"\n" };
-    enum { BYTES = 10 << 20 };
+    enum { BYTES = 1 << 20 };
     char *text = malloc(BYTES);
     assert_non_null(text);
     for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
@@ -133,7 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_line_is_an_element_of_one_array),
         cmocka_unit_test(plain_text_is_one_argument_and_json_in_it_is_found),
-        cmocka_unit_test(ten_mebibytes_of_short_lines_cost_steps_in_proportion_and_little_memory),
+        cmocka_unit_test(a_mebibyte_of_short_lines_costs_steps_in_proportion_and_little_memory),
         cmocka_unit_test(the_sink_and_the_account_of_work_end_the_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

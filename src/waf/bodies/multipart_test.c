@@ -437,7 +437,7 @@ TEST(the_content_of_a_file_costs_steps_and_no_memory)
 {
     static const char *const units[] = { "x",  "\r\n",  "\n",      "\r",   "-",
                                          "--", "--X\n", "\r\n--X", "a\r\n" };
-    enum { BYTES = 10 << 20 };
+    enum { BYTES = 1 << 20 };
     char *body = malloc(BYTES);
     assert_non_null(body);
     for (size_t i = 0; i < ARRAY_LENGTH(units); i++) {
