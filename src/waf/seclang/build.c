@@ -1,7 +1,6 @@
 #include "waf/seclang/build.h"
 
-#include <stdio.h>
-
+#include "base/number.h"
 #include "waf/patterns/prefilter.h"
 #include "waf/seclang/action.h"
 #include "waf/transforms/transform.h"
@@ -178,13 +177,12 @@ static uint32_t find_destination(const struct seclang *l, const struct draft_rul
         if (l->markers.items[i].order > d->order &&
             slice_equal_fold(l->markers.items[i].name, d->skip_after))
             return l->markers.items[i].order;
-    for (uint32_t i = d->order + 1; i < l->drafts.count; i++) {
-        char id[16];
-        int length = snprintf(id, sizeof(id), "%u", l->drafts.items[i]->id);
-        if (slice_equal(slice_of(id, (size_t)length), d->skip_after))
-            return i + 1;
-    }
-    return UINT32_MAX;
+    uint64_t number;
+    if (number_parse(d->skip_after, UINT32_MAX, &number))
+        return UINT32_MAX;
+    uint32_t id = (uint32_t)number;
+    uint32_t order = names_find(&l->ids, slice_of((const char *)&id, sizeof(id)));
+    return order != UINT32_MAX && order > d->order ? order + 1 : UINT32_MAX;
 }
 
 /* Turns names of markers into places of the phase. drafts: of all rules, by index. */

@@ -15,6 +15,8 @@ enum option_kind {
     OPTION_AUDIT,
     OPTION_COOKIES,
     OPTION_TEXT,
+    OPTION_LETTERS,
+    OPTION_PATTERN, /* text that has to be a regular expression */
 };
 
 /* clang-format off */
@@ -37,8 +39,8 @@ static const struct {
     { "SecUploadFileLimit", OPTION_COUNT, offsetof(struct waf_directives, upload_files_max), 1000000 },
     { "SecCookieFormat", OPTION_COOKIES, offsetof(struct waf_directives, cookie_format), 0 },
     { "SecAuditEngine", OPTION_AUDIT, offsetof(struct waf_directives, audit_engine), 0 },
-    { "SecAuditLogParts", OPTION_TEXT, offsetof(struct waf_directives, audit_parts), 0 },
-    { "SecAuditLogRelevantStatus", OPTION_TEXT, offsetof(struct waf_directives, audit_relevant_status), 0 },
+    { "SecAuditLogParts", OPTION_LETTERS, offsetof(struct waf_directives, audit_parts), 0 },
+    { "SecAuditLogRelevantStatus", OPTION_PATTERN, offsetof(struct waf_directives, audit_relevant_status), 0 },
     { "SecWebAppId", OPTION_TEXT, offsetof(struct waf_directives, web_app_id), 0 },
     { "SecCollectionTimeout", OPTION_COUNT, offsetof(struct waf_directives, collection_timeout_s), 100000000 },
 };
@@ -68,6 +70,19 @@ int options_default(struct seclang *l)
         .web_app_id = SLICE("default"),
     };
     return option_response_types(l, types, ARRAY_LENGTH(types));
+}
+
+/* What is kept as it is written, but has to be of a kind. */
+static int check_text(struct seclang *l, unsigned option, slice word)
+{
+    struct pattern *pattern;
+    if (options[option].kind == OPTION_PATTERN)
+        return load_pattern(l, word, 0, &pattern);
+    for (size_t i = 0; options[option].kind == OPTION_LETTERS && i < word.len; i++)
+        if (ascii_lower(word.ptr[i]) < 'a' || ascii_lower(word.ptr[i]) > 'z')
+            return load_error(l, word.ptr + i, "%s %.*s: letters were expected",
+                              options[option].name, SLICE_ARGUMENTS(word));
+    return 0;
 }
 
 static int set(struct seclang *l, unsigned option, slice word)
@@ -110,6 +125,9 @@ static int set(struct seclang *l, unsigned option, slice word)
         *(unsigned char *)to = (unsigned char)choice;
         break;
     case OPTION_TEXT:
+    case OPTION_LETTERS:
+    case OPTION_PATTERN:
+        TRY(check_text(l, option, word));
         *(slice *)to = word;
         break;
     }
