@@ -3,18 +3,18 @@
  * of its request. A request that is malformed, or that the channel has no right to, ends the
  * channel: nobody of ours sends one.
  *
- * verb           request                                         answer's body
- * KEY_SIGN       key_id, detail: enum key_scheme, body: text     the signature
- * KEY_LOAD       detail: KEY_FOR_TLS or 0, body: path, NUL,      struct key_described, SPKI,
- * warning SPKI of the certificate (DER; empty: whatever key the file has) KEY_GENERATE   detail:
- * enum key_recipe, and KEY_FOR_TLS;       as KEY_LOAD body: name KEY_DELETE     body: name nothing
- * KEY_READ       body: path, NUL                                the certificates in the file, PEM:
- *                                                                its keys stay where they are
- * KEY_FORGET     key_id: the channel's hold on it ends           nothing
- * KEY_SIGN_MANY  body: at most KEY_MANY_MAX requests for a       the same of the answers, in the
- * same signature, each a struct key_part and its text  order KEY_OPEN       detail: rights, and one
- * descriptor, the far     no answer end of a new channel KEY_RESTRICT   detail: the rights that the
- * channel keeps       no answer
+ * - KEY_SIGN: key_id, detail: enum key_scheme, body: the text. Answer: the signature.
+ * - KEY_SIGN_MANY: body: at most KEY_MANY_MAX requests for a signature, each a struct key_part and
+ *   its text. Answer: as many parts in the same order, with the signature or the reason.
+ * - KEY_LOAD: detail: KEY_FOR_TLS or 0, body: path, NUL, SPKI of the certificate (DER; empty:
+ *   whatever key the file has). Answer: struct key_described, SPKI, warning.
+ * - KEY_GENERATE: detail: enum key_recipe, and KEY_FOR_TLS; body: name. Answer: as KEY_LOAD.
+ * - KEY_DELETE: body: name. Answer: nothing.
+ * - KEY_READ: body: path, NUL. Answer: the certificates in the file, PEM: its keys stay where they
+ *   are.
+ * - KEY_FORGET: key_id: the channel's hold on it ends. Answer: nothing.
+ * - KEY_OPEN: detail: rights, and one descriptor, the far end of a new channel. No answer.
+ * - KEY_RESTRICT: detail: the rights that the channel keeps. No answer.
  *
  * An answer's detail is 0 or -errno; the body is then the reason, a text for people. */
 #pragma once
@@ -23,7 +23,7 @@
 
 #include "base/slice.h"
 
-#define KEY_PROTOCOL_VERSION 1u
+#define KEY_PROTOCOL_VERSION 2u
 #define KEY_BODY_MAX         61440u /* the messages of a TLS 1.2 handshake with large chains */
 #define KEY_SIGNATURE_MAX    1024u  /* RSA with 8192 bits */
 #define KEY_SPKI_MAX         2048u
