@@ -101,6 +101,7 @@ static int add_settings(struct certificate_sheet *sheet, const struct configurat
     int result = load_acme_text(c, &arena, &r.settings);
     if (result == 0 && r.settings.len)
         result = certificate_sheet_add(sheet, &r);
+    OPENSSL_cleanse((void *)(uintptr_t)r.settings.ptr, r.settings.len); /* a CA's secret is in it */
     arena_close(&arena);
     return result;
 }

@@ -306,6 +306,7 @@ static void leave_generation(void)
 {
     close(signals);
     generation_keys_close();
+    generation_certificates_leave();
     if (boot->channel >= 0)
         close(boot->channel);
     if (boot->adoption_fd >= 0)

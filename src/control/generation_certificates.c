@@ -1,8 +1,11 @@
 #include "control/generation_certificates.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "acme/settings.h"
 #include "base/log.h"
 #include "control/generation_keys.h"
 #include "control/message.h"
@@ -48,6 +51,13 @@ static void apply(int fd, int (*hold)(const struct certificate_record *r))
         log_error("%s", applied.lists_error);
 }
 
+/* Of the account at the CA: it stands in the wish, and workers are forked from our memory. */
+static void forget_secret(const struct configuration *c)
+{
+    if (c->acme && c->acme->eab_key.len)
+        OPENSSL_cleanse((void *)(uintptr_t)c->acme->eab_key.ptr, c->acme->eab_key.len);
+}
+
 int generation_certificates_open(int channel, const struct configuration *c,
                                  const struct certificates_wish *user)
 {
@@ -57,6 +67,7 @@ int generation_certificates_open(int channel, const struct configuration *c,
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
     wish_fd = fd;
+    forget_secret(c);
     TRY(send_wish(channel));
     TRY(message_await(channel, &message_in, ANSWER_MS));
     bool is_answer = message_in.kind == MESSAGE_CERTIFICATES && message_in.fd_count == 1;
@@ -69,6 +80,13 @@ int generation_certificates_open(int channel, const struct configuration *c,
 void generation_certificates_apply(int fd)
 {
     apply(fd, NULL);
+}
+
+void generation_certificates_leave(void)
+{
+    if (wish_fd >= 0)
+        close(wish_fd);
+    wish_fd = -1;
 }
 
 void generation_certificates_tell(int channel)

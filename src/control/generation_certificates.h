@@ -15,5 +15,8 @@ MUST_CHECK int generation_certificates_open(int channel, const struct configurat
  * caller's. */
 void generation_certificates_apply(int fd);
 
+/* In a worker: what was wanted is not its business, and holds a CA's secret. */
+void generation_certificates_leave(void);
+
 /* A new supervisor has adopted us. */
 void generation_certificates_tell(int channel);

@@ -120,7 +120,10 @@ int certificate_sheet_add(struct certificate_sheet *s, const struct certificate_
         return -EMSGSIZE;
     bytes = (uint32_t)(w.len - sizeof bytes);
     memcpy(s->buffer, &bytes, sizeof bytes);
-    TRY(write_all(s->fd, w.ptr, w.len, (off_t)s->bytes));
+    int result = write_all(s->fd, w.ptr, w.len, (off_t)s->bytes);
+    if (r->settings.len) /* a CA's secret is among them */
+        OPENSSL_cleanse(s->buffer, w.len);
+    TRY(result);
     s->bytes += w.len;
     s->count++;
     return 0;

@@ -51,6 +51,7 @@ struct tls_choice {
     char name_memory[256];
     char fingerprint[TLS_FINGERPRINT_MAX]; /* JA4, or empty */
     bool takes_early;                      /* early data, where the client sends some */
+    bool asks_nobody;                      /* for a certificate, whatever the context says */
     uint8_t alert;                         /* when refused: RFC 8446 §6.2 */
 };
 enum {

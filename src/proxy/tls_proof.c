@@ -71,6 +71,7 @@ int tls_proof_choose(const struct site *site, struct tls_choice *choice)
     certificate_set_put(&shown, certificate);
     choice->context = site->tls.made->context;
     choice->certificates = &shown;
+    choice->asks_nobody = true; /* an authority has none of our clients' certificates */
     choice->alpn = SLICE("\x0a" PROTOCOL);
     memset(choice->session_context, 0, sizeof choice->session_context); /* no site's */
     return 0;

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 from harness.client import Client
 from harness.deadline import eventually
+from harness.identities import Authority
 from harness.pebble import Pebble
 from harness.tls import connect, context
 
@@ -80,6 +81,18 @@ def test_a_public_name_has_a_certificate_by_itself(gate, authority, challenge, n
         assert b"served" in sock.recv(65536)
 
 
+def test_an_authority_proves_a_name_whose_clients_have_to_show_certificates(gate, authority, tmp_path):
+    """It has none; the handshake that shows the proof asks for none either."""
+    tmp_path.chmod(0o755)
+    Authority("Clients").write(tmp_path, "clients")
+    proxy = gate(LISTEN, mail="ops@example.com")
+    pebble = authority(proxy)
+    strict = site(f"auth mtls {tmp_path}/clients.pem {{ strict on }}")
+    obtain(proxy, pebble, "challenge tls-alpn", sites=strict)
+    with pytest.raises((ssl.SSLError, ConnectionError)), connect(proxy.addresses()[1], ANY, NAME) as sock:
+        sock.recv(1)  # everybody else is asked
+
+
 def test_the_chain_leads_to_the_root(gate, authority, tmp_path):
     proxy = gate(LISTEN, mail="ops@example.com")
     pebble = authority(proxy)
@@ -103,6 +116,18 @@ def test_an_account_is_bound_to_one_at_the_authority(gate, authority):
     proxy.reload(LISTEN + site() + pebble.block())
     proxy.wait_stderr("the CA wants an account of its own customers: add eab KID")
     obtain(proxy, pebble, "eab kid-1 ${env:EAB_KEY}")
+
+
+def test_workers_cannot_read_what_was_wanted(gate, authority, tmp_path):
+    """The sheet for the certifier, which has the secret of the account at the authority."""
+    secret = "c2VjcmV0LXNlY3JldC1vZi1hLWZpbGUtb25seQ"
+    (tmp_path / "eab").write_text(secret + "\n")
+    proxy = gate(LISTEN)
+    pebble = authority(proxy, eab={"kid-1": secret})
+    obtain(proxy, pebble, f"eab kid-1 ${{file:{tmp_path}/eab}}")
+    for worker in proxy.workers():
+        opened = [os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")]
+        assert not [name for name in opened if "portcullis-certificates" in name]
 
 
 HOOK = """#!{python}
