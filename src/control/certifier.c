@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/random.h"
 #include "control/certifier_state.h"
+#include "control/helper.h"
 #include "control/message.h"
 #include "net/fetch.h"
 #include "runtime/fiber.h"
@@ -116,19 +116,6 @@ static void keep(void *unused)
 
 /* --- Life ------------------------------------------------------------------------------------- */
 
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return fd < 0 ? -errno : pollable_open_level(&signals, fd, on_signal);
-}
-
 /* Into the folder, while we still may. */
 static int enter_folder(const struct boot_record *boot)
 {
@@ -147,7 +134,7 @@ static int open_certifier(struct boot_record *boot)
     TRY(boot_drop_privileges(boot));
     (void)prctl(PR_SET_DUMPABLE, 0);
     TRY(loop_open(&options));
-    TRY(open_signals());
+    TRY(helper_watch_signals(&signals, on_signal));
     if (fetch_open() != 0)
         log_warn(
             "libcurl.so.4 is not installed: neither certificate authorities nor responders can "

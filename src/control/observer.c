@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "control/helper.h"
 #include "control/message.h"
 #include "control/prometheus.h"
 #include "control/resolver.h"
@@ -558,19 +558,6 @@ static void end_fibers(void *unused)
     loop_stop();
 }
 
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
-    int fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return fd < 0 ? -errno : pollable_open_level(&signals, fd, on_signal);
-}
-
 static int open_observer(void)
 {
     int fds[SHARED_COUNT];
@@ -579,7 +566,7 @@ static int open_observer(void)
     TRY(shared_memory_map(&memory, fds));
     TRY(boot_drop_privileges(boot));
     TRY(loop_open(&options));
-    TRY(open_signals());
+    TRY(helper_watch_signals(&signals, on_signal));
     list_open(&tickets);
     bundle_open(&fibers);
     bundle_open(&clients);
