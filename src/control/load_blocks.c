@@ -31,7 +31,7 @@ static const struct answer_settings builtin_answer = { .kind = ANSWER_NONE };
 static const struct access_settings builtin_access;
 static const struct headers_settings builtin_headers;
 static const struct auth_settings builtin_auth = { .depth_max = 3 };
-static const struct tls_settings builtin_tls = { .kind = TLS_UNSET, .hsts_s = 86400 };
+static const struct tls_settings builtin_tls = { .kind = TLS_UNSET, .hsts_s = HSTS_UNWRITTEN };
 
 static void *own_block(struct loader *l, struct blocks *b, enum feature_slot slot)
 {

@@ -138,6 +138,7 @@ static int headers_apply(struct option_apply *a)
         TRY(template_compile(a->arena, slice_from(hardened[i].value), &edit.value, &unused));
         TRY(append_edit(a, &edit, false));
     }
+    ((struct headers_settings *)a->object)->is_hardened = true;
     return 0;
 }
 
@@ -166,7 +167,9 @@ static const struct directive rows[] = {
       .meaning = "Changes header fields of responses and requests",
       .details = "hardened sets X-Content-Type-Options, X-Frame-Options, Referrer-Policy, "
                  "Permissions-Policy, Cross-Origin-Opener-Policy and "
-                 "X-Permitted-Cross-Domain-Policies. Edits of defaults, policy, site and route are "
+                 "X-Permitted-Cross-Domain-Policies, and has browsers remember for a year that the "
+                 "site is HTTPS only, unless `hsts` is written. Edits of defaults, policy, site "
+                 "and route are "
                  "made in this order, so a nearer `set` or `remove` has the last word. Server, "
                  "X-Powered-By and their like are removed in any case.",
       .example = "headers hardened { set X-Frame-Options DENY }",

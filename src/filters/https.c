@@ -5,6 +5,7 @@
 #include "proxy/deliver.h"
 
 #define HTTPS_PORT 443
+#define DAY_S      86400
 
 static bool wants_redirect(const struct exchange *x)
 {
@@ -63,10 +64,18 @@ static bool is_sent_by_origin(const struct fields *fs, slice name)
     return false;
 }
 
+/* A day at first, so that a mistake is soon forgotten. */
+static int64_t max_age_s(const struct exchange *x)
+{
+    const struct headers_settings *h = exchange_block(x, FEATURE_HEADERS);
+    int64_t written_s = x->site->tls.settings->hsts_s;
+    return written_s != HSTS_UNWRITTEN ? written_s : h->is_hardened ? 365 * DAY_S : DAY_S;
+}
+
 static enum verdict on_deliver(struct exchange *x)
 {
     static const slice name = SLICE("Strict-Transport-Security");
-    if (!x->site || !x->connection->socket.tls || x->site->tls.settings->hsts_s == 0 ||
+    if (!x->site || !x->connection->socket.tls || max_age_s(x) == 0 ||
         (x->site->tls.identity && x->site->tls.identity->kind == TLS_LOCAL) ||
         is_sent_by_origin(&x->response.fields, name))
         return NEXT;
@@ -75,7 +84,7 @@ static enum verdict on_deliver(struct exchange *x)
         return NEXT; /* the next response will say it */
     struct writer w = writer_over(memory, 40);
     writer_literal(&w, "max-age=");
-    writer_decimal(&w, (uint64_t)x->site->tls.settings->hsts_s);
+    writer_decimal(&w, (uint64_t)max_age_s(x));
     int added = fields_add(&x->response.fields, name, writer_slice(&w), FIELD_OTHER);
     (void)added; /* a full head goes without it */
     return NEXT;

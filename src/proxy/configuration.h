@@ -144,6 +144,7 @@ struct header_edit {
     struct template value;
 };
 struct headers_settings {
+    bool is_hardened;            /* `headers hardened` */
     bool says_via;               /* `headers { via on }`: tell clients; off */
     struct header_edit *request; /* to the origin, in order */
     uint32_t request_count;

@@ -122,7 +122,8 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     choice->context = site->tls.made->context;
     choice->certificates = &site->tls.identity->set;
     choice->takes_early = hello->has_early_data && site->tls.settings->takes_early;
-    choice->alpn = SLICE("\x02h2\x08http/1.1");
+    choice->alpn =
+        site->tls.settings->has_no_http2 ? SLICE("\x08http/1.1") : SLICE("\x02h2\x08http/1.1");
     memcpy(choice->session_context, site->tls.session_context, sizeof choice->session_context);
     return 0;
 }

@@ -30,6 +30,8 @@ struct tls_identity {
     struct tls_identity *next; /* of the configuration's */
 };
 
+#define HSTS_UNWRITTEN (-1) /* `hsts` is not written: a day, or a year with `headers hardened` */
+
 /* A block of settings: `tls` in defaults, policy or site. */
 struct tls_settings {
     enum tls_kind kind;
@@ -40,8 +42,9 @@ struct tls_settings {
     const char *ciphers;           /* of TLS 1.2; NULL: ours */
     const char *suites;            /* of TLS 1.3 */
     const char *groups;
-    uint8_t takes_early; /* `early-data on` */
-    int64_t hsts_s;      /* Strict-Transport-Security: max-age; 0: not sent */
+    uint8_t takes_early;  /* `early-data on` */
+    int64_t hsts_s;       /* Strict-Transport-Security: max-age; 0: not sent; HSTS_UNWRITTEN */
+    uint8_t has_no_http2; /* `http2 off` */
 };
 
 struct listen;

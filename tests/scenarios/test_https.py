@@ -174,14 +174,40 @@ def test_browsers_are_told_how_long_unless_the_origin_says_it(gate, origin, auth
         listen 127.0.0.1:0 tls
         site a.test { to @origin; tls @pair { hsts 365d }; route /off { respond 200 } }
         site b.test { respond 200; tls @pair { hsts 0s } }
+        site c.test { respond 200; tls @pair; route /hard { headers hardened; respond 200 } }
+        site d.test { respond 200; tls @pair { hsts 2d }; headers hardened }
         """,
-        origin=origin, pair=authority.issue("a.test", "b.test"),
+        origin=origin, pair=authority.issue("a.test", "b.test", "c.test", "d.test"),
     )
+
+    def told(name, path="/"):
+        with TlsClient(secure(g), context(authority), name) as client:
+            return client.get(path, host=name).get("strict-transport-security")
+
+    assert told("c.test") == "max-age=86400"
+    assert told("c.test", "/hard") == "max-age=31536000"
+    assert told("d.test") == "max-age=172800"
     with TlsClient(secure(g), context(authority)) as client:
         assert client.get("/", host="a.test").get("strict-transport-security") == "max-age=1"
         assert client.get("/off", host="a.test").get("strict-transport-security") == "max-age=31536000"
     with TlsClient(secure(g), context(authority), "b.test") as client:
         assert not client.get("/", host="b.test").all("strict-transport-security")
+
+
+def test_http2_can_be_switched_off_for_a_site(gate, authority):
+    g = gate(
+        """
+        listen 127.0.0.1:0 tls
+        site a.test { respond 200; tls @pair { http2 off } }
+        site b.test { respond 200; tls @pair }
+        """,
+        pair=authority.issue("a.test", "b.test"),
+    )
+    offers = context(authority, alpn=["h2", "http/1.1"])
+    for name, chosen in (("a.test", "http/1.1"), ("b.test", "h2")):
+        with connect(secure(g), offers, name) as sock:
+            assert sock.selected_alpn_protocol() == chosen
+    alert_of(secure(g), context(authority, alpn=["h2"]), "a.test")
 
 
 def test_min_ciphers_and_groups_are_what_is_spoken(gate, authority):
