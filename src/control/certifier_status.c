@@ -189,12 +189,13 @@ static void inquire(void *argument)
         ask_about(&i->question, leaf, issuer, &f);
     else
         find_nothing(&f, "", "what was asked is no certificate with its issuer");
+    i->is_open = false;
+    if (fiber_is_cancelled()) /* we end: the next certifier is asked again */
+        return;
     if (f.word == STATUS_UNKNOWN)
         log_failure(leaf, f.text);
     answer(i, &f);
-    i->is_open = false;
-    if (!fiber_is_cancelled())
-        certifier_take_questions();
+    certifier_take_questions();
 }
 
 /* --- Taking ----------------------------------------------------------------------------------- */

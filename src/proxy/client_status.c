@@ -13,6 +13,7 @@
 #define WAIT_MS_MAX   6000
 #define LOOK_MS_FIRST 2
 #define LOOK_MS_MAX   50
+#define ASK_MS        1000
 
 #define WHY_BYTES 512u
 
@@ -63,17 +64,20 @@ static bool find(const struct status_key *key, struct status_answer *ret)
     return statuses_find(gate.shared.statuses, key, gate_wall_ms() / 1000, ret);
 }
 
-/* 0 · -ETIMEDOUT nobody has answered · -EMSGSIZE · -ECANCELED */
+/* Asks again now and then: whoever took the question may have died with it.
+ * 0 · -ETIMEDOUT nobody has answered · -EMSGSIZE · -ECANCELED */
 static int await(const struct status_request *what, const struct status_key *key,
                  struct status_answer *ret)
 {
-    int64_t deadline_ms = loop_now_ms() + WAIT_MS_MAX, pause_ms = LOOK_MS_FIRST;
-    int asked = -EAGAIN; /* until there is a box for it */
+    int64_t deadline_ms = loop_now_ms() + WAIT_MS_MAX, pause_ms = LOOK_MS_FIRST, ask_ms = 0;
     while (!find(key, ret)) {
-        if (asked == -EAGAIN)
-            asked = ask(what);
-        if (asked == -EMSGSIZE)
-            return asked;
+        if (loop_now_ms() >= ask_ms) {
+            int asked = ask(what);
+            if (asked == -EMSGSIZE)
+                return asked;
+            if (asked == 0) /* else there was no box for it */
+                ask_ms = loop_now_ms() + ASK_MS;
+        }
         if (loop_now_ms() >= deadline_ms)
             return -ETIMEDOUT;
         TRY(fiber_sleep(loop_now_ms() + pause_ms));

@@ -222,6 +222,19 @@ def test_questions_survive_the_one_who_answers_them(serve, save, responder):
     assert ask(g, client) == 200
 
 
+def test_who_dies_with_a_question_leaves_it_to_the_next(serve, save, responder):
+    client = save(responder.issue("x"))
+    g = serve("ocsp hard")
+    responder.holds.clear()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(ask, g, client)
+        eventually(lambda: responder.asked, "the question")
+        g.kill(*g.members("pc-certifier"))
+        responder.holds.set()
+        assert asked.result() == 200
+    assert len(responder.asked) == 2
+
+
 def test_sessions_are_not_resumed(serve, save, responder):
     client = save(responder.issue("x"))
     g = serve("ocsp hard")
