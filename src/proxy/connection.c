@@ -52,15 +52,6 @@ static const struct failure no_buffer = { .whose = FAULT_POLICY,
                                           .reason = "limits.buffered",
                                           .text = "no memory for a request within `limits "
                                                   "buffered`" };
-static const struct failure no_fiber = { .whose = FAULT_POLICY,
-                                         .status = 503,
-                                         .reason = "limits.fibers",
-                                         .text = "as many exchanges are at work as `limits fibers` "
-                                                 "allows" };
-static const struct failure no_memory = { .whose = FAULT_OURS,
-                                          .status = 503,
-                                          .reason = "resources.memory",
-                                          .text = "no memory is left for a request" };
 
 /* Nothing is left to serve what has arrived: refused in one write, nobody waits. */
 static void refuse_resources(struct connection *c, const struct failure *why)
@@ -87,11 +78,11 @@ static void on_ready(struct pollable *p)
         int started = fiber_start("exchange", serve, c, &c->fiber);
         if (started == 0)
             return;
-        refuse_resources(c, started == -EAGAIN ? &no_fiber : &no_memory);
+        refuse_resources(c, started == -EAGAIN ? &crowd_no_fiber : &crowd_no_memory);
     } else {
         buffer_release(b);
         if (got > 0)
-            refuse_resources(c, buffers_are_at_limit() ? &no_buffer : &no_memory);
+            refuse_resources(c, buffers_are_at_limit() ? &no_buffer : &crowd_no_memory);
     }
     end(c);
 }
@@ -219,7 +210,7 @@ static bool serve_one(struct connection *c)
 {
     struct exchange *x = exchange_make(c);
     if (!x) {
-        refuse_resources(c, &no_memory);
+        refuse_resources(c, &crowd_no_memory);
         return false;
     }
     c->requests++;

@@ -25,6 +25,15 @@ static const struct failure too_many_of_one = { .whose = FAULT_POLICY,
                                                 .reason = "limits.connections-per-client",
                                                 .text = "the client has as many connections as "
                                                         "`limits connections-per-client` allows" };
+const struct failure crowd_no_memory = { .whose = FAULT_OURS,
+                                         .status = 503,
+                                         .reason = "resources.memory",
+                                         .text = "no memory is left for a request or a handshake" };
+const struct failure crowd_no_fiber = { .whose = FAULT_POLICY,
+                                        .status = 503,
+                                        .reason = "limits.fibers",
+                                        .text = "as many exchanges are at work as `limits fibers` "
+                                                "allows" };
 const struct failure crowd_no_descriptor = { .whose = FAULT_OURS,
                                              .status = 503,
                                              .reason = "resources.descriptors",

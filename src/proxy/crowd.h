@@ -28,4 +28,5 @@ void crowd_each(void (*call)(struct connection *)); /* which may end that one */
 /* Refuses a socket that is no connection yet, or not any more: one bare answer, one record. */
 void crowd_refuse(struct socket *s, const struct failure *why, struct ip peer, uint64_t *counter);
 
-extern const struct failure crowd_no_descriptor;
+/* What is lacking, whoever notices it. */
+extern const struct failure crowd_no_descriptor, crowd_no_fiber, crowd_no_memory;

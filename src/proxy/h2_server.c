@@ -5,6 +5,7 @@
 
 #include "base/panic.h"
 #include "proxy/client.h"
+#include "proxy/crowd.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
 #include "proxy/h2_budget.h"
@@ -52,15 +53,6 @@ static const struct failure late_head = { .whose = FAULT_CLIENT,
                                           .reason = "timeout.header",
                                           .text = "the request head did not come within `timeout "
                                                   "header`" };
-static const struct failure no_fiber = { .whose = FAULT_POLICY,
-                                         .status = 503,
-                                         .reason = "limits.fibers",
-                                         .text = "as many exchanges are at work as `limits fibers` "
-                                                 "allows" };
-static const struct failure no_memory = { .whose = FAULT_OURS,
-                                          .status = 503,
-                                          .reason = "resources.memory",
-                                          .text = "no memory is left for a request" };
 
 #define SPENT(reason_word, what)                                                                   \
     {                                                                                              \
@@ -148,7 +140,7 @@ static void serve_stream(struct h2_connection *h, struct h2_stream *stream)
 {
     struct exchange *x = exchange_make(h->connection);
     if (!x) {
-        note_refused(&no_memory, h);
+        note_refused(&crowd_no_memory, h);
         h2_stream_reset(stream, NGHTTP2_REFUSED_STREAM);
         return;
     }
@@ -189,7 +181,7 @@ static void on_request(struct h2_session *s, struct h2_stream *stream)
     c->requests++;
     int result = bundle_start(&h->exchanges, "exchange", run_stream, stream);
     if (result != 0) {
-        note_refused(result == -EAGAIN ? &no_fiber : &no_memory, h);
+        note_refused(result == -EAGAIN ? &crowd_no_fiber : &crowd_no_memory, h);
         h2_stream_reset(stream, NGHTTP2_REFUSED_STREAM);
         h2_stream_release(stream);
         return;
@@ -424,7 +416,7 @@ bool h2_server_serve(struct connection *c)
     if (!c->h2)
         c->h2 = open_connection(c);
     if (!c->h2) {
-        filters_connection_refused(&no_memory, c->peer);
+        filters_connection_refused(&crowd_no_memory, c->peer);
         return false;
     }
     if (gate.is_draining)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "proxy/connection.h"
+#include "proxy/crowd.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
 #include "proxy/refusal.h"
@@ -35,10 +36,6 @@ static const struct failure too_slow = { .whose = FAULT_CLIENT,
                                          .reason = "tls.timeout",
                                          .text = "the handshake was not over within `timeout "
                                                  "header`" };
-static const struct failure no_memory = { .whose = FAULT_OURS,
-                                          .status = 503,
-                                          .reason = "resources.memory",
-                                          .text = "no memory is left for a handshake" };
 
 /* The name in its canonical form: lower case, without the dot at the end. */
 static void write_name(struct tls_choice *choice, slice name)
@@ -163,7 +160,7 @@ static void note_failure(struct connection *c, int result, const struct tls_fail
         filters_connection_refused(describe(failure), c->peer);
         return;
     default:
-        filters_connection_refused(&no_memory, c->peer);
+        filters_connection_refused(&crowd_no_memory, c->peer);
     }
 }
 
