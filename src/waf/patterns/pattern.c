@@ -96,7 +96,7 @@ int pattern_matches(struct pattern *pattern, slice value, struct work *work)
     int result = pattern->dfa ? dfa_search(pattern->dfa, value, work, &end) : 1;
     if (result <= 0 || pattern->is_exact)
         return result;
-    result = pcre_match(pattern->code, pattern->cache, value, PCRE_DECIDE_PER_BYTE, NULL, work);
+    result = pcre_match(pattern->code, pattern->cache, value, &pcre_decide, NULL, work);
     return result == -ENOBUFS ? -EDQUOT : result;
 }
 
@@ -104,7 +104,7 @@ int pattern_capture(struct pattern *pattern, slice value, struct operator_match 
                     struct work *work)
 {
     size_t end = value.len;
-    int result = pcre_match(pattern->code, pattern->cache, value, PCRE_CAPTURE_PER_BYTE, ret, work);
+    int result = pcre_match(pattern->code, pattern->cache, value, &pcre_capture, ret, work);
     if (result != -ENOBUFS)
         return result;
     if (pattern->dfa) {

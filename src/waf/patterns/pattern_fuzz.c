@@ -40,7 +40,7 @@ static void check_pattern(slice text, unsigned flags, size_t cache_bytes, slice 
     ASSERT(pattern_cache_open(cache_bytes, &cache) == 0);
     if (pattern_compile(text, flags, cache, &pattern, NULL) == 0) {
         int result = pattern_matches(pattern, value, &work);
-        int expected = pcre_match(pattern->code, cache, value, PCRE_DECIDE_PER_BYTE, NULL, &work);
+        int expected = pcre_match(pattern->code, cache, value, &pcre_decide, NULL, &work);
         ASSERT(result >= 0 || !pattern_is_linear(pattern));
         ASSERT(result < 0 || expected < 0 || result == expected);
         if (expected >= 0) {

@@ -100,8 +100,7 @@ static void check_value(struct pattern *pattern, slice value, struct tally *tall
     struct work work;
     work_open(&work, 0, NULL, NULL);
     int result = pattern_matches(pattern, value, &work);
-    int expected =
-        pcre_match(pattern->code, pattern->cache, value, PCRE_DECIDE_PER_BYTE, NULL, &work);
+    int expected = pcre_match(pattern->code, pattern->cache, value, &pcre_decide, NULL, &work);
     if (result < 0 || expected < 0)
         return;
     tally->values++;

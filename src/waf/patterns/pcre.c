@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+const struct pcre_budget pcre_decide = { .per_byte = 250, .min = 100000, .max = 20000000 };
+const struct pcre_budget pcre_capture = { .per_byte = 4, .min = 40000, .max = 1000000 };
+
 int pcre_compile(slice text, bool is_caseless, pcre2_code **ret_code,
                  struct pattern_problem *ret_problem)
 {
@@ -75,12 +78,12 @@ static int count_step(pcre2_callout_block *block, void *context)
     return m->failure ? PCRE2_ERROR_CALLOUT : 0;
 }
 
-static size_t steps_for(slice value, size_t steps_per_byte)
+static size_t steps_for(const struct pcre_budget *budget, slice value)
 {
-    size_t steps = value.len < PCRE_STEPS_MAX ? value.len * steps_per_byte : PCRE_STEPS_MAX;
-    return steps < PCRE_STEPS_MIN   ? PCRE_STEPS_MIN
-           : steps > PCRE_STEPS_MAX ? PCRE_STEPS_MAX
-                                    : steps;
+    size_t steps;
+    if (__builtin_mul_overflow(value.len, budget->per_byte, &steps) || steps > budget->max)
+        return budget->max;
+    return steps < budget->min ? budget->min : steps;
 }
 
 /* The cache's room for results, unless a search that waits has it. */
@@ -116,9 +119,9 @@ static int result_of(int result, const struct meter *meter)
 }
 
 int pcre_match(const pcre2_code *code, struct pattern_cache *cache, slice value,
-               size_t steps_per_byte, struct operator_match *ret, struct work *work)
+               const struct pcre_budget *budget, struct operator_match *ret, struct work *work)
 {
-    struct meter meter = { .work = work, .limit = steps_for(value, steps_per_byte) };
+    struct meter meter = { .work = work, .limit = steps_for(budget, value) };
     uint32_t references = 0;
     pcre2_match_data *room = take_room(cache);
     if (!room)
@@ -133,7 +136,6 @@ int pcre_match(const pcre2_code *code, struct pattern_cache *cache, slice value,
         take_spans(room, result, ret);
     result = result_of(result, &meter);
     give_back(cache, room);
-    if (result >= 0)
-        TRY(work_spend(work, meter.unpaid));
+    TRY(work_spend(work, meter.unpaid));
     return result;
 }

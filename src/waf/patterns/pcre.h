@@ -9,21 +9,22 @@
 
 #include "waf/patterns/cache.h"
 
-/* What PCRE2 may take for one value: steps for each byte of it, at least and at most. Deciding
- * refuses when they are spent; the places of groups are not worth as much. */
-enum {
-    PCRE_DECIDE_PER_BYTE = 250,
-    PCRE_CAPTURE_PER_BYTE = 50,
-    PCRE_STEPS_MIN = 100000,
-    PCRE_STEPS_MAX = 20000000,
+/* What PCRE2 may take for one value, in steps: so many for each byte, at least and at most. A step
+ * is some 10 ns. */
+struct pcre_budget {
+    size_t per_byte, min, max;
 };
+
+/* For deciding: when it is spent the value is refused. For the places of groups behind a match that
+ * is sure: when it is spent they are left out, so 16 KiB stay below a millisecond. */
+extern const struct pcre_budget pcre_decide, pcre_capture;
 
 /* 0 · -EINVAL · -ENOMEM */
 MUST_CHECK int pcre_compile(slice text, bool is_caseless, pcre2_code **ret_code,
                             struct pattern_problem *ret_problem);
 
-/* steps_per_byte  of its budget
- * ret             may be NULL
+/* ret may be NULL.
  * 1 · 0 · -ENOBUFS its budget is spent · -ENOMEM · -errno of work_spend */
 MUST_CHECK int pcre_match(const pcre2_code *code, struct pattern_cache *cache, slice value,
-                          size_t steps_per_byte, struct operator_match *ret, struct work *work);
+                          const struct pcre_budget *budget, struct operator_match *ret,
+                          struct work *work);
