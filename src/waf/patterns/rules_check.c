@@ -296,7 +296,8 @@ static slice hostile_value(struct sample *sample, const struct node *root)
     size_t begin = sample_random(sample, sample->len);
     size_t len = 1 + sample_random(sample, longest);
     len = len < sample->len - begin ? len : sample->len - begin;
-    enum { NOTHING, SOME, MANY, PIECES, WAYS } change = sample_random(sample, WAYS);
+    enum { NOTHING, SOME, MANY, PIECES, WAYS };
+    uint64_t change = sample_random(sample, WAYS);
     const uint64_t one_in[] = { [SOME] = 400, [MANY] = 12 };
     for (size_t i = 0, piece = 0, at = 0; i < VALUE_BYTES; i++, piece--) {
         if (change == PIECES && piece == 0) {
