@@ -113,7 +113,7 @@ static int read_parts(struct seclang *l, slice value, struct ctl_action *ctl)
 static int read_pattern(struct seclang *l, slice value, struct ctl_action *ctl)
 {
     TRY(macro_parse(l, value, true, &ctl->text));
-    return macro_is_variable(&ctl->text) ? 0 : load_pattern(l, value, 0, &ctl->pattern);
+    return macro_is_variable(&ctl->text) ? 0 : load_selector(l, value, 0, &ctl->pattern);
 }
 
 static int read_value(struct seclang *l, unsigned option, slice value, struct ctl_action *ctl)

@@ -109,7 +109,7 @@ static int remove_by_pattern(struct seclang *l, const slice *words, unsigned cou
     int result = 0;
     for (unsigned i = 0; i < count; i++) {
         struct selection s = { .action = action };
-        int one = load_pattern(l, words[i], 0, &s.pattern);
+        int one = load_selector(l, words[i], 0, &s.pattern);
         result = load_worse(result, one ? one : remove_rules(l, &s, words[i]));
     }
     return result;
@@ -186,7 +186,7 @@ static int update_by_pattern(struct seclang *l, const slice *words, unsigned cou
                              const char *action)
 {
     struct selection s = { .action = action };
-    TRY(load_pattern(l, words[0], 0, &s.pattern));
+    TRY(load_selector(l, words[0], 0, &s.pattern));
     return update_targets(l, &s, words + 1, count - 1);
 }
 

@@ -115,7 +115,7 @@ static void release_pattern(void *thing)
     pattern_free(thing);
 }
 
-int load_pattern(struct seclang *l, slice text, unsigned flags, struct pattern **ret)
+int load_selector(struct seclang *l, slice text, unsigned flags, struct pattern **ret)
 {
     char *key = arena_take(&l->scratch, text.len + 1);
     if (!key)

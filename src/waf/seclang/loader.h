@@ -173,7 +173,7 @@ MUST_CHECK int load_slot(struct seclang *l, slice lower, uint32_t *ret_slot);
 
 /* A compiled pattern of a selector, or of a ctl (flags: enum pattern_flags), shared with others of
  * the same text. 0 · -EINVAL noted · -ENOMEM */
-MUST_CHECK int load_pattern(struct seclang *l, slice text, unsigned flags, struct pattern **ret);
+MUST_CHECK int load_selector(struct seclang *l, slice text, unsigned flags, struct pattern **ret);
 
 /* Removes blanks at both ends, line ends and vertical white space included. */
 slice load_trim(slice text);

@@ -77,7 +77,7 @@ static int check_text(struct seclang *l, unsigned option, slice word)
 {
     struct pattern *pattern;
     if (options[option].kind == OPTION_PATTERN)
-        return load_pattern(l, word, 0, &pattern);
+        return load_selector(l, word, 0, &pattern);
     for (size_t i = 0; options[option].kind == OPTION_LETTERS && i < word.len; i++)
         if (ascii_lower(word.ptr[i]) < 'a' || ascii_lower(word.ptr[i]) > 'z')
             return load_error(l, word.ptr + i, "%s %.*s: letters were expected",

@@ -71,7 +71,7 @@ static int parse_selector(struct seclang *l, slice raw, struct target *t)
                               SLICE_ARGUMENTS(selector), v->name);
         t->selector = SELECT_PATTERN;
         t->name = slice_of(selector.ptr + 1, selector.len - 2);
-        return load_pattern(l, t->name, PATTERN_CASELESS, &t->pattern);
+        return load_selector(l, t->name, PATTERN_CASELESS, &t->pattern);
     }
     t->selector = SELECT_NAME;
     t->name = load_lower(l, selector);
