@@ -69,8 +69,9 @@ struct waf_world {
 MUST_CHECK int waf_open(const struct ruleset *rules, const struct waf_world *world,
                         struct arena *arena, struct work *work, struct waf_transaction **ret);
 
-/* A variable of TX before any rule runs: a paranoia level, a threshold. Name without "tx.". 0 ·
- * -ENOMEM */
+/* A variable of TX before any rule runs: a paranoia level, a threshold. Name without "tx.",
+ * whatever its case; the value must live as long as the transaction. 0 · -ENOMEM · -EDQUOT too many
+ */
 MUST_CHECK int waf_set_variable(struct waf_transaction *t, slice name, slice value);
 
 struct waf_request {

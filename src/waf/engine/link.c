@@ -239,7 +239,8 @@ static int judge_stages(struct rule_run *run, const struct subject *s)
 
 static int judge_subject(struct rule_run *run, const struct subject *s)
 {
-    if (run->is_stopped || (s->item->is_echo && run->target_found))
+    bool is_told_before = s->item->is_echo && run->target_found && !run->link_plan->is_read_next;
+    if (run->is_stopped || is_told_before)
         return 0;
     if (run->link_plan->has_exclusions || run->t->removals) {
         int excluded = is_excluded(run, s);
@@ -542,6 +543,12 @@ int link_run(struct rule_run *run)
         return run_compare(run);
     case LINK_KIND_VALUES:
         break;
+    }
+    if (run->link_plan->view != WAF_NONE) {
+        const uint64_t *candidates;
+        TRY(view_candidates(run->t, run->link_plan->view, &candidates));
+        if (!candidates_have(candidates, run->link->need))
+            return 0;
     }
     for (unsigned i = 0; i < run->link->target_count && !run->is_stopped; i++)
         TRY(run_target(run, &run->link->targets[i], &run->link_plan->targets[i]));

@@ -76,6 +76,8 @@ int waf_run(struct waf_transaction *t, enum waf_phase phase)
     if (phase != WAF_LOGGING && (t->is_over || t->allowed_until > phase))
         return 0;
     t->phase = phase;
+    /* Sources grow between phases, never within one. */
+    memset(t->views, 0, t->plan->view_count * sizeof(*t->views));
     int result = phase_run(t, phase);
     if (result != 0 && phase != WAF_LOGGING)
         t->is_over = true;

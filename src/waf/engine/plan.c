@@ -122,8 +122,44 @@ static int plan_targets(struct ruleset *rules, const struct link *l, struct link
     return 0;
 }
 
-static int plan_rule(struct ruleset *rules, struct rule *r, struct rule_plan *p)
+/* Whether the sources of all targets, as they are, tell if the link can match. Narrowed to a name,
+ * a target is cheaper to look at by itself. */
+static bool view_of(const struct link *l, const struct link_plan *p, struct view_plan *ret)
 {
+    *ret = (struct view_plan){ .node = l->node };
+    if (!p->is_screened || (l->flags & LINK_MULTI_MATCH))
+        return false;
+    for (unsigned i = 0; i < l->target_count; i++) {
+        const struct target_plan *t = &p->targets[i];
+        if (t->kind == TARGET_NONE)
+            continue;
+        if (t->kind != TARGET_SOURCE || l->targets[i].is_count ||
+            l->targets[i].selector == SELECT_NAME || ret->count + t->count > VIEW_SOURCES_MAX)
+            return false;
+        memcpy(ret->sources + ret->count, t->sources, t->count);
+        ret->count += t->count;
+    }
+    return ret->count > 0;
+}
+
+static void plan_view(struct plan *p, const struct link *l, struct link_plan *lp)
+{
+    struct view_plan view;
+    lp->view = WAF_NONE;
+    if (!view_of(l, lp, &view))
+        return;
+    for (lp->view = 0; lp->view < p->view_count; lp->view++)
+        if (memcmp(&p->views[lp->view], &view, sizeof(view)) == 0)
+            return;
+    if (p->view_count == VIEWS_MAX)
+        lp->view = WAF_NONE;
+    else
+        p->views[p->view_count++] = view;
+}
+
+static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
+{
+    struct rule_plan *p = &plan->rules[r->index];
     p->links = arena_take_array(&rules->arena, r->link_count, sizeof(*p->links));
     if (!p->links && r->link_count)
         return -ENOMEM;
@@ -136,6 +172,7 @@ static int plan_rule(struct ruleset *rules, struct rule *r, struct rule_plan *p)
                                             : LINK_KIND_VALUES;
         lp->is_screened = l->need != WAF_NONE && !(l->flags & LINK_NEGATED);
         TRY(plan_targets(rules, l, lp));
+        plan_view(plan, l, lp);
         lp->is_read_next = i + 1 < r->link_count && reads_matched(&r->links[i + 1]);
         p->is_told |= adds_score(l);
     }
@@ -297,14 +334,15 @@ int waf_prepare(struct ruleset *rules)
     p->rule_words = rules->rule_count / 64 + 1;
     p->candidate_words = rules->prefilter ? prefilter_words(rules->prefilter) : 1;
     p->rules = arena_take_array(&rules->arena, rules->rule_count + 1, sizeof(*p->rules));
-    if (!p->rules)
+    p->views = arena_take_array(&rules->arena, VIEWS_MAX, sizeof(*p->views));
+    if (!p->rules || !p->views)
         return -ENOMEM;
     rules->plan = p;
     TRY(plan_nodes(rules, p));
     TRY(plan_names(rules, p));
     for (unsigned i = 0; i < rules->rule_count; i++) {
         struct rule *r = &rules->rules[i];
-        TRY(plan_rule(rules, r, &p->rules[r->index]));
+        TRY(plan_rule(rules, p, r));
         for (unsigned j = 0; j < r->link_count; j++)
             TRY(plan_ctls(rules, &r->links[j], p->rule_words));
     }

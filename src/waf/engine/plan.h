@@ -8,7 +8,7 @@
 #include "waf/rule.h"
 #include "waf/work.h"
 
-enum { SCORE_NAME_BYTES_MAX = 128 };
+enum { VIEW_SOURCES_MAX = 16, VIEWS_MAX = 1024 };
 
 enum link_kind {
     LINK_KIND_VALUES,  /* targets, operator */
@@ -34,6 +34,14 @@ struct target_plan {
     bool has_names;      /* the variable is a collection */
 };
 
+/* Sources that many links look through in the same shape: what their values may match is united
+ * once for all these links. */
+struct view_plan {
+    uint32_t node;
+    unsigned count;
+    unsigned char sources[VIEW_SOURCES_MAX];
+};
+
 enum compare { COMPARE_EQ, COMPARE_LT, COMPARE_LE, COMPARE_GT, COMPARE_GE };
 
 struct link_plan {
@@ -41,6 +49,7 @@ struct link_plan {
     bool has_exclusions; /* a target with ! */
     bool is_read_next;   /* the next link of the chain looks at MATCHED_VARS */
     bool is_screened;    /* candidates tell of a source whether it can match */
+    uint32_t view;       /* WAF_NONE: it has none */
     struct target_plan *targets;
 
     /* LINK_KIND_COMPARE */
@@ -65,8 +74,10 @@ struct node_plan {
 struct plan {
     struct rule_plan *rules; /* by rule.index */
     struct node_plan *nodes; /* by number */
-    uint32_t *tx_sorted;     /* slots in the order of their names */
-    bool *tx_is_score;       /* by slot: an anomaly score, what matches add to it is told */
+    struct view_plan *views;
+    unsigned view_count;
+    uint32_t *tx_sorted; /* slots in the order of their names */
+    bool *tx_is_score;   /* by slot: an anomaly score, what matches add to it is told */
     uint32_t captures[MATCH_SPANS_MAX]; /* slots of TX:0 … TX:9; WAF_NONE: nobody asks */
     unsigned candidate_words;           /* 64-bit words of a set of needs */
     unsigned rule_words;                /* of a set of rules */

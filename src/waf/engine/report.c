@@ -5,7 +5,15 @@
 #include "waf/operators/operator.h"
 #include "waf/transforms/transform.h"
 
-enum { ARGUMENT_MAX = 250, NAME_MAX_WRITTEN = 200, MSG_MAX = 1024, DATA_MAX = 1500, TAGS_MAX = 50 };
+/* Bytes of a text before it is escaped; together they stay below REPORT_LINE_MAX. */
+enum {
+    ARGUMENT_MAX = 250,
+    NAME_MAX_WRITTEN = 200,
+    MSG_MAX = 1024,
+    DATA_MAX = 1500,
+    TAG_MAX = 100,
+    TAGS_MAX = 20
+};
 
 const char *report_disposition(enum waf_disposition d)
 {
@@ -217,7 +225,7 @@ void report_line(const struct waf_transaction *t, const struct waf_match *m, str
     if (r->accuracy)
         tagged_number(w, "accuracy", r->accuracy);
     for (unsigned i = 0; i < r->tag_count && i < TAGS_MAX; i++)
-        tagged(w, "tag", r->tags[i].source, NAME_MAX_WRITTEN);
+        tagged(w, "tag", r->tags[i].source, TAG_MAX);
     tagged(w, "hostname", t->request.host, NAME_MAX_WRITTEN);
     tagged(w, "uri", uri_of(t), MSG_MAX);
     tagged(w, "unique_id", t->world.unique_id, NAME_MAX_WRITTEN);

@@ -4,7 +4,7 @@
 #include "base/writer.h"
 #include "waf/waf.h"
 
-enum { REPORT_LINE_MAX = 16384 }; /* a match as a line never takes more */
+enum { REPORT_LINE_MAX = 32768 }; /* a match as a line never takes more */
 
 /* One match as ModSecurity 2 writes it into the error log of its server, without time and without
  * the end of the line, so that filters which look for such lines go on working:

@@ -60,11 +60,13 @@ struct waf_transaction {
     struct waf_request request;
     struct waf_response response;
     uint64_t fields_bytes; /* of the request, when the caller does not say */
-    slice content_type, content_length, authorization;
+    slice content_type, authorization;
     slice response_type;
     bool has_response;
 
     struct source sources[SOURCE_COUNT];
+    const uint64_t **views; /* by view of the plan: what its sources may match; NULL: not asked in
+                               this phase */
     struct request_body body;
     uint32_t query_flags; /* enum body_flag */
     slice response_body;

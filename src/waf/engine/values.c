@@ -153,35 +153,95 @@ static int source_scan(struct waf_transaction *t, struct source *s)
     return 0;
 }
 
-int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
-                      const uint64_t **ret)
+/* The nearest node above for which the union is known: what a node leaves as that one made it is in
+ * it already. */
+static uint32_t known_above(const struct waf_transaction *t, const struct source *s, uint32_t node)
 {
-    if (!s->raw_candidates || s->classified < s->count)
-        TRY(source_scan(t, s));
+    do
+        node = t->rules->nodes[node].parent;
+    while (node != 0 && !s->node_candidates[node]);
+    return node;
+}
+
+static struct copy *copy_at(struct item *item, uint32_t node)
+{
+    struct copy *copy = item->nodes && node != 0 ? item->nodes[node] : NULL;
+    return copy ? copy : &item->raw;
+}
+
+/* item_copy, for many: mostly the step before left a value in which this one finds nothing to do.
+ */
+static int copy_quickly(struct waf_transaction *t, struct item *item, uint32_t node,
+                        struct copy **ret)
+{
+    const struct transform_node *n = &t->rules->nodes[node];
+    if (item->nodes && !item->nodes[node]) {
+        struct copy *before = item->nodes[n->parent];
+        if (before && before->has_classes && !step_may_change(n, before->classes))
+            item->nodes[node] = before;
+    }
+    return item_copy(t, item, node, ret);
+}
+
+static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node, uint64_t *all)
+{
     const struct node_plan *plan = &t->plan->nodes[node];
-    *ret = s->raw_candidates;
-    if (node == 0 || !node_may_change(plan, s->classes))
-        return 0;
-    *ret = s->node_candidates[node];
-    if (*ret)
-        return 0;
-    uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
-    if (!all)
-        return -ENOMEM;
-    unite(t, all, s->raw_candidates);
+    uint32_t above = known_above(t, s, node);
+    unite(t, all, above ? s->node_candidates[above] : s->raw_candidates);
     for (unsigned i = 0; i < s->count; i++) {
         struct item *item = &s->items[i];
         struct copy *copy;
         const uint64_t *set;
         if (!node_may_change(plan, item->raw.classes.bits))
             continue;
-        TRY(item_copy(t, item, node, &copy));
-        if (copy == &item->raw)
+        TRY(copy_quickly(t, item, node, &copy));
+        if (copy == &item->raw || copy == copy_at(item, above))
             continue;
         TRY(copy_candidates(t, copy, &set));
         unite(t, all, set);
     }
-    s->node_candidates[node] = all;
+    return 0;
+}
+
+int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
+                      const uint64_t **ret)
+{
+    if (!s->raw_candidates || s->classified < s->count)
+        TRY(source_scan(t, s));
+    *ret = s->raw_candidates;
+    if (node == 0 || !node_may_change(&t->plan->nodes[node], s->classes))
+        return 0;
+    if (!s->node_candidates[node]) {
+        uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
+        if (!all)
+            return -ENOMEM;
+        TRY(node_unite(t, s, node, all));
+        s->node_candidates[node] = all;
+    }
+    *ret = s->node_candidates[node];
+    return 0;
+}
+
+int view_candidates(struct waf_transaction *t, uint32_t view, const uint64_t **ret)
+{
+    const struct view_plan *v = &t->plan->views[view];
+    *ret = t->views[view];
+    if (*ret)
+        return 0;
+    uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    for (unsigned i = 0; i < v->count; i++) {
+        struct source *source = &t->sources[v->sources[i]];
+        const uint64_t *set;
+        if (!source->is_filled)
+            TRY(collect_source(t, v->sources[i]));
+        if (source->count == 0)
+            continue;
+        TRY(source_candidates(t, source, v->node, &set));
+        unite(t, all, set);
+    }
+    t->views[view] = all;
     *ret = all;
     return 0;
 }

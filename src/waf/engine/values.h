@@ -60,6 +60,10 @@ MUST_CHECK int source_add(struct waf_transaction *t, struct source *s, slice nam
 MUST_CHECK int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
                                  const uint64_t **ret_candidates);
 
+/* The same for all sources of a view. */
+MUST_CHECK int view_candidates(struct waf_transaction *t, uint32_t view,
+                               const uint64_t **ret_candidates);
+
 MUST_CHECK int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
                               struct copy **ret_copy);
 

@@ -13,7 +13,8 @@ int waf_open(const struct ruleset *rules, const struct waf_world *world, struct 
     if (!t)
         return -ENOMEM;
     t->tx.slots = arena_take_array(arena, rules->tx_count + 1, sizeof(*t->tx.slots));
-    if (!t->tx.slots)
+    t->views = arena_take_array(arena, rules->plan->view_count + 1, sizeof(*t->views));
+    if (!t->tx.slots || !t->views)
         return -ENOMEM;
     t->rules = rules;
     t->plan = rules->plan;
@@ -36,8 +37,14 @@ int waf_open(const struct ruleset *rules, const struct waf_world *world, struct 
 
 int waf_set_variable(struct waf_transaction *t, slice name, slice value)
 {
-    uint32_t slot = plan_slot(t->rules, name);
+    char *lower = arena_take(t->arena, name.len + 1);
     struct tx_value *v = NULL;
+    if (!lower)
+        return -ENOMEM;
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = ascii_lower(name.ptr[i]);
+    name = slice_of(lower, name.len);
+    uint32_t slot = plan_slot(t->rules, name);
     if (slot != WAF_NONE)
         v = &t->tx.slots[slot];
     else
