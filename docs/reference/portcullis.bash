@@ -27,7 +27,7 @@ _portcullis() {
     COMPREPLY=($(compgen -W "$words" -- "$word")); return
   fi
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
+    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain waf help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
   fi
   case ${COMP_WORDS[1]} in
     run) options='-c --config --state --storage --pid-file --log-level --load-seconds --help';;
@@ -40,6 +40,7 @@ _portcullis() {
     fmt) options='-w --write --help';;
     show) options='-c --config --json --help';;
     explain) options='-c --config --json --from --method --header --on --ja4 --phases --help';;
+    waf) options='--rules --paranoia --set --response --client --from --json --help';;
     help) options='--reference --man --help';;
     completion) options='--help';;
     version) options='--json --help';;
@@ -335,6 +336,7 @@ certs
 fmt
 show
 explain
+waf
 help
 completion
 version' -- "$word"));;

@@ -39,6 +39,7 @@ int command_explain(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_certs(int argc, char **argv);
 int command_completion(int argc, char **argv);
+int command_waf(int argc, char **argv);
 
 struct quick_start;
 /* `portcullis --to ADDRESS` */

@@ -1,0 +1,331 @@
+/* `waf test`: requests from files through the engine, and what the rules say of them. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/number.h"
+#include "control/command.h"
+#include "control/load_reader.h"
+#include "control/output.h"
+#include "control/waf_files.h"
+#include "waf/engine/replay.h"
+#include "waf/engine/report.h"
+#include "waf/seclang/seclang.h"
+
+enum {
+    RULES_MAX = 64,
+    SETS_MAX = 64,
+    TEST_FILE_BYTES_MAX = 64 << 20,
+    TEST_ARENA_MAX = 1 << 30,
+    TEST_ARENA_BLOCK = 1 << 20,
+    PARANOIA_MAX = 4
+};
+
+/* What `waf test` says, besides EXIT_OK: the request would be refused; something went wrong. */
+enum { EXIT_REFUSED = 1, EXIT_FAILED = 2 };
+
+struct waf_test {
+    const char *rules[RULES_MAX];
+    uint32_t rules_count;
+    const char *sets[SETS_MAX];
+    uint32_t sets_count;
+    const char *paranoia, *response, *from, *client;
+    bool is_json;
+    struct ruleset *ruleset;
+    unsigned number; /* of the request */
+};
+
+static int fail(const char *what, const char *path, int error)
+{
+    output_format(STDERR_FILENO, "portcullis: cannot %s '%s': %s\n", what, path, strerror(-error));
+    return EXIT_FAILED;
+}
+
+static void print_problems(const char *kind, const struct waf_problem *problems, unsigned count,
+                           unsigned total)
+{
+    for (unsigned i = 0; i < count; i++)
+        output_format(STDERR_FILENO, "%.*s:%u:%u: %s: %s\n", SLICE_ARGUMENTS(problems[i].file),
+                      problems[i].line, problems[i].column, kind, problems[i].text);
+    if (total > count)
+        output_format(STDERR_FILENO, "and %u more\n", total - count);
+}
+
+/* A folder stands for its *.conf in the order of their names. */
+static int read_rules(struct seclang *load, const char *path)
+{
+    struct stat status;
+    char pattern[4096];
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
+        return seclang_file(load, slice_from(path));
+    int len = snprintf(pattern, sizeof(pattern), "%s/*.conf", path);
+    if (len < 0 || (size_t)len >= sizeof(pattern))
+        return -ENAMETOOLONG;
+    return seclang_file(load, slice_from(pattern));
+}
+
+static void release_load(struct seclang **load)
+{
+    if (*load)
+        seclang_close(*load);
+}
+
+static int load_rules(struct waf_test *test)
+{
+    struct seclang *load __attribute__((cleanup(release_load))) = NULL;
+    unsigned count = 0, total = 0;
+    TRY(seclang_open(&waf_files, &load));
+    int result = 0;
+    for (uint32_t i = 0; i < test->rules_count; i++) {
+        int one = read_rules(load, test->rules[i]);
+        if (one != 0 && one != -EINVAL)
+            return one;
+        result = one ? one : result;
+    }
+    int finished = seclang_finish(load, &test->ruleset);
+    const struct waf_problem *problems = seclang_warnings(load, &count, &total);
+    print_problems("warning", problems, count, total);
+    problems = seclang_errors(load, &count, &total);
+    print_problems("error", problems, count, total);
+    TRY(finished ? finished : result);
+    return waf_prepare(test->ruleset);
+}
+
+/* NAME=VALUE, with or without "tx." in front. */
+static int set_one(struct waf_transaction *t, const char *text)
+{
+    slice all = slice_from(text);
+    if (all.len > 3 && slice_equal_fold(slice_first(all, 3), SLICE("tx.")))
+        all = slice_after(all, 3);
+    size_t equals = slice_find_byte(all, '=');
+    return waf_set_variable(t, slice_first(all, equals), slice_after(all, equals + 1));
+}
+
+/* The levels under all the names that version 3 and 4 of the Core Rule Set have for them. */
+static int set_paranoia(struct waf_transaction *t, const char *level)
+{
+    static const char *const names[] = { "paranoia_level", "executing_paranoia_level",
+                                         "blocking_paranoia_level", "detection_paranoia_level" };
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        TRY(waf_set_variable(t, slice_from(names[i]), slice_from(level)));
+    return 0;
+}
+
+static int begin(const struct waf_test *test, struct arena *a, struct work *work, slice id,
+                 struct waf_transaction **ret)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct waf_world world = {
+        .now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+        .unique_id = id,
+        .client = { .text = slice_from(test->client ? test->client : "127.0.0.1"), .port = 50000 },
+        .server = { .text = SLICE("127.0.0.1"), .port = 80 },
+    };
+    TRY(waf_open(test->ruleset, &world, a, work, ret));
+    if (test->paranoia)
+        TRY(set_paranoia(*ret, test->paranoia));
+    for (uint32_t i = 0; i < test->sets_count; i++)
+        TRY(set_one(*ret, test->sets[i]));
+    return 0;
+}
+
+static const struct waf_decision *verdict_of(const struct waf_transaction *t)
+{
+    const struct waf_decision *d = waf_decision(t);
+    return d->disposition == WAF_PASS || d->disposition == WAF_ALLOW ? waf_would_be(t) : d;
+}
+
+static bool is_refusal(const struct waf_decision *d)
+{
+    return d->disposition != WAF_PASS && d->disposition != WAF_ALLOW;
+}
+
+static void print_score(void *context, slice name, int64_t value)
+{
+    (void)context;
+    output_format(STDOUT_FILENO, " %.*s=%lld", SLICE_ARGUMENTS(name), (long long)value);
+}
+
+static int print_text(const struct waf_transaction *t, struct arena *a, const char *path)
+{
+    const struct waf_decision *d = verdict_of(t);
+    bool is_shadow = is_refusal(d) && d != waf_decision(t);
+    output_format(STDOUT_FILENO, "%s: %s%s", path, is_shadow ? "would be " : "",
+                  report_disposition(d->disposition));
+    if (d->status)
+        output_format(STDOUT_FILENO, " %u", d->status);
+    if (d->rule)
+        output_format(STDOUT_FILENO, " by rule %u in phase %u", d->rule->id, d->phase);
+    waf_scores(t, print_score, NULL);
+    output_write(STDOUT_FILENO, SLICE("\n"));
+    char *memory = arena_take(a, REPORT_LINE_MAX);
+    if (!memory)
+        return -ENOMEM;
+    for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
+        struct writer w = writer_over(memory, REPORT_LINE_MAX);
+        if (!m->is_logged)
+            continue;
+        writer_literal(&w, "  ");
+        report_line(t, m, &w);
+        writer_byte(&w, '\n');
+        output_write(STDOUT_FILENO, writer_slice(&w));
+    }
+    return 0;
+}
+
+static int print_json(const struct waf_transaction *t, struct arena *a, const char *path, int error)
+{
+    enum { AT_FIRST = 1 << 16, AT_MOST = 1 << 28 };
+    for (size_t room = AT_FIRST; room <= AT_MOST; room *= 4) {
+        char *memory = arena_take(a, room);
+        if (!memory)
+            return -ENOMEM;
+        struct writer w = writer_over(memory, room);
+        writer_literal(&w, "{\"request\":\"");
+        writer_json(&w, slice_from(path));
+        if (error) {
+            writer_literal(&w, "\",\"error\":\"");
+            writer_json(&w, slice_from(strerror(-error)));
+        }
+        writer_literal(&w, "\",\"result\":");
+        report_json(t, &w);
+        writer_literal(&w, ",\"log\":[");
+        for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
+            char line[REPORT_LINE_MAX];
+            struct writer l = writer_over(line, sizeof(line));
+            if (!m->is_logged)
+                continue;
+            if (w.ptr[w.len - 1] != '[')
+                writer_byte(&w, ',');
+            report_line(t, m, &l);
+            writer_byte(&w, '"');
+            writer_json(&w, writer_slice(&l));
+            writer_byte(&w, '"');
+        }
+        writer_literal(&w, "]}\n");
+        if (w.overflowed)
+            continue;
+        output_write(STDOUT_FILENO, writer_slice(&w));
+        return 0;
+    }
+    return -E2BIG;
+}
+
+/* A request with its response (NULL: none). */
+static int test_one(struct waf_test *test, const char *path, const char *response_path)
+{
+    struct arena a __attribute__((cleanup(arena_close))) = { 0 };
+    struct work work;
+    struct waf_transaction *t = NULL;
+    slice request, response = SLICE("");
+    char id[32];
+    arena_open(&a, NULL, 0, TEST_ARENA_BLOCK, TEST_ARENA_MAX);
+    work_open(&work, 0, NULL, NULL);
+    int len = snprintf(id, sizeof(id), "test-%u", ++test->number);
+    int result = load_reader.read_file(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &request);
+    if (result != 0)
+        return fail("read", path, result);
+    if (response_path && (result = load_reader.read_file(NULL, &a, slice_from(response_path),
+                                                         TEST_FILE_BYTES_MAX, &response)) != 0)
+        return fail("read", response_path, result);
+    result = begin(test, &a, &work, slice_of(id, (size_t)len), &t);
+    if (result != 0)
+        return fail("judge", path, result);
+    int error = replay_run(t, &a, &work, request, response);
+    result = test->is_json ? print_json(t, &a, path, error) : print_text(t, &a, path);
+    if (error || result)
+        return fail("judge", path, error ? error : result);
+    return is_refusal(verdict_of(t)) ? EXIT_REFUSED : EXIT_OK;
+}
+
+static int worse(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+/* A file with one request a line; behind a tab its response. */
+static int test_list(struct waf_test *test, const char *path)
+{
+    struct arena a __attribute__((cleanup(arena_close))) = { 0 };
+    slice rest;
+    int worst = EXIT_OK;
+    arena_open(&a, NULL, 0, TEST_ARENA_BLOCK, TEST_ARENA_MAX);
+    int result = load_reader.read_file(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &rest);
+    if (result != 0)
+        return fail("read", path, result);
+    while (rest.len) {
+        size_t end = slice_find_byte(rest, '\n');
+        slice line = slice_first(rest, end);
+        rest = slice_after(rest, end + 1);
+        if (line.len == 0)
+            continue;
+        size_t tab = slice_find_byte(line, '\t');
+        char *request = arena_text(&a, slice_first(line, tab));
+        char *response = tab < line.len ? arena_text(&a, slice_after(line, tab + 1)) : NULL;
+        if (!request)
+            return fail("read", path, -ENOMEM);
+        worst = worse(worst, test_one(test, request, response ? response : test->response));
+    }
+    return worst;
+}
+
+static int check_arguments(const struct waf_test *test, int count)
+{
+    uint64_t level;
+    if (test->rules_count == 0)
+        return command_refuse("waf test wants --rules FILE or a folder of them");
+    if (count == 0 && !test->from)
+        return command_refuse("waf test wants a file with a request, or --from LIST");
+    if (test->paranoia &&
+        (number_parse(slice_from(test->paranoia), PARANOIA_MAX, &level) != 0 || level == 0))
+        return command_refuse("--paranoia is a number from 1 to 4");
+    for (uint32_t i = 0; i < test->sets_count; i++)
+        if (!strchr(test->sets[i], '='))
+            return command_refuse("--set wants tx.NAME=VALUE");
+    return EXIT_OK;
+}
+
+static int run_test(int argc, char **argv)
+{
+    struct waf_test test = { 0 };
+    const struct command_option options[] = {
+        { .name = "--rules",
+          .values = test.rules,
+          .value_count = &test.rules_count,
+          .values_max = RULES_MAX },
+        { .name = "--set",
+          .values = test.sets,
+          .value_count = &test.sets_count,
+          .values_max = SETS_MAX },
+        { .name = "--paranoia", .value = &test.paranoia },
+        { .name = "--response", .value = &test.response },
+        { .name = "--from", .value = &test.from },
+        { .name = "--client", .value = &test.client },
+        { .name = "--json", .flag = &test.is_json },
+    };
+    int count;
+    if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK ||
+        check_arguments(&test, count) != EXIT_OK)
+        return EXIT_USAGE;
+    int result = load_rules(&test), worst = EXIT_OK;
+    if (result != 0 && result != -EINVAL)
+        output_format(STDERR_FILENO, "portcullis: cannot load the rules: %s\n", strerror(-result));
+    if (result == 0 && test.from)
+        worst = test_list(&test, test.from);
+    for (int i = 0; result == 0 && i < count; i++)
+        worst = worse(worst, test_one(&test, argv[i], test.response));
+    ruleset_free(test.ruleset);
+    return result ? EXIT_FAILED : worst;
+}
+
+int command_waf(int argc, char **argv)
+{
+    if (argc < 1 || strcmp(argv[0], "test") != 0)
+        return command_refuse("waf is followed by test");
+    return run_test(argc - 1, argv + 1);
+}

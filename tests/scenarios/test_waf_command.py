@@ -1,0 +1,119 @@
+"""`portcullis waf test`: requests from files through rules, without a running program."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from harness.gate import binary_path
+
+RULES = """\
+SecRuleEngine On
+SecRequestBodyAccess On
+SecRule ARGS:q "@rx evil" "id:1,phase:2,deny,log,msg:'Evil in %{MATCHED_VAR_NAME}',severity:CRITICAL"
+SecRule TX:level "@ge 2" "id:2,phase:2,pass,log,msg:'Level %{tx.level}'"
+SecRule TX:DETECTION_PARANOIA_LEVEL "@eq 3" "id:3,phase:1,pass,log,msg:'Paranoid'"
+SecRule RESPONSE_STATUS "@eq 500" "id:4,phase:3,deny,status:502,log,msg:'Broken'"
+SecRule REMOTE_ADDR "@ipMatch 192.0.2.0/24" "id:5,phase:1,pass,log,msg:'Known'"
+"""
+
+CLEAN = "GET /?q=good HTTP/1.1\r\nHost: example.test\r\n\r\n"
+EVIL = "GET /?q=evil HTTP/1.1\r\nHost: example.test\r\n\r\n"
+
+
+def run(*arguments):
+    return subprocess.run(
+        [binary_path(), "waf", "test", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+
+@pytest.fixture
+def files(tmp_path):
+    def write(name, text):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode())
+        return path
+
+    write("rules.conf", RULES)
+    return write
+
+
+def test_a_request_that_passes_and_one_that_is_refused(files, tmp_path):
+    rules = tmp_path / "rules.conf"
+    clean, evil = files("clean", CLEAN), files("evil", EVIL)
+    done = run("--rules", rules, clean)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{clean}: pass\n", "")
+    done = run("--rules", rules, clean, evil)
+    assert done.returncode == 1
+    first, second, line = done.stdout.splitlines()
+    assert first == f"{clean}: pass"
+    assert second == f"{evil}: deny 403 by rule 1 in phase 2"
+    assert "ModSecurity: Access denied with code 403 (phase 2)." in line
+    assert '[id "1"] [msg "Evil in ARGS:q"] [severity "CRITICAL"]' in line
+
+
+def test_variables_the_client_and_the_response_are_given(files, tmp_path):
+    rules, clean = tmp_path / "rules.conf", files("clean", CLEAN)
+    broken = files("broken", "HTTP/1.1 500 Oh\r\n\r\n")
+
+    def ids(*options):
+        done = run("--rules", rules, "--json", *options, clean)
+        result = json.loads(done.stdout)["result"]
+        return done.returncode, [match["id"] for match in result["matches"]]
+
+    assert ids() == (0, [])
+    assert ids("--set", "tx.level=2") == (0, [2])
+    assert ids("--paranoia", "3") == (0, [3])
+    assert ids("--client", "192.0.2.7") == (0, [5])
+    assert ids("--response", broken) == (1, [4])
+
+
+def test_a_list_names_requests_and_their_responses(files, tmp_path):
+    clean, evil = files("clean", CLEAN), files("evil", EVIL)
+    broken = files("broken", "HTTP/1.1 500 Oh\r\n\r\n")
+    names = files("list", f"{clean}\n{evil}\n{clean}\t{broken}\n")
+    done = run("--rules", tmp_path / "rules.conf", "--json", "--from", names)
+    assert done.returncode == 1
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [r["result"]["decision"].get("rule") for r in results] == [None, 1, 4]
+    assert [len(r["log"]) for r in results] == [0, 1, 1]
+
+
+def test_a_folder_of_rules_is_read_in_the_order_of_names(files, tmp_path):
+    files("rules/2.conf", 'SecRule TX:x "@eq 1" "id:2,phase:1,deny,log"\n')
+    files("rules/1.conf", 'SecRuleEngine On\nSecAction "id:1,phase:1,pass,nolog,setvar:tx.x=1"\n')
+    files("rules/ignored.txt", "nonsense\n")
+    done = run("--rules", tmp_path / "rules", files("clean", CLEAN))
+    assert (done.returncode, "deny 403 by rule 2" in done.stdout) == (1, True)
+
+
+def test_rules_with_errors_are_told_with_their_place(files, tmp_path):
+    wrong = files("wrong.conf", 'SecRule ARGS "@rxx a" "id:1,phase:1,pass"\n')
+    done = run("--rules", wrong, files("clean", CLEAN))
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith(f"{wrong}:1:") and "rxx" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ([], "wants --rules"),
+        (["--rules", "x"], "a file with a request"),
+        (["--rules", "x", "--paranoia", "5", "y"], "from 1 to 4"),
+        (["--rules", "x", "--set", "tx.a", "y"], "NAME=VALUE"),
+    ],
+)
+def test_what_is_missing_is_said(arguments, words):
+    done = run(*arguments)
+    assert done.returncode == 2 and words in done.stderr
+
+
+def test_a_file_that_is_not_there(tmp_path, files):
+    done = run("--rules", tmp_path / "rules.conf", tmp_path / "nowhere")
+    assert done.returncode == 2 and f"cannot read '{tmp_path}/nowhere'" in done.stderr
