@@ -36,7 +36,9 @@ void sql_evidence_comparison(struct sql_walk *w)
 static bool reopens(const struct sql_walk *w)
 {
     slice text = w->last.text;
-    return w->last.is_open && text.len > 0 && (is_plain(text.ptr[0]) || text.ptr[0] == '%');
+    if (!w->last.is_open || (text.len == 0 && (w->operators == 0 || has_space(w->first))))
+        return false;
+    return text.len == 0 || is_plain(text.ptr[0]) || memchr("%^", text.ptr[0], 2);
 }
 
 void sql_evidence_condition(struct sql_walk *w)
@@ -48,8 +50,8 @@ void sql_evidence_condition(struct sql_walk *w)
             w->weak = "a condition is added";
     } else if (w->last.kind == SQL_LITERAL) {
         /* 1 or 1, 7 and true; but not: 2 or 3 */
-        if (slice_equal(w->last.text, w->first) || w->tokens[0].word == SQL_CONSTANT ||
-            w->tokens[0].letter == 'v')
+        if ((slice_equal(w->last.text, w->first) && !w->has_sign) ||
+            w->tokens[0].word == SQL_CONSTANT || w->tokens[0].letter == 'v')
             w->weak = "a condition that says nothing";
     }
 }
@@ -174,7 +176,7 @@ void sql_evidence_call(struct sql_walk *w, bool is_condition)
         bool is_alone = !w->has_started && !w->select && !w->logics && !sql_is_quoted(w->place);
         *(is_alone ? &w->weak : &w->because) = evidence;
     }
-    if (!is_dangerous && is_condition && w->is_anchored && t->letter == 'f')
+    if (!is_dangerous && is_condition && w->is_anchored && (t->letter == 'f' || t->letter == 'o'))
         w->weak = "a function in a condition";
 }
 
@@ -216,7 +218,7 @@ static void evidence_sandwich(struct sql_walk *w)
         !w->last.is_open || w->logics || w->select || w->operators == 0 || w->has_order ||
         has_space(w->first) || has_space(last))
         return;
-    if (last.len == 0 || is_plain(last.ptr[0]) || last.ptr[0] == '%')
+    if (last.len == 0 || reopens(w))
         w->because = "an expression between two strings";
 }
 

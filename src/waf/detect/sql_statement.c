@@ -109,6 +109,14 @@ static bool changes(const struct sql_walk *w)
     }
 }
 
+static bool is_one_of(slice word, const char *const *words, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (slice_equal_fold(word, slice_from(words[i])))
+            return true;
+    return false;
+}
+
 /* begin …; if (…) …; do f(…): what follows decides. Others end behind a name. */
 static int other_statement(struct sql_walk *w, bool has_left)
 {
@@ -127,6 +135,10 @@ static int other_statement(struct sql_walk *w, bool has_left)
         w->wants_operand = true;
         return 0;
     }
+    static const char *const certain[] = { "grant", "revoke", "pragma", "backup", "bulk", "dbcc" };
+    if (has_left && w->is_anchored && is_one_of(word, certain, ARRAY_LENGTH(certain)) &&
+        (is_name(next) || next->letter == 'k'))
+        return found(w, "a statement behind another");
     if (has_left && sql_is_quoted(w->place) && is_name(next) && ends(&w->tokens[2]))
         return found(w, "a statement behind another");
     return STOP;

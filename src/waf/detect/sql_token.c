@@ -164,6 +164,15 @@ static int skip_while(struct sql_reader *r, bool (*is)(char))
     return 0;
 }
 
+static int skip_word(struct sql_reader *r)
+{
+    while (!is_end(r) && is_word(r->text.ptr[r->at]) && !is_hard_space(r)) {
+        r->at++;
+        TRY(pay_by_block(r));
+    }
+    return 0;
+}
+
 static int read_number(struct sql_reader *r, struct sql_token *ret)
 {
     size_t from = r->at;
@@ -190,7 +199,7 @@ static int read_number(struct sql_reader *r, struct sql_token *ret)
  * (2nd, 90s, identifiers of MySQL). */
 static bool number_is_name(struct sql_reader *r)
 {
-    if (!is_letter(peek(r, 0)))
+    if (!is_letter(peek(r, 0)) || is_hard_space(r))
         return false;
     size_t length = 0;
     while (is_word(peek(r, length)) && length < 64)
@@ -218,7 +227,7 @@ static int read_parts(struct sql_reader *r, struct sql_token *ret)
         } else if (is_letter(next) || next == '*') {
             r->at += 2;
             if (next != '*')
-                TRY(skip_while(r, is_word));
+                TRY(skip_word(r));
         } else if (next == '.' && is_letter(peek(r, 2))) {
             r->at++; /* SQL Server: database..table */
             continue;
@@ -245,10 +254,7 @@ static bool has_prefix_of_string(slice word, char quote)
 static int read_word(struct sql_reader *r, struct sql_token *ret)
 {
     size_t from = r->at;
-    while (!is_end(r) && is_word(r->text.ptr[r->at]) && !is_hard_space(r)) {
-        r->at++;
-        TRY(pay_by_block(r));
-    }
+    TRY(skip_word(r));
     slice word = since(r, from);
     char next = peek(r, 0);
     if (has_prefix_of_string(word, next)) {
@@ -303,9 +309,10 @@ static int read_variable(struct sql_reader *r, struct sql_token *ret)
         r->at++;
         TRY(read_string(r, c, ret));
     } else {
-        while ((is_word(peek(r, 0)) || peek(r, 0) == '.') && !is_end(r)) {
+        TRY(skip_word(r));
+        while (peek(r, 0) == '.' && is_letter(peek(r, 1))) {
             r->at++;
-            TRY(pay_by_block(r));
+            TRY(skip_word(r));
         }
     }
     token_is(ret, 'v', SQL_OTHER, since(r, from));
@@ -345,6 +352,9 @@ static size_t sign_length(const struct sql_reader *r)
     static const char *const signs[] = { "<=>", "!~*", "||/", "->>", "<=", ">=", "<>", "!=",
                                          "==",  "!<",  "!>",  "^=",  ":=", "::", "||", "&&",
                                          "<<",  ">>",  "~*",  "!~",  "->", "@>", "<@", "|/" };
+    char second = peek(r, 1);
+    if (second == '\0' || !memchr("=<>|&~*:@/", second, 10))
+        return 1;
     slice rest = slice_after(r->text, r->at);
     for (size_t i = 0; i < ARRAY_LENGTH(signs); i++)
         if (slice_starts_with(rest, slice_from(signs[i])))
@@ -371,9 +381,10 @@ static enum sql_word sign_word(const struct sql_reader *r, slice sign)
 
 static int read_sign(struct sql_reader *r, struct sql_token *ret)
 {
-    slice sign = slice_of(r->text.ptr + r->at, sign_length(r));
+    bool is_punctuation = memchr("(){},;", peek(r, 0), 6) != NULL;
+    slice sign = slice_of(r->text.ptr + r->at, is_punctuation ? 1 : sign_length(r));
     r->at += sign.len;
-    if (sign.len == 1 && memchr("(){},;", sign.ptr[0], 6)) {
+    if (is_punctuation) {
         token_is(ret, sign.ptr[0], SQL_OTHER, sign);
     } else if (sign.len == 1 && !memchr("=<>!^~|&+-*/%", sign.ptr[0], 13)) {
         token_is(ret, '?', SQL_OTHER, sign);
@@ -439,7 +450,7 @@ int sql_read(struct sql_reader *r, struct sql_token *ret)
         size_t from = r->at;
         TRY(read_number(r, ret));
         if (number_is_name(r)) {
-            TRY(skip_while(r, is_word));
+            TRY(skip_word(r));
             token_is(ret, 'n', SQL_OTHER, since(r, from));
         }
         return pay(r);

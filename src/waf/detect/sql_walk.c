@@ -163,6 +163,7 @@ static int want_sign(struct sql_walk *w)
         take_operand(w, SQL_STAR);
         return 0;
     }
+    w->has_sign = true;
     return t->text.len == 1 && memchr("+-~@", t->text.ptr[0], 4) ? 0 : STOP;
 }
 

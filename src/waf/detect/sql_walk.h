@@ -53,6 +53,7 @@ struct sql_walk {
     bool is_comparing, is_between, is_condition /* behind a logical operator */;
     bool may_alias, orders, limits, in_union;
     bool has_closed;    /* a parenthesis of the statement around */
+    bool has_sign;      /* + or - before a value */
     bool begins_closed; /* … before anything else */
     bool is_computed;   /* the next operand is a part of a value, not a value */
     bool has_order;     /* a comparison with < or > */

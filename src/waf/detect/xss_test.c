@@ -1,6 +1,7 @@
 #include "waf/detect/xss.h"
 
 #include "base/test.h"
+#include "base/writer.h"
 
 static int detect(slice value, struct xss_result *ret)
 {
@@ -58,6 +59,35 @@ TEST(what_runs_script_is_found)
         "javascript:alert(1)",
         "java\tscript:alert(1)",
         "&#106avascript&colon;alert(1)",
+        "<meta charset=utf-7>",
+        "<!DOCTYPE x [ <!ENTITY y SYSTEM 'http://x.example/'>",
+        "<xi:include href=\"http://x.example/\"/>",
+        "<style>*{background:url(//x.example)}</style>",
+        "<math><mtext><script>x</script>",
+        "<noscript><p title=\"</noscript><img src=x onerror=alert(1)>\">",
+        "<svg><script href=data:,alert(1) />",
+        "<svg><use href=\"data:image/svg+xml;base64,AAAA\"/>",
+        "<input onfocus=alert&lpar;1&rpar; autofocus>",
+        "<body onload=alert(1)>",
+        "<marquee onstart=alert(1)>",
+        "<video><source onerror=alert(1)>",
+        "<isindex action=javascript:alert(1) type=image>",
+        "<table background=javascript:alert(1)>",
+        "<a href=data:application/xhtml+xml,x>",
+        "<a href=\"  \n javascript:alert(1)\">",
+        "<img src=`x`onerror=alert(1)>",
+        "<img \n\n src=x \t onerror \r = alert(1)>",
+        "<bgsound src=javascript:alert(1)>",
+        "<div style=\"behavior:url(x.htc)\">",
+        "<div style=\"-moz-binding:url(x)\">",
+        "style=background:url(javascript:alert(1))",
+        "<frameset onload=alert(1)>",
+        "<xml src=x id=y>",
+        "<span datasrc=#y datafld=z>",
+        "<a onfutureevent=alert(1)>",
+        "javascript://%0aalert(1)",
+        "javascript:/*--></title>*/alert(1)",
+        "vbscript:msgbox(1)",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct xss_result result = { .because = NULL };
@@ -68,6 +98,72 @@ TEST(what_runs_script_is_found)
         assert_true(result.at <= value.len && result.len <= value.len - result.at);
         assert_int_equal(detect(value, NULL), 1);
     }
+}
+
+/* javascript: in an attribute, hidden as browsers still read it. */
+TEST(schemes_are_found_however_they_are_written)
+{
+    static const char *const attributes[] = {
+        "<a href=%c%s%c>",          "<form action=%c%s%c>",       "<button formaction=%c%s%c>",
+        "<img src=%c%s%c>",         "<svg><a xlink:href=%c%s%c>", "x%c href=%c%s",
+        "<iframe\nSRC\n=\n%c%s%c>", "<object data=%c%s%c>"
+    };
+    static const char *const formats[] = { "%c",   "&#%d;", "&#x%x;", "&#0000%d;", "&#X%X;",
+                                           "%c\t", "\n%c",  "\r%c",   "%c&Tab;",   "%c&NewLine;" };
+    static const char *const schemes[] = { "javascript", "JavaScript", "vbscript", "livescript" };
+    char url[512], value[640];
+    for (size_t s = 0; s < ARRAY_LENGTH(schemes); s++)
+        for (size_t f = 0; f < ARRAY_LENGTH(formats); f++)
+            for (size_t a = 0; a < ARRAY_LENGTH(attributes); a++) {
+                struct writer w = writer_over(url, sizeof url - 1);
+                for (const char *c = schemes[s]; *c; c++)
+                    writer_format(&w, formats[f], *c);
+                writer_text(&w, f % 2 ? ":alert(1)" : "&colon;alert(1)");
+                assert_false(w.overflowed);
+                url[w.len] = '\0';
+                struct writer v = writer_over(value, sizeof value);
+                if (strstr(attributes[a], "%c%s%c"))
+                    writer_format(&v, attributes[a], '"', url, '"');
+                else
+                    writer_format(&v, attributes[a], '"', '"', url);
+                assert_false(v.overflowed);
+                if (detect(writer_slice(&v), NULL) != 1)
+                    fail_msg("%.*s is not found", SLICE_ARGUMENTS(writer_slice(&v)));
+            }
+}
+
+/* Each known handler, out of each place. */
+TEST(handlers_are_found_from_every_place)
+{
+    static const char *const places[] = { "<x %s=alert(1)>",
+                                          "<x/%s=alert(1)>",
+                                          "<x a=b\n%s\n=\n'alert(1)'",
+                                          "\" %s=\"alert(1)",
+                                          "\"%s=alert(1) x=\"",
+                                          "' %s='alert(1)",
+                                          "x' autofocus %s=alert(1) y='",
+                                          "\"><x %s=alert(1)>",
+                                          "'><img src=x %s=alert(1)>",
+                                          "a %s=alert(1)",
+                                          "%s=alert(1)",
+                                          "`%s=alert(1)",
+                                          "--><x %s=alert`1`>",
+                                          "</textarea><x %s=alert(1)>",
+                                          "</script><x %s=alert(1)>",
+                                          "<x x=\">\" %s=alert(1)>" };
+    static const char *const handlers[] = { "onload",      "onerror", "onclick",
+                                            "ONMOUSEOVER", "onFocus", "onanimationstart",
+                                            "ontoggle",    "onbegin", "onpointerover",
+                                            "onwheel",     "onsubmit" };
+    char value[160];
+    for (size_t p = 0; p < ARRAY_LENGTH(places); p++)
+        for (size_t h = 0; h < ARRAY_LENGTH(handlers); h++) {
+            struct writer w = writer_over(value, sizeof value);
+            writer_format(&w, places[p], handlers[h]);
+            assert_false(w.overflowed);
+            if (detect(writer_slice(&w), NULL) != 1)
+                fail_msg("%.*s is not found", SLICE_ARGUMENTS(writer_slice(&w)));
+        }
 }
 
 TEST(what_only_looks_like_markup_is_let_be)
@@ -109,6 +205,50 @@ TEST(what_only_looks_like_markup_is_let_be)
         "it's 5 o'clock & we're \"off\"",
         "&lt;script&gt; in text",
         "C:\\> dir <dir>",
+        "The <object> is malformed",
+        "git replace -d <object>...",
+        "TMP_DIR = <base>/tmp/<name>",
+        "void f(Local<Object> exports);",
+        "use <import> or <link> here",
+        "just below the <style> tag",
+        "map<string, int> frame;",
+        "Promise<Object>",
+        "<comment xml:lang=\"de\">x</comment>",
+        "<link rel=\"up\" href=\"index.html\">",
+        "<table><tr><td align=left>1</td></tr></table>",
+        "<h1>Title</h1><p>Text with <em>emphasis</em>, <code>code</code> &amp; more.</p>",
+        "<ul><li>one<li>two</ul>",
+        "<video src=\"/a.webm\" controls></video>",
+        "<input type=\"text\" value=\"on\" onfoo>",
+        "<blockquote cite=\"https://example.org/\">x</blockquote>",
+        "<a href=\"mailto:o'neil@example.org\">x</a>",
+        "<a href='#javascript'>x</a>",
+        "<a href='/javascript:x'>x</a>",
+        "<a name=javascript:x>x</a>",
+        "<br/>",
+        "x <= y >= z",
+        "a<-b",
+        "1<2>0",
+        "<<EOF",
+        "<%= x %>",
+        "-->",
+        "/* <not> */",
+        "key=\"value\" other='x'",
+        "once=1&only=2&online=yes",
+        "position: absolute; content: 'on'",
+        "https://example.org/?next=/a&onload=1",
+        "onion=1",
+        "on=1",
+        "ontario = 'x'",
+        "turn on=off",
+        "SUBJECT: Re: <none>",
+        "<O'Reilly> & \"friends\"",
+        "\\sqrt{x} < \\frac{a}{b}",
+        "f<a, b>(c)",
+        "array<int>(5) = {1}",
+        "<T extends Comparable<T>>",
+        "2 << 3 == 16",
+        "\xe2\x9d\xa4 <3 <3",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct xss_result result = { .because = "" };
@@ -132,6 +272,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_runs_script_is_found),
+        cmocka_unit_test(schemes_are_found_however_they_are_written),
+        cmocka_unit_test(handlers_are_found_from_every_place),
         cmocka_unit_test(what_only_looks_like_markup_is_let_be),
         cmocka_unit_test(the_evidence_is_pointed_at),
     };

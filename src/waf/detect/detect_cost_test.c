@@ -1,0 +1,166 @@
+/* What strangers send costs the detectors in proportion to its bytes: eight times the value, eight
+ * times the steps, whatever is repeated. Steps are counted, not timed, with a call at every branch;
+ * the account that the detectors keep themselves is held against them. */
+#include <stdlib.h>
+
+#include "base/test.h"
+#include "waf/detect/sqli.h"
+#include "waf/detect/xss.h"
+
+#define FEW       1024u
+#define TIMES     8u
+#define BYTES_MAX (FEW * TIMES)
+
+static uint64_t steps;
+
+void __sanitizer_cov_trace_pc(void);
+void *__real_memchr(const void *s, int byte, size_t count);
+void *__real_memmem(const void *s, size_t count, const void *needle, size_t needle_count);
+int __real_memcmp(const void *a, const void *b, size_t count);
+void *__real_memcpy(void *to, const void *from, size_t count);
+void *__real_memmove(void *to, const void *from, size_t count);
+void *__wrap_memchr(const void *s, int byte, size_t count);
+void *__wrap_memmem(const void *s, size_t count, const void *needle, size_t needle_count);
+int __wrap_memcmp(const void *a, const void *b, size_t count);
+void *__wrap_memcpy(void *to, const void *from, size_t count);
+void *__wrap_memmove(void *to, const void *from, size_t count);
+
+void __sanitizer_cov_trace_pc(void)
+{
+    steps++;
+}
+
+static void *walked(const void *from, void *found, size_t count)
+{
+    steps += found ? (size_t)((const char *)found - (const char *)from) : count;
+    return found;
+}
+
+void *__wrap_memchr(const void *s, int byte, size_t count)
+{
+    return walked(s, __real_memchr(s, byte, count), count);
+}
+
+void *__wrap_memmem(const void *s, size_t count, const void *needle, size_t needle_count)
+{
+    return walked(s, __real_memmem(s, count, needle, needle_count), count);
+}
+
+int __wrap_memcmp(const void *a, const void *b, size_t count)
+{
+    steps += count;
+    return __real_memcmp(a, b, count);
+}
+
+void *__wrap_memcpy(void *to, const void *from, size_t count)
+{
+    steps += count;
+    return __real_memcpy(to, from, count);
+}
+
+void *__wrap_memmove(void *to, const void *from, size_t count)
+{
+    steps += count;
+    return __real_memmove(to, from, count);
+}
+
+/* What is repeated; what stands before it decides how far a walk goes. */
+static const char *const units[] = {
+    "'",       "\"",         "`",           "''",       "' ",         "\\",
+    "\\'",     "/*",         "/*!",         "/*!0",     "*/",         "/**/",
+    "--",      "--\n",       "-- x\n",      "#",        "#\n",        "(",
+    "((",      ")",          "()",          "1",        "1 ",         "1+",
+    "1,",      "1 or ",      "a.",          "a ",       "a,",         "a(",
+    "f((",     "[",          "[a",          "]",        "@",          "@@",
+    "@`",      "$",          "$$",          "$a$",      "$a",         ".",
+    "..",      "1.e",        "1.e(",        "0x",       "x'",         "n'",
+    "|",       "||",         "&&",          "=",        "<=>",        "+",
+    "-",       "!",          ";",           ";begin ",  "not ",       "select ",
+    "union ",  "union all ", "(select ",    "case ",    "case when ", "order by ",
+    "top 1 ",  "as a ",      "in boolean ", "join ",    "\xa0",       "\x01",
+    "{",       "{x ",        "a'b\"c`d",    "and a=b ", "or a(b) ",   "a between 1 and ",
+    ", (a)",   "1d",         "<",           "<a",       "<a ",        "<a b",
+    "<a b=",   "<a b=c ",    "<a b='",      "<a b=\">", "<!",         "<!-",
+    "<!--",    "<!-->",      "<!---",       "-->",      "<?",         "</",
+    "</a",     "</a>",       ">",           "<style>",  "<style",     "a=",
+    "a=b ",    "a =",        "a = b ",      "on",       "on=",        "onx=y ",
+    "onload=", "&",          "&#",          "&#0",      "&#x",        "&#x0",
+    "&a",      "&tab;",      "href=",       "href=j",   "href=&#",    "href=\t",
+    "style=e", "style=ex",   "e",           "ex",       "j",          "ja",
+    ":",       "src=:",      "=",           "==",       "/",          " ",
+    "\t",      "\n",         "<\n",         "a:b ",
+};
+
+static const char *const beginnings[] = {
+    "",  "1 ",  "1 and ",  "x' ",      "x\" or ",   "x` ", "x] ",  "1 union select ",
+    "(", "<a ", "<a b=\"", "<a href=", "<a style=", "\" ", "' a=", "javascript:"
+};
+
+static slice repeat(char *memory, size_t bytes, const char *beginning, const char *unit)
+{
+    size_t count = strlen(beginning), length = strlen(unit);
+    memcpy(memory, beginning, count);
+    while (count + length <= bytes)
+        memcpy(memory + count, unit, length), count += length;
+    return slice_of(memory, count);
+}
+
+static uint64_t cost(int (*detect)(slice value, struct work *work), slice value)
+{
+    struct work work;
+    work_open(&work, 0, NULL, NULL);
+    steps = 0;
+    assert_true(detect(value, &work) >= 0);
+    uint64_t counted = steps;
+    /* A step of the account is about one byte: a few dozen branches at the very most. */
+    if (counted > 120 * work_spent(&work) + 20000)
+        fail_msg("%lu steps for an account of %lu: %.20s …", (unsigned long)counted,
+                 (unsigned long)work_spent(&work), value.ptr);
+    return counted;
+}
+
+static int sqli(slice value, struct work *work)
+{
+    struct sqli_result result;
+    return sqli_detect(value, &result, work);
+}
+
+static int xss(slice value, struct work *work)
+{
+    struct xss_result result;
+    return xss_detect(value, &result, work);
+}
+
+static void check_linear(int (*detect)(slice value, struct work *work))
+{
+    char *memory = malloc(BYTES_MAX);
+    assert_non_null(memory);
+    for (size_t b = 0; b < ARRAY_LENGTH(beginnings); b++)
+        for (size_t u = 0; u < ARRAY_LENGTH(units); u++) {
+            uint64_t few = cost(detect, repeat(memory, FEW, beginnings[b], units[u]));
+            uint64_t many = cost(detect, repeat(memory, BYTES_MAX, beginnings[b], units[u]));
+            if (many > (few + 1000) * (TIMES + 1))
+                fail_msg("%s%s…: %lu steps for %u bytes, %lu for %u", beginnings[b], units[u],
+                         (unsigned long)few, FEW, (unsigned long)many, BYTES_MAX);
+        }
+    free(memory);
+}
+
+TEST(injections_are_looked_for_in_linear_time)
+{
+    check_linear(sqli);
+}
+
+TEST(script_is_looked_for_in_linear_time)
+{
+    check_linear(xss);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(injections_are_looked_for_in_linear_time),
+        cmocka_unit_test(script_is_looked_for_in_linear_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
