@@ -1,8 +1,6 @@
 /* What strangers send costs the detectors in proportion to its bytes: eight times the value, eight
  * times the steps, whatever is repeated. Steps are counted, not timed, with a call at every branch;
  * the account that the detectors keep themselves is held against them. */
-#include <stdlib.h>
-
 #include "base/test.h"
 #include "waf/detect/sqli.h"
 #include "waf/detect/xss.h"
@@ -133,8 +131,7 @@ static int xss(slice value, struct work *work)
 
 static void check_linear(int (*detect)(slice value, struct work *work))
 {
-    char *memory = malloc(BYTES_MAX);
-    assert_non_null(memory);
+    static char memory[BYTES_MAX];
     for (size_t b = 0; b < ARRAY_LENGTH(beginnings); b++)
         for (size_t u = 0; u < ARRAY_LENGTH(units); u++) {
             uint64_t few = cost(detect, repeat(memory, FEW, beginnings[b], units[u]));
@@ -143,7 +140,6 @@ static void check_linear(int (*detect)(slice value, struct work *work))
                 fail_msg("%s%s…: %lu steps for %u bytes, %lu for %u", beginnings[b], units[u],
                          (unsigned long)few, FEW, (unsigned long)many, BYTES_MAX);
         }
-    free(memory);
 }
 
 TEST(injections_are_looked_for_in_linear_time)

@@ -77,7 +77,7 @@ static int exec_statement(struct sql_walk *w, bool is_stacked)
     bool is_call = w->tokens[2].letter == '(';
     if (!is_stacked && (!w->is_anchored || slice_equal_fold(w->tokens[0].text, SLICE("call"))))
         return sql_is_dangerous_package(next->text) ? found(w, "a stored procedure is run") : STOP;
-    if (next->word == SQL_DANGER || (is_name(next) && next->is_dotted) ||
+    if (next->word == SQL_DANGER || (is_name(next) && next->is_dotted && !next->is_open) ||
         sql_is_dangerous_package(next->text))
         return found(w, "a stored procedure is run");
     if (is_stacked && w->is_anchored &&
@@ -139,7 +139,8 @@ static int other_statement(struct sql_walk *w, bool has_left)
     if (has_left && w->is_anchored && is_one_of(word, certain, ARRAY_LENGTH(certain)) &&
         (is_name(next) || next->letter == 'k'))
         return found(w, "a statement behind another");
-    if (has_left && sql_is_quoted(w->place) && is_name(next) && ends(&w->tokens[2]))
+    if (has_left && sql_is_quoted(w->place) && w->place < SQL_PLACE_BACKTICK && is_name(next) &&
+        ends(&w->tokens[2]))
         return found(w, "a statement behind another");
     return STOP;
 }

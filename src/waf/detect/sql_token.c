@@ -1,5 +1,8 @@
 #include "waf/detect/sql_token.h"
 
+/* What a token costs beside its bytes: tables, the walk's judgement. */
+enum { TOKEN_STEPS = 8 };
+
 enum { TAG_BYTES_MAX = 32, BRACKET_BYTES_MAX = 128 };
 
 void sql_reader_open(struct sql_reader *r, slice text, bool is_mysql, struct work *work)
@@ -439,6 +442,7 @@ static int skip_space(struct sql_reader *r)
 
 int sql_read(struct sql_reader *r, struct sql_token *ret)
 {
+    TRY(work_spend(r->work, TOKEN_STEPS));
     TRY(skip_space(r));
     *ret = (struct sql_token){ .text = slice_of(r->text.ptr + r->at, 0) };
     if (is_end(r))

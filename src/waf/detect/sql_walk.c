@@ -259,6 +259,9 @@ static int have_operator(struct sql_walk *w)
             TRY(sql_walk_advance(w)); /* in boolean mode */
             return w->tokens[1].word == SQL_NICENESS ? sql_walk_advance(w) : STOP;
         }
+        if (slice_equal_fold(t->text, SLICE("is")) && w->tokens[1].word != SQL_NOT &&
+            w->tokens[1].word != SQL_CONSTANT && w->tokens[1].word != SQL_DISTINCT)
+            return STOP; /* prose */
         w->left = w->last;
         w->is_comparing = w->wants_operand = true;
         w->operators++;

@@ -4,6 +4,9 @@
 #include "waf/detect/xss_evidence.h"
 #include "waf/detect/xss_url.h"
 
+/* What a tag or an attribute costs beside its bytes: tables of names. */
+enum { EVENT_STEPS = 16 };
+
 /* Without these bytes in it, a value does not leave the place. */
 struct traits {
     bool has_place[HTML_PLACE_BACKTICK + 1];
@@ -43,6 +46,7 @@ static int judge(slice value, enum html_place place, const struct traits *traits
     while (result == 1) {
         struct html_event e;
         const char *because = NULL;
+        TRY(work_spend(work, EVENT_STEPS));
         TRY(html_read(&reader, &e));
         switch (e.kind) {
         case HTML_END:
