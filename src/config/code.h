@@ -81,7 +81,7 @@
       "The word belongs to the language, but this version does not have its "                      \
       "feature. It is an error, so that nobody relies on a protection that is not "                \
       "there.",                                                                                    \
-      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf strict\n}",                        \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  bots block\n}",                        \
       "listen :80\nsite a.example { to 127.0.0.1:3000 }")                                          \
     X(E, 205, "block is missing", "The directive needs a block.", "listen :80\nsite a.example",    \
       "listen :80\nsite a.example { to 127.0.0.1:3000 }")                                          \
@@ -235,7 +235,14 @@
       "key costs no more: 'tls ca FILE', 'tls pin sha256/...'.",                                   \
       "listen :80\norigin app { server https://10.0.0.1; tls verify off }\nsite a.example { "      \
       "to app }",                                                                                  \
-      "listen :80\norigin app { server https://10.0.0.1 }\nsite a.example { to app }")
+      "listen :80\norigin app { server https://10.0.0.1 }\nsite a.example { to app }")             \
+    X(W, 706, "exclusion that has expired",                                                        \
+      "Its last day is over: the rules look at everything again. Remove it, or decide anew until " \
+      "when it holds.",                                                                            \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf off { exclude rule 942100 on "     \
+      "/save until 2021-03-01 }\n}",                                                               \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf off { exclude rule 942100 on "     \
+      "/save until 2099-03-01 }\n}")
 
 enum diagnostic_code {
 #define DIAGNOSTIC_CODE_ENUM(letter, number, ...) letter##0##number = number,

@@ -21,6 +21,7 @@ const char *const scope_names[SCOPE_COUNT] = {
     "'tls'",
     "'auth'",
     "'acme'",
+    "'waf'",
 };
 
 bool choice_next(slice *rest, slice *ret)

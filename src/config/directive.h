@@ -29,8 +29,9 @@ enum scope {
     SCOPE_TLS = 1u << 15,        /* tls { } of defaults, a policy or site */
     SCOPE_AUTH = 1u << 16,       /* auth { } */
     SCOPE_ACME = 1u << 17,       /* acme { } */
+    SCOPE_WAF = 1u << 18,        /* waf { } */
 };
-#define SCOPE_COUNT 18u
+#define SCOPE_COUNT 19u
 /* "the top level", "a 'site'": what messages say. */
 extern const char *const scope_names[SCOPE_COUNT];
 
@@ -58,7 +59,7 @@ enum argument_form {
     FORM_FLAG,     /* its name alone; where it stands in the row decides where it may be written */
 };
 
-#define ARGUMENTS_MAX 5u
+#define ARGUMENTS_MAX 8u
 
 struct argument {
     const char *name; /* "ADDRESS" in the syntax; the keyword or flag itself in lower case */

@@ -34,7 +34,7 @@ struct explanation {
     struct authority authority;
     slice head;
     struct h1_request request;
-    struct target target;
+    struct request_target target;
     slice host, path;
     char head_text[HEAD_MAX], host_text[HOST_BYTES_MAX + 64], path_text[3 * URL_MAX];
     char other_path_text[3 * URL_MAX];

@@ -63,6 +63,7 @@ static const char *const frames[SCOPE_COUNT] = {
     "site sample.test { respond 200; tls { %s } }",
     "site sample.test { respond 200; auth off { %s } }",
     "acme { %s }",
+    "site sample.test { respond 200; waf off { %s } }",
 };
 
 /* What examples refer to. */

@@ -123,6 +123,7 @@ static const char *block_name(const struct directive *row)
     } blocks[] = { { SCOPE_TIMEOUT_GLOBAL, "timeout " },
                    { SCOPE_LIMITS_GLOBAL, "limits " },
                    { SCOPE_AUTH, "auth " },
+                   { SCOPE_WAF, "waf " },
                    { SCOPE_HEADERS, "headers " } };
     for (size_t i = 0; i < ARRAY_LENGTH(blocks); i++)
         if (row->scopes & blocks[i].scope)

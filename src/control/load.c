@@ -215,6 +215,7 @@ static int loader_open(struct loader *l)
     name_map_open(&l->tls_clients, &l->scratch);
     name_map_open(&l->certificates, &l->scratch);
     name_map_open(&l->tls_policies, &l->scratch);
+    name_map_open(&l->rulesets, &l->scratch);
     return 0;
 }
 
@@ -252,6 +253,7 @@ void configuration_free(struct configuration *c)
     if (!c)
         return;
     load_free_tls(c);
+    load_free_rules(c);
     for (const struct compiled_regex *r = c->regexes; r; r = r->next)
         regex_free(r->code);
     for (struct made_client *m = c->tls_clients; m; m = m->next) {

@@ -4,6 +4,7 @@
 #include "control/loader.h"
 #include "filters/options.h"
 #include "proxy/origin_tls.h"
+#include "proxy/waf_settings.h"
 
 static const size_t block_sizes[FEATURE_COUNT] = {
     [FEATURE_TIMEOUT] = sizeof(struct timeout_settings),
@@ -14,6 +15,7 @@ static const size_t block_sizes[FEATURE_COUNT] = {
     [FEATURE_HEADERS] = sizeof(struct headers_settings),
     [FEATURE_TLS] = sizeof(struct tls_settings),
     [FEATURE_AUTH] = sizeof(struct auth_settings),
+    [FEATURE_WAF] = sizeof(struct waf_settings),
 };
 
 /* As the rows say in their defaults; a test compares both. */
@@ -31,6 +33,10 @@ static const struct answer_settings builtin_answer = { .kind = ANSWER_NONE };
 static const struct access_settings builtin_access;
 static const struct headers_settings builtin_headers;
 static const struct auth_settings builtin_auth = { .depth_max = 3 };
+static const struct waf_settings builtin_waf = { .mode = WAF_MODE_ENFORCE,
+                                                 .body_bytes_max = 1u << 20,
+                                                 .response_bytes_max = 512u << 10,
+                                                 .budget_ms = 200 };
 static const struct tls_settings builtin_tls = { .kind = TLS_UNSET, .hsts_s = HSTS_UNWRITTEN };
 
 static void *own_block(struct loader *l, struct blocks *b, enum feature_slot slot)
@@ -53,6 +59,7 @@ int blocks_open(struct loader *l, struct blocks *b)
         [FEATURE_TARGET] = &builtin_target,   [FEATURE_ANSWER] = &builtin_answer,
         [FEATURE_ACCESS] = &builtin_access,   [FEATURE_HEADERS] = &builtin_headers,
         [FEATURE_TLS] = &builtin_tls,         [FEATURE_AUTH] = &builtin_auth,
+        [FEATURE_WAF] = &builtin_waf,
     };
     *b = (struct blocks){ 0 };
     memcpy(b->all, builtin, sizeof b->all);
@@ -160,9 +167,9 @@ int blocks_apply(struct loader *l, struct statement *block, struct apply_target 
 
 int blocks_finish(struct loader *l, struct blocks *b)
 {
-    if (!b->is_own[FEATURE_ACCESS])
-        return 0;
-    return access_finish(&l->c->arena, own_block(l, b, FEATURE_ACCESS));
+    if (b->is_own[FEATURE_ACCESS])
+        TRY(access_finish(&l->c->arena, own_block(l, b, FEATURE_ACCESS)));
+    return b->is_own[FEATURE_WAF] ? load_waf(l, own_block(l, b, FEATURE_WAF)) : 0;
 }
 
 const struct statement *statement_find(const struct statement *block, const char *name)

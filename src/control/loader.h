@@ -58,6 +58,7 @@ struct loader {
     struct name_map tls_clients;  /* settings -> struct tls_client */
     struct name_map certificates; /* "CERT\nKEY" -> struct certificate */
     struct name_map tls_policies; /* settings -> struct tls_made_context */
+    struct name_map rulesets;     /* where rules come from -> struct waf_rules */
     struct site_draft *drafts;
     uint32_t origin_capacity;
     struct blocks defaults;
@@ -119,6 +120,13 @@ MUST_CHECK int load_auth_name(const struct auth_settings *a, struct writer *w);
 MUST_CHECK int load_auth_policy(const struct auth_settings *a, struct arena *arena,
                                 struct tls_policy *policy, struct tls_crl_files *crls);
 void load_auth_policy_free(struct tls_policy *policy);
+
+/* load_waf.c */
+/* Finds or reads the rules of a place and sets out its own words for them; reports what is wrong.
+ * 0 · -ENOMEM */
+struct waf_settings;
+MUST_CHECK int load_waf(struct loader *l, struct waf_settings *w);
+void load_free_rules(struct configuration *c);
 
 /* load_tls.c */
 /* The certificate of a file and its key in another, read once: words[0] and words[1]. Held for the

@@ -1,6 +1,11 @@
 #include "control/reason.h"
 
 /* Sorted by name. */
+/* What to do about a refusal that the rules are wrong about. */
+#define WAF_ADVICE                                                                                 \
+    "The record in `log security` names every rule and what it matched. If that was no attack: "   \
+    "`waf balanced { exclude rule ID arg NAME on /path because \"why\" }`."
+
 const struct reason_description reason_descriptions[] = {
     { "access.deny", "403", "`deny` covers the client's address.",
       "`portcullis explain URL --from IP` names the entry that decided. Behind another proxy the "
@@ -357,6 +362,27 @@ const struct reason_description reason_descriptions[] = {
       "the route so that both forms belong to it, such as ~ `^/login(;|$)`." },
     { "uri.userinfo", "400", "The request target holds a user name before the host.",
       "Mend the client." },
+    { "waf.body", "413", "The request's body is longer than the rules look at.",
+      "Raise it for the route: `waf balanced { body 4M }`. Contents of uploaded files do not "
+      "count." },
+    { "waf.budget", "403", "Judging the request took more of the processor than `budget` allows.",
+      "The text names the rule that was at work. Raise `budget` of the route, or exclude the "
+      "rule there." },
+    { "waf.fixation", "403", "The rules found a session fixation.", WAF_ADVICE },
+    { "waf.injection", "403", "The rules found an injection of code.", WAF_ADVICE },
+    { "waf.java", "403", "The rules found an injection of Java.", WAF_ADVICE },
+    { "waf.leak", "403, or the rule's", "The rules found what must not leave in a response.",
+      "Look at the origin: it shows errors or sources to everybody. " WAF_ADVICE },
+    { "waf.lfi", "403", "The rules found an access to files of the server.", WAF_ADVICE },
+    { "waf.php", "403", "The rules found an injection of PHP.", WAF_ADVICE },
+    { "waf.protocol", "403, 400", "The rules found a message that no ordinary client sends.",
+      WAF_ADVICE },
+    { "waf.rce", "403", "The rules found a command for the server's shell.", WAF_ADVICE },
+    { "waf.rfi", "403", "The rules found the address of a foreign file to include.", WAF_ADVICE },
+    { "waf.rule", "the rule's", "A rule without a class of attacks refused.", WAF_ADVICE },
+    { "waf.scanner", "403", "The rules know the client as a scanner.", WAF_ADVICE },
+    { "waf.sqli", "403", "The rules found an injection of SQL.", WAF_ADVICE },
+    { "waf.xss", "403", "The rules found script in what is to be shown.", WAF_ADVICE },
     { "websocket.accept", "502", "The origin's side of the WebSocket handshake is wrong.",
       "Mend the origin: is it a WebSocket server, on this path?" },
     { "websocket.handshake", "400", "The WebSocket handshake is malformed.",

@@ -4,16 +4,29 @@
 #include "filters/options.h"
 
 const struct directive_table *const vocabulary_tables[] = {
-    &listen_options, &site_options,       &route_options,   &target_options,
-    &origin_options, &origin_tls_options, &answer_options,  &access_options,
-    &auth_options,   &acme_options,       &headers_options, &timeout_options,
-    &limits_options, &tls_options,        &program_options, NULL,
+    &listen_options,
+    &site_options,
+    &route_options,
+    &target_options,
+    &origin_options,
+    &origin_tls_options,
+    &answer_options,
+    &access_options,
+    &auth_options,
+    &acme_options,
+    &headers_options,
+    &timeout_options,
+    &limits_options,
+    &tls_options,
+    &waf_options,
+    &program_options,
+    NULL,
 };
 
 const char *const vocabulary_later[] = {
     "balance", "bots",          "breaker", "cache",   "check",   "cluster", "errors",
     "geo",     "limit",         "mask",    "mode",    "modules", "plugin",  "retry",
-    "root",    "secret-header", "sticky",  "storage", "test",    "waf",     NULL,
+    "root",    "secret-header", "sticky",  "storage", "test",    NULL,
 };
 
 const struct habit vocabulary_habits[] = {

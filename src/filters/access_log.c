@@ -5,6 +5,7 @@
 
 #include "filters/filters.h"
 #include "filters/log_line.h"
+#include "filters/waf.h"
 #include "net/tls.h"
 #include "proxy/client_certificate.h"
 #include "proxy/connection.h"
@@ -83,6 +84,8 @@ static void write_json_line(struct writer *w, const struct exchange *x)
         if (!failure_is_refusal(&x->failure)) /* of those the security log says more */
             log_text(w, "text", slice_from(x->failure.text));
     }
+    if (waf_time_us(x))
+        log_number(w, "waf_us", waf_time_us(x));
     write_tls(w, x);
     log_fingerprints(w, x);
     log_number(w, "generation", x->configuration->generation);

@@ -8,6 +8,7 @@ const struct filter *const filters_in_order[] = {
     &access_filter,       /* who may not come in learns nothing of what is behind */
     &early_data_filter,   /* what may have been sent again changes nothing */
     &mtls_filter,         /* who it is, behind whether it may ask at all */
+    &waf_filter,          /* what it asks, once it may ask at all */
     &answer_filter,       /* redirect and respond, before an origin is asked */
     &headers_filter,      /* edits: of what is really sent, so behind every decision */
     &metrics_filter,      /* counts what happened, whoever decided it */

@@ -8,6 +8,7 @@ extern const struct filter https_filter;        /* https.c: the way to HTTPS, HS
 extern const struct filter access_filter;       /* access.c: allow and deny */
 extern const struct filter mtls_filter;         /* mtls.c: clients' certificates */
 extern const struct filter early_data_filter;   /* early_data.c: before the handshake is complete */
+extern const struct filter waf_filter;          /* waf.c: SecLang rules */
 extern const struct filter answer_filter;       /* answer.c: redirect and respond */
 extern const struct filter headers_filter;      /* headers.c: set, add, remove */
 extern const struct filter metrics_filter;      /* metrics.c: counters */

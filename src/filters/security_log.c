@@ -3,6 +3,7 @@
  * an exchange. Origins' and our own failures in an exchange are in the request log. */
 #include "filters/filters.h"
 #include "filters/log_line.h"
+#include "filters/waf.h"
 #include "proxy/connection.h"
 #include "proxy/refusal.h"
 
@@ -17,11 +18,15 @@ static void write_reason(struct writer *w, const struct failure *f)
 static void on_finish(struct exchange *x)
 {
     struct writer w;
-    if (!failure_is_refusal(&x->failure) || !log_line_begin(LOG_SECURITY, &w))
+    bool is_refusal = failure_is_refusal(&x->failure), has_findings = waf_has_findings(x);
+    if ((!is_refusal && !has_findings) || !log_line_begin(LOG_SECURITY, &w))
         return;
     log_begin_object(&w, x->times.wall_ms);
     log_text(&w, "id", x->request_id);
-    write_reason(&w, &x->failure);
+    if (is_refusal)
+        write_reason(&w, &x->failure);
+    if (has_findings)
+        waf_log_findings(&w, x);
     if (x->failure.where.len || x->route)
         log_text(&w, "where", x->failure.where.len ? x->failure.where : x->route->where);
     log_ip(&w, "client", x->client);

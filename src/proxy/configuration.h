@@ -14,6 +14,7 @@
 #include "wire/uri.h"
 
 struct origin_tls;
+struct ruleset;
 struct tls_client;
 struct acme_settings;
 
@@ -27,6 +28,7 @@ enum feature_slot {
     FEATURE_HEADERS, /* struct headers_settings */
     FEATURE_TLS,     /* struct tls_settings; of a site, the same for all its routes */
     FEATURE_AUTH,    /* struct auth_settings, proxy/auth_settings.h */
+    FEATURE_WAF,     /* struct waf_settings, proxy/waf_settings.h */
     FEATURE_COUNT
 };
 
@@ -243,6 +245,10 @@ struct configuration {
         struct tls_client *client;
         struct certificate *own; /* that it shows to servers; NULL */
     } * tls_clients;
+    struct waf_rules { /* read once for all that name the same */
+        struct waf_rules *next;
+        struct ruleset *rules; /* NULL: they could not be read */
+    } * rulesets;
     struct tls_made_context *tls_contexts;
     struct tls_identity *tls_identities;
     uint32_t tls_identity_count;

@@ -25,6 +25,7 @@ struct connection;
 struct held_body;
 struct h2_stream;
 struct upstream;
+struct waf_exchange;
 
 /* Whose fault it is that an exchange did not go the ordinary way. */
 enum fault {
@@ -101,7 +102,7 @@ struct exchange {
     /* 1 received */
     struct buffer *head_buffer; /* holds the request head and what came behind it */
     struct h1_request request;
-    struct target target;
+    struct request_target target;
     struct authority authority; /* of Host */
     slice host;                 /* canonical, without port; empty when there was none */
     slice path;                 /* canonical */
@@ -115,6 +116,10 @@ struct exchange {
     slice user_agent, referer; /* as the client sent them, for the log */
     slice
         forwarded_for; /* the chain believed from a trusted peer, without the client's additions */
+
+    uint32_t client_fields; /* of request.fields: what the client sent; ours are behind them */
+
+    struct waf_exchange *waf; /* filters/waf.h; NULL: no rules have seen it */
 
     const struct client_certificate *client_certificate; /* that convinced; NULL: none asked */
 

@@ -111,6 +111,7 @@ int exchange_receive(struct exchange *x)
     x->request_id = request_id_make(x->request_id_text);
     TRY(x->protocol->receive(x));
     x->request.fields.capacity = gate.field_capacity;
+    x->client_fields = x->request.fields.count;
     note_for_log(x);
     int result = judge(x);
     if (result == -EREFUSED && x->failure.whose == FAULT_CLIENT)

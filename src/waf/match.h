@@ -5,13 +5,13 @@
 
 enum { MATCH_SPANS_MAX = 10 }; /* the whole and nine groups: TX:0 … TX:9 */
 
-struct span {
+struct match_span {
     uint32_t at, len;
 };
 
 struct operator_match {
     unsigned count; /* spans that are set; a group that took no part is {0, 0} */
-    struct span spans[MATCH_SPANS_MAX];
+    struct match_span spans[MATCH_SPANS_MAX];
     slice word;    /* TX:0 where it is not part of the value (a fingerprint); otherwise empty */
     char text[16]; /* where `word` may point to */
 };

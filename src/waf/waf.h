@@ -87,6 +87,10 @@ struct waf_request {
 
 /* 0 · -ENOMEM · -EDQUOT, -ECANCELED of `work` */
 MUST_CHECK int waf_set_request(struct waf_transaction *t, const struct waf_request *request);
+/* Does what a `ctl` would do, before any rule runs: an exclusion that stands outside the rules. The
+ * action lives as long as the transaction. 0 · -ENOMEM */
+MUST_CHECK int waf_apply(struct waf_transaction *t, const struct ctl_action *action);
+
 MUST_CHECK int waf_add_request_field(struct waf_transaction *t, slice name, slice value);
 
 /* Runs the rules of a phase.

@@ -155,7 +155,7 @@ static void canonical_path_with_slashes(slice input)
 
 static void target(slice input)
 {
-    struct target t;
+    struct request_target t;
     const char *reason;
     (void)!target_parse(input, METHOD_GET, &t, &reason);
 }

@@ -52,7 +52,7 @@ static void check_in_h1(struct h1_request *r)
 
 static void check_target(const struct h1_request *r)
 {
-    struct target target;
+    struct request_target target;
     const char *reason = NULL;
     if (r->method != METHOD_CONNECT && target_parse(r->target, r->method, &target, &reason) == 0)
         ASSERT(target.form == TARGET_ORIGIN || target.form == TARGET_ASTERISK);

@@ -19,7 +19,7 @@ static bool escapes_are_whole(slice s)
     return true;
 }
 
-static int split_query(slice text, struct target *t, const char **reason)
+static int split_query(slice text, struct request_target *t, const char **reason)
 {
     size_t mark = slice_find_byte(text, '?');
     t->path = slice_first(text, mark);
@@ -31,7 +31,7 @@ static int split_query(slice text, struct target *t, const char **reason)
 }
 
 /* "http://host:port/path?query" (RFC 9112 §3.2.2). */
-static int parse_absolute(slice raw, struct target *t, const char **reason)
+static int parse_absolute(slice raw, struct request_target *t, const char **reason)
 {
     size_t colon = slice_find(raw, SLICE("://"));
     t->form = TARGET_ABSOLUTE;
@@ -52,9 +52,9 @@ static int parse_absolute(slice raw, struct target *t, const char **reason)
     return 0;
 }
 
-int target_parse(slice raw, enum method method, struct target *ret, const char **ret_reason)
+int target_parse(slice raw, enum method method, struct request_target *ret, const char **ret_reason)
 {
-    struct target t = { .form = TARGET_ORIGIN };
+    struct request_target t = { .form = TARGET_ORIGIN };
     if (raw.len == 0)
         return refuse(ret_reason, "uri.target");
     if (method == METHOD_CONNECT) {

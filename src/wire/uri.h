@@ -7,7 +7,7 @@
 
 enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
 
-struct target {
+struct request_target {
     enum target_form form;
     slice path;  /* raw, begins with '/'; "/" when the absolute form had none; "*" for asterisk */
     slice query; /* raw, without '?' */
@@ -24,7 +24,7 @@ void uri_reference_write(struct writer *w, slice text);
  * percent escapes (in path and query), asterisk with a method other than OPTIONS, authority form
  * with a method other than CONNECT. returns 0 · -EINVAL, *ret_reason a stable word such as
  * "uri.escape" */
-MUST_CHECK int target_parse(slice raw, enum method method, struct target *ret,
+MUST_CHECK int target_parse(slice raw, enum method method, struct request_target *ret,
                             const char **ret_reason);
 
 /* What to do with %2f, %5c and a raw backslash in a path: back ends fold them differently. */

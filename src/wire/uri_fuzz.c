@@ -48,7 +48,7 @@ static void check_authority(slice text)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     slice input = slice_first(fuzz_input(bytes, count), 4096);
-    struct target target;
+    struct request_target target;
     const char *reason = NULL;
     check_authority(input);
     if (!bytes_are(input, BYTE_TARGET))

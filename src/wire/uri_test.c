@@ -172,7 +172,7 @@ TEST(path_has_another_reading_for_servers_that_cut_parameters)
 
 TEST(target_has_four_forms)
 {
-    struct target t;
+    struct request_target t;
     const char *reason;
     assert_int_equal(target_parse(SLICE("/p?a=b?c"), METHOD_GET, &t, &reason), 0);
     assert_slice_equal(t.path, SLICE("/p"));

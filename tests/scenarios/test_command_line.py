@@ -283,7 +283,7 @@ def test_every_directive_code_reason_and_command_is_explained():
 
 
 def test_words_of_later_versions_are_told_apart():
-    assert "not built yet" in run("help", "waf").stdout
+    assert "not built yet" in run("help", "bots").stdout
 
 
 def test_a_misspelt_reason_is_recognised():
@@ -359,7 +359,7 @@ def test_bash_completes(complete, tmp_path, words, offered):
 
 def test_every_option_that_is_offered_is_known(complete, tmp_path):
     commands = [word for word in complete("") if not word.startswith("-")]
-    assert len(commands) == 13
+    assert len(commands) == 14
     for command in commands:
         options = complete(command, "-")
         assert "--help" in options

@@ -263,3 +263,8 @@ int action_run(struct waf_transaction *t, const struct rule *rule, const struct 
         TRY(ctl_run(t, &link->ctls[i]));
     return 0;
 }
+
+int waf_apply(struct waf_transaction *t, const struct ctl_action *action)
+{
+    return ctl_run(t, action);
+}

@@ -84,7 +84,7 @@ static bool is_forms(slice processor)
 }
 
 /* ModSecurity chooses these two by itself; JSON and XML only where a rule says so. */
-static void choose_processor(struct waf_transaction *t)
+void body_choose_processor(struct waf_transaction *t)
 {
     if (t->body.processor.len)
         return;
@@ -139,7 +139,7 @@ static void begin(struct waf_transaction *t)
     b->reader.limits = &b->limits;
     b->reader.arena = t->arena;
     b->reader.work = t->work;
-    choose_processor(t);
+    body_choose_processor(t);
 }
 
 /* Bytes of the piece that are within the limit. */

@@ -78,6 +78,8 @@ int waf_run(struct waf_transaction *t, enum waf_phase phase)
     t->phase = phase;
     /* Sources grow between phases, never within one. */
     memset(t->views, 0, t->plan->view_count * sizeof(*t->views));
+    if (phase == WAF_REQUEST_HEADERS)
+        body_choose_processor(t);
     int result = phase_run(t, phase);
     if (result != 0 && phase != WAF_LOGGING)
         t->is_over = true;

@@ -110,6 +110,10 @@ bool collect_is_source(unsigned source);
 MUST_CHECK int collect_source(struct waf_transaction *t, unsigned source);
 
 /* body.c */
+/* Before the first phase: forms and multipart by their type, as ModSecurity 2 does it; other
+ * readers where a rule says so. */
+void body_choose_processor(struct waf_transaction *t);
+
 MUST_CHECK int body_query_read(struct waf_transaction *t, slice query);
 
 /* scalar.c */

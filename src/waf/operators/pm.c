@@ -76,7 +76,7 @@ static const struct phrases *phrases_of(const void *prepared)
 static int evaluate(const void *prepared, UNUSED slice argument, slice value,
                     struct operator_match *match, struct work *work)
 {
-    struct span span = { 0 };
+    struct match_span span = { 0 };
     int result = phrases_find(prepared, value, &span, work);
     return result == 1 ? operator_matched(match, span.at, span.len) : result;
 }

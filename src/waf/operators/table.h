@@ -15,7 +15,7 @@ static inline int operator_matched(struct operator_match *match, size_t at, size
 {
     if (match) {
         match->count = 1;
-        match->spans[0] = (struct span){ .at = (uint32_t)at, .len = (uint32_t)len };
+        match->spans[0] = (struct match_span){ .at = (uint32_t)at, .len = (uint32_t)len };
     }
     return 1;
 }

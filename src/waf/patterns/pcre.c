@@ -34,7 +34,7 @@ static void take_spans(const pcre2_match_data *match, int count, struct operator
     for (unsigned i = 0; i < ret->count; i++) {
         PCRE2_SIZE begin = places[2 * i], end = places[2 * i + 1];
         if (begin != PCRE2_UNSET && begin <= end) /* \K in a lookahead may set it behind the end */
-            ret->spans[i] = (struct span){ (uint32_t)begin, (uint32_t)(end - begin) };
+            ret->spans[i] = (struct match_span){ (uint32_t)begin, (uint32_t)(end - begin) };
     }
 }
 

@@ -140,7 +140,7 @@ int phrases_seal(struct phrases *phrases)
 /* The strings whose heads end behind `at` bytes: takes the one that ends first, then the longest.
  */
 static size_t take_first_end(const struct automaton *a, uint32_t state, slice value, size_t at,
-                             struct span *best)
+                             struct match_span *best)
 {
     size_t cost = 0;
     for (; state; state = a->output_links[state - a->first_output])
@@ -152,16 +152,16 @@ static size_t take_first_end(const struct automaton *a, uint32_t state, slice va
             if (best->len && (end > best_end || (end == best_end && string->len <= best->len)))
                 continue;
             if (automaton_confirms(a, string, value, at, &cost))
-                *best = (struct span){ (uint32_t)begin, string->len };
+                *best = (struct match_span){ (uint32_t)begin, string->len };
         }
     return cost;
 }
 
-int phrases_find(const struct phrases *phrases, slice value, struct span *ret_span,
+int phrases_find(const struct phrases *phrases, slice value, struct match_span *ret_span,
                  struct work *work)
 {
     const struct automaton *a = &phrases->automaton;
-    struct span best = { 0, 0 };
+    struct match_span best = { 0, 0 };
     uint32_t state = 0;
     size_t cost = 0;
     if (!phrases->is_sealed)

@@ -34,5 +34,5 @@ slice phrases_get(const struct phrases *phrases, unsigned index); /* lower case 
 
 /* The phrase that ends first, of those that end there the longest (ModSecurity 2).
  * 1 found · 0 not · -errno of work_spend */
-MUST_CHECK int phrases_find(const struct phrases *phrases, slice value, struct span *ret_span,
+MUST_CHECK int phrases_find(const struct phrases *phrases, slice value, struct match_span *ret_span,
                             struct work *work);

@@ -137,7 +137,7 @@ TEST(the_phrase_that_ends_first_is_found)
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct phrases *phrases = phrases_of(cases[i].words);
-        struct span span = { 0, 0 };
+        struct match_span span = { 0, 0 };
         struct work work;
         work_open(&work, 0, NULL, NULL);
         int found = phrases_find(phrases, slice_from(cases[i].value), &span, &work);
@@ -179,7 +179,7 @@ TEST(an_automaton_too_large_for_its_cells_takes_shorter_heads)
     }
     assert_int_equal(phrases_seal(phrases), 0);
     for (unsigned i = 0; i < phrases_count(phrases); i += 100) {
-        struct span span;
+        struct match_span span;
         struct work work;
         work_open(&work, 0, NULL, NULL);
         slice text = phrases_get(phrases, i);

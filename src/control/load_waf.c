@@ -1,0 +1,368 @@
+/* The rules of `waf`: read once for all places that name the same ones, and what a place's own
+ * words mean to them. */
+#include <errno.h>
+
+#include "control/loader.h"
+#include "control/waf_prelude.h"
+#include "proxy/waf_settings.h"
+#include "waf/seclang/seclang.h"
+#include "waf/waf.h"
+
+#define RULE_FILE_BYTES_MAX (16u << 20)
+#define PATH_BYTES          4096u
+
+/* --- The reader's world ----------------------------------------------------------------------- */
+
+static slice folder_of(slice path)
+{
+    while (path.len && path.ptr[path.len - 1] != '/')
+        path.len--;
+    return path;
+}
+
+/* 0 · -ENAMETOOLONG */
+static int resolve(slice path, slice beside, char *memory, slice *ret)
+{
+    struct writer w = writer_over(memory, PATH_BYTES);
+    if (path.len && path.ptr[0] != '/')
+        writer_slice_add(&w, folder_of(beside));
+    writer_slice_add(&w, path);
+    *ret = writer_slice(&w);
+    return w.overflowed ? -ENAMETOOLONG : 0;
+}
+
+static int world_list(void *context, slice pattern, slice beside, struct arena *arena,
+                      slice **ret_paths, unsigned *ret_count)
+{
+    struct loader *l = context;
+    char memory[PATH_BYTES];
+    slice path;
+    TRY(resolve(pattern, beside, memory, &path));
+    return l->files.reader->list_files(l->files.reader->context, arena, path, ret_paths, ret_count);
+}
+
+static int world_read(void *context, slice path, slice beside, struct arena *arena,
+                      slice *ret_bytes)
+{
+    struct loader *l = context;
+    char memory[PATH_BYTES];
+    slice full;
+    TRY(resolve(path, beside, memory, &full));
+    return l->files.reader->read_file(l->files.reader->context, arena, full, RULE_FILE_BYTES_MAX,
+                                      ret_bytes);
+}
+
+/* --- Files in their order --------------------------------------------------------------------- */
+
+/* All that a name or pattern in a folder means. 0 · -EINVAL noted by the reader · -ENOMEM;
+ * *ret_found: how many */
+static int read_pattern(struct loader *l, struct seclang *load, slice folder, const char *name,
+                        uint32_t *ret_found)
+{
+    char memory[PATH_BYTES];
+    struct writer w = writer_over(memory, sizeof memory);
+    slice *paths;
+    uint32_t count;
+    writer_slice_add(&w, folder);
+    if (folder.len && folder.ptr[folder.len - 1] != '/')
+        writer_byte(&w, '/');
+    writer_text(&w, name);
+    int error = l->files.reader->list_files(l->files.reader->context, &l->scratch, writer_slice(&w),
+                                            &paths, &count);
+    if (error == -ENOMEM)
+        return error;
+    *ret_found = error ? 0 : count;
+    for (uint32_t i = 0; i < *ret_found; i++) {
+        error = seclang_file(load, paths[i]);
+        if (error && error != -EINVAL)
+            return error;
+    }
+    return 0;
+}
+
+static struct diagnostic *report(struct loader *l, const struct word *word, const char *what,
+                                 slice path)
+{
+    struct diagnostic *item = diagnostics_add(l->diagnostics, E0504, &word->span, "%s '%.*s'", what,
+                                              SLICE_ARGUMENTS(path));
+    diagnostic_label(l->diagnostics, item, "named here");
+    return item;
+}
+
+/* Where distributions put the Core Rule Set: the folder that holds `rules`, and the one of its
+ * crs-setup.conf. */
+static const struct crs_place {
+    slice folder, setup;
+} crs_places[] = {
+    { SLICE("/usr/share/modsecurity-crs"), SLICE("/etc/modsecurity/crs") }, /* Debian, Ubuntu */
+    { SLICE("/usr/share/mod_modsecurity_crs"), SLICE("/etc/httpd/modsecurity.d") }, /* Fedora */
+    { SLICE("/usr/share/coreruleset"), SLICE("/etc/coreruleset") },
+    { SLICE("/etc/crs4"), SLICE("/etc/crs4") }, /* by the project's own instructions */
+    { SLICE("/etc/crs"), SLICE("/etc/crs") },
+};
+
+/* Its documented order: settings, plugins' settings, plugins before, rules, plugins behind. */
+static int read_crs(struct loader *l, struct seclang *load, const struct crs_place *place,
+                    uint32_t *ret_rules)
+{
+    uint32_t found;
+    TRY(read_pattern(l, load, place->setup, "crs-setup.conf", &found));
+    if (found == 0)
+        TRY(read_pattern(l, load, place->folder, "crs-setup.conf", &found));
+    if (found == 0)
+        TRY(read_pattern(l, load, place->folder, "crs-setup.conf.example", &found));
+    TRY(read_pattern(l, load, place->folder, "plugins/*-config.conf", &found));
+    TRY(read_pattern(l, load, place->folder, "plugins/*-before.conf", &found));
+    bool is_apart = !slice_equal(place->folder, place->setup);
+    if (is_apart)
+        TRY(read_pattern(l, load, place->setup, "REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf",
+                         &found));
+    TRY(read_pattern(l, load, place->folder, "rules/*.conf", ret_rules));
+    if (is_apart)
+        TRY(read_pattern(l, load, place->setup, "RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf",
+                         &found));
+    return read_pattern(l, load, place->folder, "plugins/*-after.conf", &found);
+}
+
+static int read_crs_somewhere(struct loader *l, struct seclang *load,
+                              const struct waf_source *source)
+{
+    uint32_t rules = 0;
+    if (source->count) {
+        struct crs_place place = { source->paths[0], source->paths[0] };
+        TRY(read_crs(l, load, &place, &rules));
+        if (rules == 0)
+            diagnostic_help(l->diagnostics, report(l, source->word, "no rules in", place.folder),
+                            "the folder should hold rules/*.conf and crs-setup.conf");
+        return rules ? 0 : -EINVAL;
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(crs_places) && rules == 0; i++) {
+        char memory[PATH_BYTES];
+        struct writer w = writer_over(memory, sizeof memory);
+        slice *paths;
+        uint32_t count = 0;
+        writer_slice_add(&w, crs_places[i].folder);
+        writer_literal(&w, "/rules/*.conf");
+        if (l->files.reader->list_files(l->files.reader->context, &l->scratch, writer_slice(&w),
+                                        &paths, &count) == 0 &&
+            count)
+            TRY(read_crs(l, load, &crs_places[i], &rules));
+    }
+    if (rules == 0)
+        diagnostic_help(
+            l->diagnostics,
+            report(l, source->word, "cannot find the Core Rule Set for", SLICE("crs")),
+            "install the package modsecurity-crs, or name its folder:  rules crs FOLDER");
+    return rules ? 0 : -EINVAL;
+}
+
+static int read_files(struct loader *l, struct seclang *load, const struct waf_source *source)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < source->count; i++) {
+        uint32_t found;
+        char name[PATH_BYTES];
+        struct writer w = writer_over(name, sizeof name - 1);
+        writer_slice_add(&w, source->paths[i]);
+        name[w.len] = '\0';
+        TRY(read_pattern(l, load, slice_of(NULL, 0), name, &found));
+        if (found == 0) {
+            report(l, source->word, "no such file of rules:", source->paths[i]);
+            result = -EINVAL;
+        }
+    }
+    return result;
+}
+
+/* --- One ruleset ------------------------------------------------------------------------------ */
+
+static void report_problems(struct loader *l, const struct word *word, const struct seclang *load)
+{
+    unsigned count, total;
+    const struct waf_problem *problems = seclang_errors(load, &count, &total);
+    for (unsigned i = 0; i < count; i++) {
+        const struct waf_problem *p = &problems[i];
+        struct diagnostic *item =
+            diagnostics_add(l->diagnostics, E0504, &word->span, "%.*s:%u:%u: %s",
+                            SLICE_ARGUMENTS(p->file), p->line, p->column, p->text);
+        diagnostic_label(l->diagnostics, item, "these rules");
+    }
+}
+
+/* *ret stays NULL when something was reported. 0 · -ENOMEM */
+static int read_rules(struct loader *l, const struct waf_source *source, struct ruleset **ret)
+{
+    struct seclang_world world = { .context = l, .list = world_list, .read = world_read };
+    struct seclang *load = NULL;
+    TRY(seclang_open(&world, &load));
+    int result = seclang_text(load, SLICE("built in"), waf_prelude);
+    if (result == 0)
+        result = source->kind == WAF_SOURCE_CRS ? read_crs_somewhere(l, load, source)
+                                                : read_files(l, load, source);
+    if (result == 0)
+        result = seclang_finish(load, ret);
+    if (result == -EINVAL)
+        report_problems(l, source->word, load);
+    seclang_close(load);
+    if (result == 0)
+        result = waf_prepare(*ret);
+    return result == -EINVAL ? 0 : result;
+}
+
+static int source_name(struct loader *l, const struct waf_source *source, slice *ret)
+{
+    size_t room = 8;
+    for (uint32_t i = 0; i < source->count; i++)
+        room += source->paths[i].len + 1;
+    char *memory = arena_take(&l->scratch, room);
+    struct writer w = writer_over(memory, memory ? room : 0);
+    if (!memory)
+        return -ENOMEM;
+    writer_text(&w, source->kind == WAF_SOURCE_CRS ? "crs" : "files");
+    for (uint32_t i = 0; i < source->count; i++) {
+        writer_byte(&w, '\n');
+        writer_slice_add(&w, source->paths[i]);
+    }
+    *ret = writer_slice(&w);
+    return 0;
+}
+
+/* What was read and refused once is not read again: its place holds nothing. */
+static int find_rules(struct loader *l, const struct waf_source *source, const struct ruleset **ret)
+{
+    slice name;
+    TRY(source_name(l, source, &name));
+    struct waf_rules *known = name_map_find(&l->rulesets, name);
+    if (!known) {
+        known = arena_take(&l->c->arena, sizeof *known);
+        if (!known)
+            return -ENOMEM;
+        known->next = l->c->rulesets;
+        l->c->rulesets = known;
+        TRY(name_map_add(&l->rulesets, name, known));
+        TRY(read_rules(l, source, &known->rules));
+    }
+    *ret = known->rules;
+    return 0;
+}
+
+void load_free_rules(struct configuration *c)
+{
+    for (struct waf_rules *r = c->rulesets; r; r = r->next) {
+        ruleset_free(r->rules);
+        r->rules = NULL;
+    }
+}
+
+/* --- A place's own words ---------------------------------------------------------------------- */
+
+static int add_preset(struct loader *l, struct waf_settings *w, const char *name, uint32_t value)
+{
+    char *memory = arena_take(&l->c->arena, 12);
+    struct writer text = writer_over(memory, memory ? 12 : 0);
+    if (!memory)
+        return -ENOMEM;
+    writer_decimal(&text, value);
+    struct waf_preset preset = { .name = slice_from(name), .value = writer_slice(&text) };
+    return option_append(&l->c->arena, OPTION_ARRAY(w->presets, w->preset_count), &preset, 1);
+}
+
+/* The variables by which the Core Rule Set takes its settings, of 3.x and 4.x. */
+static int add_presets(struct loader *l, struct waf_settings *w)
+{
+    static const char *const paranoia[] = { "paranoia_level", "executing_paranoia_level",
+                                            "blocking_paranoia_level", "detection_paranoia_level" };
+    w->preset_count = 0;
+    w->presets = NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(paranoia); i++)
+        TRY(add_preset(l, w, paranoia[i], waf_paranoia(w)));
+    TRY(add_preset(l, w, "inbound_anomaly_score_threshold", waf_threshold(w)));
+    return add_preset(l, w, "outbound_anomaly_score_threshold", waf_outbound_threshold(w));
+}
+
+/* The variables that a place of an exclusion stands for. */
+static unsigned variables_of(enum waf_place place, enum variable_id *ret)
+{
+    switch (place) {
+    case WAF_PLACE_ALL:
+        return 0;
+    case WAF_PLACE_ARG:
+        ret[0] = VARIABLE_ARGS;
+        ret[1] = VARIABLE_ARGS_NAMES;
+        ret[2] = VARIABLE_ARGS_GET;
+        ret[3] = VARIABLE_ARGS_POST;
+        return 4;
+    case WAF_PLACE_HEADER:
+        ret[0] = VARIABLE_REQUEST_HEADERS;
+        ret[1] = VARIABLE_REQUEST_HEADERS_NAMES;
+        return 2;
+    case WAF_PLACE_COOKIE:
+        ret[0] = VARIABLE_REQUEST_COOKIES;
+        ret[1] = VARIABLE_REQUEST_COOKIES_NAMES;
+        return 2;
+    }
+    return 0;
+}
+
+static int lower_copy(struct arena *a, slice text, slice *ret)
+{
+    char *memory = arena_take(a, text.len + 1);
+    if (!memory)
+        return -ENOMEM;
+    for (size_t i = 0; i < text.len; i++)
+        memory[i] = ascii_lower(text.ptr[i]);
+    *ret = slice_of(memory, text.len);
+    return 0;
+}
+
+/* "attack-sqli", as a text without variables. */
+static int tag_of(struct arena *a, slice attack, struct macro *ret)
+{
+    static const slice prefix = SLICE("attack-");
+    char *memory = arena_take(a, prefix.len + attack.len);
+    struct macro_piece *piece = arena_take(a, sizeof *piece);
+    if (!memory || !piece)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, prefix.len + attack.len);
+    writer_slice_add(&w, prefix);
+    writer_slice_add(&w, attack);
+    *piece = (struct macro_piece){ .kind = MACRO_TEXT, .text = writer_slice(&w) };
+    *ret = (struct macro){ .source = piece->text, .pieces = piece, .count = 1 };
+    return 0;
+}
+
+static int compile_exclusion(struct loader *l, struct waf_exclusion *e)
+{
+    struct arena *a = &l->c->arena;
+    enum variable_id variables[4];
+    unsigned count = variables_of(e->place, variables);
+    bool by_tag = e->attack.len != 0, has_target = count != 0;
+    struct ctl_action action = { .ids = { e->first_id, e->last_id } };
+    if (by_tag)
+        TRY(tag_of(a, e->attack, &action.text));
+    action.kind = by_tag ? (has_target ? CTL_RULE_REMOVE_TARGET_BY_TAG : CTL_RULE_REMOVE_BY_TAG)
+                         : (has_target ? CTL_RULE_REMOVE_TARGET_BY_ID : CTL_RULE_REMOVE_BY_ID);
+    if (!has_target)
+        return option_append(a, OPTION_ARRAY(e->actions, e->action_count), &action, 1);
+    action.target.selector = SELECT_NAME;
+    action.target.slot = WAF_NONE;
+    TRY(lower_copy(a, e->name, &action.target.name));
+    for (unsigned i = 0; i < count; i++) {
+        action.target.variable = variables[i];
+        TRY(option_append(a, OPTION_ARRAY(e->actions, e->action_count), &action, 1));
+    }
+    return 0;
+}
+
+int load_waf(struct loader *l, struct waf_settings *w)
+{
+    w->rules = NULL;
+    if (w->level == WAF_LEVEL_OFF || w->mode == WAF_MODE_OFF)
+        return 0;
+    TRY(find_rules(l, &w->source, &w->rules));
+    TRY(add_presets(l, w));
+    for (uint32_t i = 0; i < w->exclusion_count; i++)
+        if (w->exclusions[i].action_count == 0)
+            TRY(compile_exclusion(l, &w->exclusions[i]));
+    return 0;
+}

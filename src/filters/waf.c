@@ -1,0 +1,452 @@
+/* `waf`: requests and responses before SecLang rules. A request's body is held until the verdict,
+ * and a response's of the types that are inspected; nothing reaches the other side before. Streams
+ * are not held: gRPC calls, WebSocket. */
+#include "filters/waf.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/panic.h"
+#include "filters/filters.h"
+#include "filters/waf_class.h"
+#include "proxy/connection.h"
+#include "proxy/deliver.h"
+#include "proxy/gate_state.h"
+#include "proxy/grpc.h"
+#include "proxy/upload.h"
+#include "proxy/waf_settings.h"
+#include "runtime/fiber.h"
+
+#define CONTENT_ENCODING  SLICE("content-encoding")
+#define ARENA_BLOCK_BYTES (64u << 10)
+#define ARENA_BYTES_MAX   (256u << 20)
+#define RATIO_MAX         200u /* of a compressed body */
+#define STEPS_PER_MS      1000000ull
+#define NS_PER_MS         1000000
+
+/* --- Time ------------------------------------------------------------------------------------- */
+
+static int64_t cpu_now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+static void clock_start(struct waf_exchange *w)
+{
+    w->began_ns = clock_monotonic_ns();
+}
+
+static void clock_stop(struct waf_exchange *w)
+{
+    w->spent_ns += clock_monotonic_ns() - w->began_ns;
+    w->began_ns = 0;
+}
+
+/* The engine has worked for a while: others first, when the budget allows to go on at all. */
+static bool pause(void *context)
+{
+    struct waf_exchange *w = context;
+    int64_t now = cpu_now_ns();
+    if (w->cpu_ns)
+        w->cpu_used_ns += now - w->cpu_ns;
+    w->is_over = w->cpu_used_ns > w->settings->budget_ms * NS_PER_MS;
+    if (w->is_over)
+        return false;
+    clock_stop(w);
+    int result = fiber_yield();
+    clock_start(w);
+    w->cpu_ns = cpu_now_ns();
+    return result == 0;
+}
+
+/* --- Verdicts --------------------------------------------------------------------------------- */
+
+static enum verdict refuse(struct exchange *x, uint16_t status, const char *reason,
+                           const char *text)
+{
+    (void)exchange_refuse(x, FAULT_POLICY, status, reason, text);
+    x->failure.where = x->waf->settings->where;
+    return ANSWERED;
+}
+
+static bool is_enforced(const struct waf_settings *s)
+{
+    return s->mode == WAF_MODE_ENFORCE;
+}
+
+static enum verdict refuse_over_budget(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    const struct rule *rule = waf_current_rule(w->transaction);
+    if (w->settings->budget_passes || !is_enforced(w->settings))
+        return NEXT;
+    char *memory = arena_take(&x->arena, 160);
+    struct writer text = writer_over(memory, memory ? 159 : 0);
+    writer_format(&text, "judging took more than `budget` allows; rule %u was at work",
+                  rule ? rule->id : 0);
+    return refuse(x, 403, "waf.budget", memory ? memory : "judging took more than `budget` allows");
+}
+
+/* What became of a call into the engine, besides 0. */
+static enum verdict break_off(struct exchange *x, int result)
+{
+    if (result == -EDQUOT || (result == -ECANCELED && x->waf && x->waf->is_over))
+        return refuse_over_budget(x);
+    if (result == -ENOMEM)
+        (void)exchange_refuse(x, FAULT_OURS, 503, "resources.memory", "out of memory");
+    return BROKEN; /* refused, or cancelled */
+}
+
+static enum verdict redirect(struct exchange *x, const struct waf_decision *d)
+{
+    answer_begin(x, (uint16_t)(d->status ? d->status : 302));
+    if (answer_add(x, SLICE("Location"), d->location) == 0)
+        return ANSWERED;
+    x->answer.is_set = false;
+    return refuse(x, 403, "waf.rule", "a rule redirects, and its location does not fit");
+}
+
+/* In words: which kind of attack, by which rules, with which score. */
+static enum verdict refuse_by_rule(struct exchange *x, const struct waf_decision *d)
+{
+    const struct waf_transaction *t = x->waf->transaction;
+    struct waf_class class = waf_class_of(t, d);
+    uint16_t status = d->disposition == WAF_DROP ? 0 : (uint16_t)(d->status ? d->status : 403);
+    char *memory = arena_take(&x->arena, WAF_CLASS_TEXT_BYTES);
+    if (memory)
+        waf_class_describe(t, d, &class, memory);
+    return refuse(x, status, class.reason, memory ? memory : class.text);
+}
+
+static enum verdict judge(struct exchange *x, int result)
+{
+    if (result != 0)
+        return break_off(x, result);
+    const struct waf_decision *d = waf_decision(x->waf->transaction);
+    switch (d->disposition) {
+    case WAF_PASS:
+    case WAF_ALLOW:
+        return NEXT;
+    case WAF_REDIRECT:
+        return redirect(x, d);
+    case WAF_DENY:
+    case WAF_DROP:
+        return refuse_by_rule(x, d);
+    }
+    UNREACHABLE();
+}
+
+static enum verdict run(struct exchange *x, enum waf_phase phase)
+{
+    return judge(x, waf_run(x->waf->transaction, phase));
+}
+
+/* --- The transaction -------------------------------------------------------------------------- */
+
+static struct waf_exchange *make(struct exchange *x, const struct waf_settings *s)
+{
+    struct waf_exchange *w = arena_take(&x->arena, sizeof *w);
+    struct buffer *first = w ? buffer_take() : NULL;
+    if (!first)
+        return NULL;
+    w->settings = s;
+    w->owner = x;
+    w->first = first;
+    arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES, ARENA_BYTES_MAX);
+    work_open(&w->work, (uint64_t)s->budget_ms * STEPS_PER_MS, pause, w);
+    return w;
+}
+
+static slice ip_text(struct exchange *x, struct ip ip)
+{
+    char *memory = arena_take(&x->arena, IP_TEXT_MAX);
+    struct writer w = writer_over(memory, memory ? IP_TEXT_MAX : 0);
+    if (memory)
+        ip_write(&w, ip);
+    return writer_slice(&w);
+}
+
+static int open_transaction(struct exchange *x, const struct waf_settings *s)
+{
+    struct waf_exchange *w = x->waf;
+    struct waf_world world = { .now_ms = x->times.wall_ms,
+                               .unique_id = x->request_id,
+                               .client = { ip_text(x, x->client), x->client_port },
+                               .is_shadow = s->mode == WAF_MODE_SHADOW,
+                               .shadow_rules = s->shadows, /* the same shape */
+                               .shadow_rule_count = s->shadow_count };
+    TRY(waf_open(s->rules, &world, &w->arena, &w->work, &w->transaction));
+    for (uint32_t i = 0; i < s->preset_count; i++)
+        TRY(waf_set_variable(w->transaction, s->presets[i].name, s->presets[i].value));
+    return 0;
+}
+
+/* "GET /x HTTP/2.0": what the line would be that HTTP/2 has none of. */
+static slice request_line(struct exchange *x)
+{
+    slice head = x->request.head;
+    if (!x->client_stream)
+        return slice_first(head, slice_find_byte(head, '\r'));
+    size_t room = x->request.method_text.len + x->request.target.len + 16;
+    char *memory = arena_take(&x->waf->arena, room);
+    struct writer w = writer_over(memory, memory ? room : 0);
+    writer_slice_add(&w, x->request.method_text);
+    writer_byte(&w, ' ');
+    writer_slice_add(&w, x->request.target);
+    writer_literal(&w, " HTTP/2.0");
+    return memory ? writer_slice(&w) : slice_of(NULL, 0);
+}
+
+static slice protocol_of(const struct exchange *x)
+{
+    if (x->client_stream)
+        return SLICE("HTTP/2.0");
+    return x->request.minor_version ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0");
+}
+
+static bool is_in_force(const struct exchange *x, const struct waf_exclusion *e)
+{
+    if (e->until_s && x->times.wall_ms / 1000 > e->until_s)
+        return false;
+    if (e->path.len == 0)
+        return true;
+    return e->path_is_prefix ? slice_starts_with(x->path, e->path) : slice_equal(x->path, e->path);
+}
+
+static int apply_exclusion(struct waf_transaction *t, const struct waf_exclusion *e)
+{
+    for (uint32_t i = 0; i < e->action_count; i++)
+        TRY(waf_apply(t, &e->actions[i]));
+    return 0;
+}
+
+/* All that the client sent, also what no origin will see. */
+static int give_request(struct exchange *x)
+{
+    struct waf_transaction *t = x->waf->transaction;
+    const struct waf_settings *s = x->waf->settings;
+    struct waf_request request = { .line = request_line(x),
+                                   .method = x->request.method_text,
+                                   .target = x->request.target,
+                                   .protocol = protocol_of(x),
+                                   .path = slice_equal(x->path, x->target.path) ? slice_of(NULL, 0)
+                                                                                : x->path,
+                                   .host = x->host,
+                                   .length = x->request.head.len };
+    for (uint32_t i = 0; i < s->exclusion_count; i++)
+        if (is_in_force(x, &s->exclusions[i]))
+            TRY(apply_exclusion(t, &s->exclusions[i]));
+    TRY(waf_set_request(t, &request));
+    for (uint32_t i = 0; i < x->client_fields; i++) {
+        const struct field *f = &x->request.fields.items[i];
+        TRY(waf_add_request_field(t, f->name, f->value));
+    }
+    return 0;
+}
+
+/* --- Bodies ----------------------------------------------------------------------------------- */
+
+/* Content-Encoding undone. 0 · -EBADMSG · -ENOMEM · -EDQUOT · -ECANCELED */
+static int undo_encoding(struct waf_exchange *w, struct decompress *d, uint64_t bytes_max,
+                         slice encoding, slice *body)
+{
+    *d = (struct decompress){ .limits = { .bytes_max = bytes_max, .ratio_max = RATIO_MAX },
+                              .work = &w->work };
+    return encoding.len ? decompress_body(d, encoding, *body, body) : 0;
+}
+
+/* What cannot be read is for the rules to judge. */
+static int give_body(struct exchange *x, slice body, slice encoding)
+{
+    struct waf_exchange *w = x->waf;
+    int result = undo_encoding(w, &w->request_body, w->settings->body_bytes_max, encoding, &body);
+    if (result == -EBADMSG) {
+        waf_request_body_unreadable(w->transaction,
+                                    slice_from(decompress_problem_text(w->request_body.problem)));
+        return 0;
+    }
+    return result == 0 ? waf_request_body(w->transaction, body) : result;
+}
+
+/* Contents of files are not kept; the rest counts. */
+static int give_pieces(struct exchange *x, slice body)
+{
+    struct waf_exchange *w = x->waf;
+    while (body.len) {
+        slice piece = slice_first(body, WORK_BLOCK);
+        TRY(waf_request_body_part(w->transaction, piece));
+        body = slice_after(body, piece.len);
+    }
+    return waf_request_body_end(w->transaction);
+}
+
+static bool is_stream(const struct exchange *x)
+{
+    return x->request.upgrades_to_websocket || exchange_is_grpc(x);
+}
+
+static slice value_of(const struct fields *fs, slice name)
+{
+    const struct field *f = fields_find_name(fs, name);
+    return f ? f->value : slice_of(NULL, 0);
+}
+
+/* 0 · -EREFUSED · -ENOMEM · -ECANCELED · -EDQUOT */
+static int inspect_body(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    struct waf_body_wish wish = waf_wants_request_body(w->transaction);
+    slice body, encoding = value_of(&x->request.fields, CONTENT_ENCODING);
+    if (!wish.is_wanted || x->request.framing == H1_FRAMING_NONE || is_stream(x))
+        return 0;
+    bool in_pieces = wish.may_stream && encoding.len == 0;
+    uint64_t bytes_max = w->settings->body_bytes_max;
+    clock_stop(w); /* the client's time */
+    int result = upload_hold(x, in_pieces ? 0 : bytes_max + 1, &body);
+    clock_start(w);
+    if (result != 0)
+        return result;
+    if (in_pieces)
+        return give_pieces(x, body);
+    if (body.len > bytes_max)
+        return exchange_refuse(x, FAULT_POLICY, 413, "waf.body",
+                               "the request body is longer than `waf { body }` looks at");
+    return give_body(x, body, encoding);
+}
+
+/* --- Hooks ------------------------------------------------------------------------------------ */
+
+static enum verdict inspect_request(struct exchange *x, const struct waf_settings *s)
+{
+    int result = open_transaction(x, s);
+    if (result == 0)
+        result = give_request(x);
+    if (result != 0)
+        return break_off(x, result);
+    enum verdict verdict = run(x, WAF_REQUEST_HEADERS);
+    if (verdict != NEXT)
+        return verdict;
+    result = inspect_body(x);
+    if (result != 0)
+        return break_off(x, result);
+    return run(x, WAF_REQUEST_BODY);
+}
+
+static enum verdict on_request(struct exchange *x)
+{
+    const struct waf_settings *s = exchange_block(x, FEATURE_WAF);
+    if (!s->rules)
+        return NEXT;
+    x->waf = make(x, s);
+    if (!x->waf) {
+        (void)exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
+                              "no memory for the rules within `limits buffered`");
+        return BROKEN;
+    }
+    clock_start(x->waf);
+    enum verdict verdict = inspect_request(x, s);
+    clock_stop(x->waf);
+    return verdict;
+}
+
+static bool has_inspected_type(const struct exchange *x, const struct waf_body_wish *wish)
+{
+    const struct waf_settings *s = x->waf->settings;
+    slice type = value_of(&x->response.fields, SLICE("content-type"));
+    if (s->response_type_count == 0)
+        return wish->is_wanted;
+    type = slice_trim(slice_first(type, slice_find_byte(type, ';')));
+    for (uint32_t i = 0; i < s->response_type_count; i++)
+        if (slice_equal_fold(s->response_types[i], type))
+            return true;
+    return false;
+}
+
+static int give_response_body(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    uint64_t bytes_max = w->settings->response_bytes_max;
+    struct waf_body_wish wish = waf_wants_response_body(w->transaction);
+    slice body, encoding = value_of(&x->response.fields, CONTENT_ENCODING);
+    if (bytes_max == 0 || is_stream(x) || !has_inspected_type(x, &wish))
+        return 0;
+    clock_stop(w);
+    int result = response_hold(x, bytes_max, &body);
+    clock_start(w);
+    if (result != 0 || body.len == 0)
+        return result;
+    result = undo_encoding(w, &w->response_body, bytes_max, encoding, &body);
+    if (result == -EBADMSG)
+        return 0; /* cut at the limit, or in a coding that nobody here knows */
+    return result == 0 ? waf_response_body(w->transaction, slice_first(body, bytes_max)) : result;
+}
+
+static enum verdict inspect_response(struct exchange *x)
+{
+    struct waf_transaction *t = x->waf->transaction;
+    struct waf_response response = { .status = x->response.status, .protocol = SLICE("HTTP/1.1") };
+    int result = waf_set_response(t, &response);
+    for (uint32_t i = 0; result == 0 && i < x->response.fields.count; i++) {
+        const struct field *f = &x->response.fields.items[i];
+        result = waf_add_response_field(t, f->name, f->value);
+    }
+    if (result != 0)
+        return break_off(x, result);
+    enum verdict verdict = run(x, WAF_RESPONSE_HEADERS);
+    if (verdict != NEXT)
+        return verdict;
+    result = give_response_body(x);
+    if (result != 0)
+        return break_off(x, result);
+    return run(x, WAF_RESPONSE_BODY);
+}
+
+static enum verdict on_response(struct exchange *x)
+{
+    if (!x->waf)
+        return NEXT;
+    clock_start(x->waf);
+    enum verdict verdict = inspect_response(x);
+    clock_stop(x->waf);
+    return verdict;
+}
+
+/* Rules of the last phase only watch; what goes wrong in them is nobody's concern any more. */
+static void on_finish(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    if (!w || !w->transaction)
+        return;
+    clock_start(w);
+    waf_set_elapsed(w->transaction, (x->times.end - x->times.begin) / 1000);
+    w->work.pause = NULL; /* the log line does not wait */
+    (void)!waf_run(w->transaction, WAF_LOGGING);
+    clock_stop(w);
+}
+
+/* When the logs are written. */
+static void on_release(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    if (!w)
+        return;
+    decompress_release(&w->request_body);
+    decompress_release(&w->response_body);
+    arena_close(&w->arena);
+    buffer_release(w->first);
+    x->waf = NULL;
+}
+
+uint64_t waf_time_us(const struct exchange *x)
+{
+    return x->waf ? (uint64_t)x->waf->spent_ns / 1000 : 0;
+}
+
+const struct filter waf_filter = { .on_request = on_request,
+                                   .on_response = on_response,
+                                   .on_finish = on_finish,
+                                   .on_release = on_release };

@@ -1,0 +1,35 @@
+/* What the filter `waf` leaves with an exchange for the logs. */
+#pragma once
+
+#include "proxy/exchange.h"
+#include "waf/bodies/decompress.h"
+#include "waf/waf.h"
+
+struct buffer;
+
+/* One exchange before the rules: x->waf, from the moment a route with rules is known until the log
+ * lines are written. Its memory is a pooled buffer first, and then its own. */
+struct waf_exchange {
+    const struct waf_settings *settings;
+    struct waf_transaction *transaction;
+    struct buffer *first; /* of the arena */
+    struct arena arena;
+    struct work work;
+    struct decompress request_body,
+        response_body; /* as they were read, when they came compressed */
+    struct exchange *owner;
+    int64_t spent_ns;    /* by the clock, pauses not counted */
+    int64_t began_ns;    /* of the call that runs; 0: none */
+    int64_t cpu_ns;      /* of the processor's time, when the last pause ended; 0: no pause yet */
+    int64_t cpu_used_ns; /* between pauses */
+    bool is_over;        /* the budget is spent */
+};
+
+/* Whether a rule has something to tell: a record is due. */
+bool waf_has_findings(const struct exchange *x);
+
+/* ,"waf":{…}: the verdict, the score and every rule that contributed. */
+void waf_log_findings(struct writer *w, const struct exchange *x);
+
+/* Microseconds in the rules; 0: none ran. */
+uint64_t waf_time_us(const struct exchange *x);

@@ -1,0 +1,140 @@
+/* What the rules found, for the logs:
+ * ,"waf":{"verdict":"refused","score":15,"threshold":5,"rules":[{"id":942100,…}]}. Every rule that
+ * contributed is named, with what it matched as it was after decoding; values of arguments whose
+ * names tell that they open doors are not shown. */
+#include "filters/filters.h"
+#include "filters/log_line.h"
+#include "filters/waf.h"
+#include "filters/waf_class.h"
+#include "proxy/waf_settings.h"
+
+/* Together with everything else in a line they fit in LOG_LINE_BYTES_MAX. */
+#define RULES_MAX         12u
+#define MSG_BYTES_MAX     120u
+#define TARGET_BYTES_MAX  80u
+#define MATCHED_BYTES_MAX 200u
+#define TAGS_MAX          4u
+
+static bool is_told(const struct waf_match *m)
+{
+    return m->is_logged || m->score > 0;
+}
+
+bool waf_has_findings(const struct exchange *x)
+{
+    const struct waf_match *m =
+        x->waf && x->waf->transaction ? waf_matches(x->waf->transaction) : NULL;
+    for (; m; m = m->next)
+        if (is_told(m))
+            return true;
+    return false;
+}
+
+static void put(struct writer *w, const char *key, slice value, size_t bytes_max)
+{
+    writer_format(w, ",\"%s\":\"", key);
+    log_put(w, value, bytes_max, &log_escape_json);
+    writer_byte(w, '"');
+}
+
+/* The part of the value that matched, or the value. */
+static slice matched(const struct waf_finding *f)
+{
+    if (f->match.count == 0 || f->match.spans[0].len == 0)
+        return f->value;
+    struct match_span span = f->match.spans[0];
+    if (span.at < f->value_at || span.at - f->value_at > f->value.len)
+        return f->value;
+    return slice_first(slice_after(f->value, span.at - f->value_at), span.len);
+}
+
+/* "q" of ARGS:q */
+static bool opens_doors(slice name)
+{
+    size_t colon = slice_find_byte(name, ':');
+    slice key = colon < name.len ? slice_after(name, colon + 1) : name;
+    static const slice fields[] = { SLICE("authorization"), SLICE("proxy-authorization"),
+                                    SLICE("cookie"), SLICE("set-cookie") };
+    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
+        if (slice_equal_fold(fields[i], key))
+            return true;
+    return log_name_is_secret(key);
+}
+
+static void write_finding(struct writer *w, const struct waf_finding *f)
+{
+    put(w, "target", f->name, TARGET_BYTES_MAX);
+    if (opens_doors(f->name))
+        writer_literal(w, ",\"matched\":\"***\"");
+    else
+        put(w, "matched", matched(f), MATCHED_BYTES_MAX);
+}
+
+static void write_tags(struct writer *w, const struct rule *rule)
+{
+    unsigned written = 0;
+    for (unsigned i = 0; i < rule->tag_count && written < TAGS_MAX; i++) {
+        slice tag = rule->tags[i].source;
+        if (!slice_starts_with(tag, SLICE("attack-")) &&
+            !slice_starts_with(tag, SLICE("paranoia-level")))
+            continue;
+        writer_text(w, written++ ? ",\"" : ",\"tags\":[\"");
+        log_put(w, tag, TARGET_BYTES_MAX, &log_escape_json);
+        writer_byte(w, '"');
+    }
+    if (written)
+        writer_byte(w, ']');
+}
+
+static void write_match(struct writer *w, const struct waf_match *m)
+{
+    writer_format(w, "{\"id\":%u", m->rule->id);
+    if (m->msg.len)
+        put(w, "msg", m->msg, MSG_BYTES_MAX);
+    if (m->findings)
+        write_finding(w, &m->finding[m->findings - 1]);
+    if (m->score)
+        writer_format(w, ",\"score\":%lld", (long long)m->score);
+    if (m->is_shadow)
+        writer_literal(w, ",\"shadow\":true");
+    write_tags(w, m->rule);
+    writer_byte(w, '}');
+}
+
+static const char *verdict_of(const struct waf_transaction *t)
+{
+    if (waf_decision(t)->disposition > WAF_ALLOW)
+        return "refused";
+    return waf_would_be(t)->disposition > WAF_ALLOW ? "would-refuse" : "noticed";
+}
+
+void waf_log_findings(struct writer *w, const struct exchange *x)
+{
+    const struct waf_transaction *t = x->waf->transaction;
+    const struct waf_decision *d = waf_decision(t);
+    int64_t score, threshold;
+    unsigned written = 0, left = 0;
+    log_key(w, "waf");
+    writer_format(w, "{\"verdict\":\"%s\"", verdict_of(t));
+    if (waf_class_score(t, d->phase, &score, &threshold))
+        writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
+                      (long long)threshold);
+    log_key(w, "rules");
+    writer_byte(w, '[');
+    for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
+        if (!is_told(m))
+            continue;
+        if (written == RULES_MAX) {
+            left++;
+            continue;
+        }
+        if (written++)
+            writer_byte(w, ',');
+        write_match(w, m);
+    }
+    writer_byte(w, ']');
+    if (left)
+        writer_format(w, ",\"more\":%u", left);
+    log_number(w, "us", waf_time_us(x));
+    writer_byte(w, '}');
+}

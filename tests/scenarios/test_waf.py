@@ -1,0 +1,292 @@
+"""The rules engine in the proxy: what is refused and why, what is held and what is not, what the logs tell. The rules are a few
+lines of SecLang of their own; those of the Core Rule Set are run by tests/crs."""
+
+import gzip
+import json
+import os
+import subprocess
+
+import pytest
+from harness.client import request
+from harness.gate import binary_path
+from harness.origin import response
+
+RULES = """
+SecDefaultAction "phase:1,pass,log"
+SecDefaultAction "phase:2,pass,log"
+SecRule REQUEST_HEADERS:X-Early "@streq stop" "id:101,phase:1,deny,status:418,msg:'early'"
+SecRule REQUEST_HEADERS:X-Away "@streq go" "id:102,phase:1,redirect:https://elsewhere.test/%{request_method}"
+SecRule REQUEST_HEADERS:X-Cut "@streq now" "id:103,phase:1,drop"
+SecRule ARGS|ARGS_NAMES "@rx (?i)attack(s?)" "id:201,phase:2,pass,capture,t:none,t:urlDecodeUni,\\
+    msg:'an attack in %{matched_var_name}',logdata:'found %{tx.0}',severity:'CRITICAL',tag:'attack-sqli',\\
+    setvar:'tx.anomaly_score=+%{tx.weight}'"
+SecRule FILES "@endsWith .php" "id:202,phase:2,deny,msg:'a script is uploaded',tag:'attack-injection-php'"
+SecRule REQUEST_BODY "@contains rawbad" "id:203,phase:2,deny,msg:'raw'"
+SecRule TX:ANOMALY_SCORE "@ge %{tx.inbound_anomaly_score_threshold}" "id:299,phase:2,deny,status:403,\\
+    msg:'score %{tx.anomaly_score}'"
+SecRule RESPONSE_HEADERS:X-Leak "@rx ." "id:301,phase:3,deny,status:502,msg:'a leak in a field',tag:'attack-disclosure'"
+SecRule RESPONSE_BODY "@contains ORA-00933" "id:401,phase:4,deny,status:500,msg:'a leak',tag:'attack-disclosure'"
+SecRule REQUEST_URI "@contains watch" "id:501,phase:5,pass,log,msg:'seen at the end'"
+SecAction "id:100,phase:1,pass,nolog,setvar:tx.weight=5"
+"""
+SITE = """
+limits { body 20M }
+site * {
+  to @origin
+  waf balanced { rules @rules }
+  route /shadow/* { waf balanced mode shadow }
+  route /off/* { waf off }
+  route /low/* { waf low }
+  route /quiet/* { waf balanced { shadow 201 } }
+  route /excluded/* { waf balanced { exclude rule 201 arg q because "it is a test" } }
+  route /class/* { waf balanced { exclude attack sqli on /class/here } }
+  route /small/* { waf balanced { body 2K } }
+  route /deaf/* { waf balanced { response off } }
+}
+"""
+
+
+@pytest.fixture
+def rules(tmp_path):
+    path = tmp_path / "own.conf"
+    path.write_text(RULES)
+    return path
+
+
+def form(path, body, fields=()):
+    return request(path, method="POST", body=body,
+                   fields=["Content-Type: application/x-www-form-urlencoded", *fields])
+
+
+def multipart(path, parts):
+    body = b"".join(b"--aRealBoundary7Y\r\nContent-Disposition: form-data; " + head + b"\r\n\r\n" + data + b"\r\n" for head, data in parts)
+    return request(path, method="POST", body=body + b"--aRealBoundary7Y--\r\n", fields=["Content-Type: multipart/form-data; boundary=aRealBoundary7Y"])
+
+
+def json_body(path, value, fields=()):
+    return request(path, method="POST", body=json.dumps(value).encode(), fields=["Content-Type: application/json", *fields])
+
+
+REFUSED = [  # what is sent, status, reason, the rules that are named
+    (request("/?q=1", fields=["X-Early: stop"]), 418, "waf.rule", [101]),
+    (request("/?q=attack"), 403, "waf.sqli", [201, 299]),
+    (request("/?attack=1"), 403, "waf.sqli", [201, 299]),
+    (request("/?q=%2561ttack"), 403, "waf.sqli", [201, 299]),
+    (form("/", b"a=1&b=an+ATTACK"), 403, "waf.sqli", [201, 299]),
+    (json_body("/", {"deep": [{"er": "attack"}]}), 403, "waf.sqli", [201, 299]),
+    (multipart("/", [(b'name="a"', b"attack")]), 403, "waf.sqli", [201, 299]),
+    (multipart("/", [(b'name="a"; filename="x.php"', b"<?")]), 403, "waf.php", [202]),
+    (json_body("/", {}, ["Content-Encoding: br"]), 400, "waf.protocol", [8000011]),
+    (request("/", method="POST", body=b"{", fields=["Content-Type: application/json"]), 400, "waf.protocol", [8000011]),
+    (request("/", method="POST", body=b"x rawbad", fields=["Content-Type: text/plain"]), 403, "waf.rule", [203]),
+    (form("/small/", b"a=" + b"x" * 3000), 413, "waf.body", None),
+    (request("/low/?q=attack&r=attack"), 403, "waf.sqli", [201, 299]),
+    (request("/excluded/?r=attack"), 403, "waf.sqli", [201, 299]),
+    (request("/class/there?q=attack"), 403, "waf.sqli", [201, 299]),
+]
+
+
+def test_what_rules_refuse_never_reaches_the_origin(gate, origin, rules):
+    g = gate(SITE, origin=origin, rules=rules)
+    for sent, status, reason, ids in REFUSED:
+        g.security_log.skip()
+        with g.client() as client:
+            client.send(sent)
+            assert client.response().status == status, sent
+        record = g.security_log.wait(1)[0]
+        assert (record["reason"], record["status"]) == (reason, status), sent
+        if ids is not None:
+            assert {rule["id"] for rule in record["waf"]["rules"]} == set(ids), record
+            assert record["waf"]["verdict"] == "refused"
+    assert origin.has_no_connection()
+
+
+PASSED = [
+    request("/?q=attic"),
+    request("/off/?q=attack", fields=["X-Early: stop"]),
+    request("/low/?q=attack"),
+    request("/shadow/?q=attack", fields=["X-Early: stop"]),
+    request("/quiet/?q=attack"),
+    request("/excluded/?q=attack"),
+    request("/class/here?q=attack"),
+    form("/", b"a=1&b=2"),
+    json_body("/", {"a": [1, 2, {"b": None}]}),
+    multipart("/", [(b'name="a"; filename="x.txt"', b"attack"), (b'name="b"', b"1")]),
+]
+
+
+def test_what_passes_arrives_as_it_was_sent(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"<" + got.body + b">"))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        for sent in PASSED:
+            client.send(sent)
+            answer = client.response()
+            assert answer.status == 200, sent
+            assert answer.body == b"<" + sent.partition(b"\r\n\r\n")[2] + b">"
+    assert len(g.requests_log.wait(len(PASSED))) == len(PASSED)
+
+
+def test_the_record_says_what_matched_where_and_why(gate, origin, rules):
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        client.send(request("/?password=1&comment=many%20attacks%20here"))
+        assert client.response().status == 403
+    record = g.security_log.wait(1)[0]
+    waf = record["waf"]
+    assert (waf["score"], waf["threshold"]) == (5, 5)
+    found = waf["rules"][0]
+    assert found["id"] == 201 and found["score"] == 5
+    assert found["target"].upper() == "ARGS:COMMENT"
+    assert found["matched"] == "attacks"
+    assert found["msg"] == "an attack in ARGS:comment"
+    assert found["tags"] == ["attack-sqli"]
+    assert record["text"].startswith("SQL injection: rule 201")
+    assert g.requests_log.wait(1)[0]["waf_us"] >= 0
+
+
+def test_secrets_are_not_shown_as_matches(gate, origin, rules):
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        client.send(request("/?password=myattackword"))
+        assert client.response().status == 403
+    text = json.dumps(g.security_log.wait(1)[0])
+    assert "myattack" not in text and '"matched": "***"' in text
+
+
+def test_shadow_tells_what_would_have_been_refused(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get("/shadow/?q=attack").status == 200
+        record = g.security_log.wait(1)[0]
+        assert record["waf"]["verdict"] == "would-refuse"
+        assert "reason" not in record
+        g.security_log.skip()
+        assert client.get("/quiet/?q=attack").status == 200
+        record = g.security_log.wait(1)[0]
+        assert record["waf"]["verdict"] == "noticed"
+        assert record["waf"]["rules"][0]["shadow"] is True
+
+
+def test_a_rule_redirects_and_another_one_drops(gate, origin, rules):
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        answer = client.get("/", fields=["X-Away: go"])
+        assert (answer.status, answer.get("Location")) == (302, "https://elsewhere.test/GET")
+    with g.client() as client:
+        client.send(request("/", fields=["X-Cut: now"]))
+        client.assert_ended()
+    assert origin.has_no_connection()
+
+
+LEAKS = [
+    ("text/html", b"<p>ORA-00933: SQL command", 500),
+    ("text/plain; charset=utf-8", b"x" * 300_000 + b"ORA-00933", 500),
+    ("image/png", b"ORA-00933", 200),
+    ("text/html", b"x" * 600_000 + b"ORA-00933", 200),  # behind what is looked at
+]
+
+
+@pytest.mark.parametrize("kind, body, status", LEAKS, ids=["html", "long text", "picture", "behind"])
+def test_a_leak_is_refused_before_its_first_byte_goes(gate, origin, rules, kind, body, status):
+    origin.serve(lambda got, connection: response(body, fields=[f"Content-Type: {kind}"]))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        answer = client.get("/")
+        assert answer.status == status
+        if status == 200:
+            assert answer.body == body
+        else:
+            assert b"ORA-" not in answer.body
+            assert g.security_log.wait(1)[0]["reason"] == "waf.leak"
+    with g.client() as client:
+        answer = client.get("/deaf/")
+        assert (answer.status, answer.body) == (200, body)
+
+
+def test_a_compressed_response_is_looked_into_and_sent_as_it_came(gate, origin, rules):
+    texts = {"/good": b"fine" * 1000, "/bad": b"ORA-00933" * 10}
+
+    def answer(got, connection):
+        return response(gzip.compress(texts[got.target]), fields=["Content-Type: text/html", "Content-Encoding: gzip"])
+
+    origin.serve(answer)
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        assert gzip.decompress(client.get("/good").body) == texts["/good"]
+        assert client.get("/bad").status == 500
+
+
+def test_a_field_of_the_response_is_judged(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"ok", fields=["X-Leak: 1"]))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get("/").status == 502
+
+
+def test_compressed_requests_are_looked_into_and_sent_as_they_came(gate, origin, rules):
+    origin.serve(lambda got, connection: response(got.body))
+    g = gate(SITE, origin=origin, rules=rules)
+    good, bad = gzip.compress(b"a=1"), gzip.compress(b"a=attack")
+    with g.client() as client:
+        client.send(form("/", good, ["Content-Encoding: gzip"]))
+        assert client.response().body == good
+        client.send(form("/", bad, ["Content-Encoding: gzip"]))
+        assert client.response().status == 403
+    bomb = gzip.compress(b"a=" + b"x" * 30_000_000)
+    with g.client() as client:
+        client.send(form("/", bomb, ["Content-Encoding: gzip"]))
+        assert client.response().status == 400
+
+
+def test_large_uploads_pass_whole_and_hold_nobody_up(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"%d" % len(got.body)))
+    g = gate(SITE, origin=origin, rules=rules)
+    data = os.urandom(5_000_000)
+    with g.client() as client:
+        client.send(multipart("/", [(b'name="f"; filename="a.bin"', data)]))
+        assert int(client.response().body) > 5_000_000
+        client.send(request("/", method="POST", fields=["Expect: 100-continue", "Content-Type: application/json"], body=None)
+                    .replace(b"\r\n\r\n", b"\r\nContent-Length: 7\r\n\r\n"))
+        assert client.response_head().status == 100
+        client.send(b'{"a":1}')
+        assert client.response().body == b"7"
+
+
+def test_a_chunked_body_is_held_and_sent_on(gate, origin, rules):
+    origin.serve(lambda got, connection: response(got.body))
+    g = gate(SITE, origin=origin, rules=rules)
+    head = request("/", method="POST", fields=["Transfer-Encoding: chunked", "Content-Type: application/x-www-form-urlencoded"])
+    with g.client() as client:
+        client.send(head + b"3\r\na=1\r\n")
+        client.send(b"4\r\n&b=2\r\n0\r\n\r\n")
+        assert client.response().body == b"a=1&b=2"
+        client.send(head + b"3\r\na=a\r\n")
+        client.send(b"5\r\nttack\r\n0\r\n\r\n")
+        assert client.response().status == 403
+
+
+def test_rules_are_read_anew_by_a_reload_and_bad_ones_change_nothing(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get("/?q=fresh").status == 200
+    rules.write_text(RULES + 'SecRule ARGS "@frobnicate x" "id:7,phase:2,deny"\n')
+    result = g.command("reload", check=None)
+    assert result.returncode != 0
+    assert "own.conf:" in result.stderr and "frobnicate" in result.stderr
+    with g.client() as client:
+        assert client.get("/?q=fresh").status == 200
+    rules.write_text(RULES + 'SecRule ARGS "@streq fresh" "id:7,phase:2,deny"\n')
+    g.reload_and_drain()
+    with g.client() as client:
+        assert client.get("/?q=fresh").status == 403
+
+
+def test_an_exclusion_that_has_expired_is_told_and_has_no_effect(gate, origin, rules):
+    g = gate("site * { to @origin; waf balanced { rules @rules; exclude rule 201 until 2021-01-01 } }", origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get("/?q=attack").status == 403
+    done = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True, check=True)
+    assert "W0706" in done.stdout + done.stderr
