@@ -11,6 +11,7 @@
 #include "control/command.h"
 #include "control/load_reader.h"
 #include "control/output.h"
+#include "control/strict_reading.h"
 #include "control/waf_files.h"
 #include "waf/engine/replay.h"
 #include "waf/engine/report.h"
@@ -178,7 +179,8 @@ static int print_text(const struct waf_transaction *t, struct arena *a, const ch
     return 0;
 }
 
-static int print_json(const struct waf_transaction *t, struct arena *a, const char *path, int error)
+static int print_json(const struct waf_transaction *t, struct arena *a, const char *path,
+                      const struct strict_reading *strict, int error)
 {
     enum { AT_FIRST = 1 << 16, AT_MOST = 1 << 28 };
     for (size_t room = AT_FIRST; room <= AT_MOST; room *= 4) {
@@ -192,7 +194,9 @@ static int print_json(const struct waf_transaction *t, struct arena *a, const ch
             writer_literal(&w, "\",\"error\":\"");
             writer_json(&w, slice_from(strerror(-error)));
         }
-        writer_literal(&w, "\",\"result\":");
+        writer_format(&w,
+                      "\",\"gate\":{\"status\":%u,\"reason\":\"%s\"},\"result\":", strict->status,
+                      strict->reason);
         report_json(t, &w);
         writer_literal(&w, ",\"log\":[");
         for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
@@ -237,7 +241,10 @@ static int test_one(struct waf_test *test, const char *path, const char *respons
     if (result != 0)
         return fail("judge", path, result);
     int error = replay_run(t, &a, &work, request, response);
-    result = test->is_json ? print_json(t, &a, path, error) : print_text(t, &a, path);
+    struct strict_reading strict;
+    if (strict_reading_of(request, &a, &strict) != 0)
+        return fail("judge", path, -ENOMEM);
+    result = test->is_json ? print_json(t, &a, path, &strict, error) : print_text(t, &a, path);
     if (error || result)
         return fail("judge", path, error ? error : result);
     return is_refusal(verdict_of(t)) ? EXIT_REFUSED : EXIT_OK;

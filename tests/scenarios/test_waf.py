@@ -290,3 +290,17 @@ def test_an_exclusion_that_has_expired_is_told_and_has_no_effect(gate, origin, r
         assert client.get("/?q=attack").status == 403
     done = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True, check=True)
     assert "W0706" in done.stdout + done.stderr
+
+
+def test_the_command_tells_what_the_gate_says_before_any_rule(tmp_path, rules):
+    cases = [(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0, ""), (b"GET / HTTP/1.1\r\nHost: a\r\nX: \r1\r\n\r\n", 400, "h1.bare-cr"),
+             (b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", 400, "uri.nul"), (b"TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", 405, "method.trace"),
+             (b"GET / HTTP/1.1\r\nHost: a\r\n", 400, "client.closed"), (b"GET /?\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400, None)]
+    for number, (text, status, reason) in enumerate(cases):
+        path = tmp_path / f"{number}"
+        path.write_bytes(text)
+        done = subprocess.run([binary_path(), "waf", "test", "--json", "--rules", rules, path], capture_output=True, text=True,
+                              check=False)
+        said = json.loads(done.stdout)["gate"]
+        assert said["status"] == status, text
+        assert reason is None or said["reason"] == reason, text
