@@ -253,8 +253,8 @@ static const char *const attacks[] = {
     "' and (select*from(select(sleep(5)))x)-- -",
     "' and extractvalue(1,concat(0x7e,version()))-- -",
     "' and updatexml(1,concat(0x7e,user()),1)#",
-    "1 and (select 1 from(select count(*),concat(version(),floor(rand(0)*2))x from "
-    "information_schema.tables group by x)a)",
+    ("1 and (select 1 from(select count(*),concat(version(),floor(rand(0)*2))x from "
+     "information_schema.tables group by x)a)"),
     "1 union select 1",
     "1 union select 1,2,3",
     "1 union all select null",
