@@ -10,6 +10,7 @@ import pytest
 from harness.client import request
 from harness.gate import binary_path
 from harness.origin import response
+from harness.websocket import TEXT, agreement, frame, handshake, read_frame
 
 RULES = """
 SecDefaultAction "phase:1,pass,log"
@@ -304,3 +305,68 @@ def test_the_command_tells_what_the_gate_says_before_any_rule(tmp_path, rules):
         said = json.loads(done.stdout)["gate"]
         assert said["status"] == status, text
         assert reason is None or said["reason"] == reason, text
+
+
+# --- Other protocols ---------------------------------------------------------------------------------
+
+H2 = """
+listen 127.0.0.1:0 h2c
+workers 1
+log requests json to @directory/requests.log
+log security json to @directory/security.log
+limits { body 20M }
+site a.test { to @origin; waf balanced { rules @rules } }
+"""
+
+
+def curl(g, *arguments, input=None):
+    done = subprocess.run(["curl", "-sS", "--http2-prior-knowledge", "--max-time", "60", "-w", "\n%{http_code}", "-H", "Host: a.test",
+                           *arguments, f"http://{g.address}/"], input=input, capture_output=True, check=True)
+    body, _, status = done.stdout.rpartition(b"\n")
+    return body, int(status)
+
+
+def test_streams_of_http2_are_held_and_judged_alike(gate, origin, rules):
+    origin.serve(lambda got, connection: response(got.body))
+    g = gate(H2, origin=origin, rules=rules, options={"bare": True})
+    assert curl(g, "--data", "a=fine") == (b"a=fine", 200)
+    assert curl(g, "--data", "a=attack")[1] == 403
+    assert g.security_log.wait(1)[0]["reason"] == "waf.sqli"
+    large = json.dumps({"a": ["x" * 1000] * 900}).encode()
+    assert curl(g, "--data-binary", "@-", "-H", "Content-Type: application/json", input=large) == (large, 200)
+    bad = large.replace(b"xxxx]", b"xxxx") + b","
+    assert curl(g, "--data-binary", "@-", "-H", "Content-Type: application/json", input=bad)[1] == 400
+
+
+def test_a_client_that_goes_while_its_body_is_held_leaves_nothing(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate(SITE, origin=origin, rules=rules)
+    head = request("/", method="POST", fields=["Content-Length: 300000", "Content-Type: application/json"])
+    for _ in range(5):
+        with g.client() as client:
+            client.send(head + b'{"a":"' + b"x" * 200_000)
+            client.reset()
+    records = g.requests_log.wait(5)
+    assert {record["reason"] for record in records} == {"client.closed"}
+    with g.client() as client:
+        assert client.get("/").status == 200
+    assert g.metrics().get("portcullis_buffered_bytes") == 0
+
+
+def test_websockets_and_events_are_not_held(gate, origin, rules):
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        client.send(handshake())
+        connection = origin.accept()
+        connection.request_head()
+        connection.send(agreement())
+        assert client.response().status == 101
+        client.send(frame(b"attack", TEXT, masked=True))
+        assert read_frame(connection)[1] == b"attack"
+    with g.client() as client:
+        client.send(request("/events"))
+        connection = origin.accept()
+        connection.request()
+        connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        assert client.response_head().status == 200
+        client.recv_until(b"data: 1\n\n")
