@@ -37,10 +37,11 @@ static unsigned row_of(const struct rule *rule)
     return CLASSES;
 }
 
-/* A match that speaks for the decision: it added to the score, or decided by itself. */
+/* A match that speaks for the decision: it added to the score, or decided by itself. Rules that are
+ * not logged only add up. */
 static bool contributed(const struct waf_match *m, const struct waf_decision *d)
 {
-    return m->score > 0 || m->rule == d->rule;
+    return m->is_logged && (m->score > 0 || m->rule == d->rule);
 }
 
 struct waf_class waf_class_of(const struct waf_transaction *t, const struct waf_decision *d)

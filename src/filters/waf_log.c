@@ -15,9 +15,14 @@
 #define MATCHED_BYTES_MAX 200u
 #define TAGS_MAX          4u
 
+/* Rules without a word of their own only add up what others have found; those of reporting repeat
+ * it. */
 static bool is_told(const struct waf_match *m)
 {
-    return m->is_logged || m->score > 0;
+    for (unsigned i = 0; i < m->rule->tag_count; i++)
+        if (slice_equal(m->rule->tags[i].source, SLICE("reporting")))
+            return false;
+    return m->is_logged;
 }
 
 bool waf_has_findings(const struct exchange *x)

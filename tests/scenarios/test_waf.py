@@ -4,6 +4,7 @@ lines of SecLang of their own; those of the Core Rule Set are run by tests/crs."
 import gzip
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -370,3 +371,28 @@ def test_websockets_and_events_are_not_held(gate, origin, rules):
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
         assert client.response_head().status == 200
         client.recv_until(b"data: 1\n\n")
+
+
+# --- The Core Rule Set ---------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not os.path.isdir("/usr/share/modsecurity-crs/rules"), reason="the package modsecurity-crs is not installed")
+def test_the_core_rule_set_of_the_distribution_is_found_and_names_what_matched(gate, origin):
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate("site * { to @origin; waf balanced { rules crs } }", origin=origin)
+    usual = ["User-Agent: Mozilla/5.0", "Accept: */*"]
+    cases = [("/?id=1%27%20or%201=1--", "waf.sqli", 942100), ("/?f=../../../../etc/passwd", "waf.lfi", 930120),
+             ("/?q=%3Cscript%3Ealert(1)%3C/script%3E", "waf.xss", 941100), ("/?x=;cat%20/etc/passwd", "waf.rce", 932160)]
+    for path, reason, rule in cases:
+        g.security_log.skip()
+        with g.client() as client:
+            assert client.get(path, fields=usual).status == 403, path
+        record = g.security_log.wait(1)[0]
+        ids = [r["id"] for r in record["waf"]["rules"]]
+        assert record["reason"] == reason, record
+        assert rule in ids
+        assert all(r.get("msg") for r in record["waf"]["rules"]), record
+        assert re.search(r": rule 9[34]\d{4}\b", record["text"]), record["text"]
+    with g.client() as client:
+        for path in ("/", "/?name=O%27Reilly&q=select+your+size", "/search?q=union+station&sort=asc"):
+            assert client.get(path, fields=usual).status == 200, path
