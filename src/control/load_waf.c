@@ -354,11 +354,26 @@ static int compile_exclusion(struct loader *l, struct waf_exclusion *e)
     return 0;
 }
 
+/* A WAF without rules would look like a protection and be none. */
+static void report_no_rules(struct loader *l, const struct waf_settings *w)
+{
+    struct diagnostic *item = diagnostics_add(l->diagnostics, E0406, &w->level_word->span,
+                                              "'waf' is on, and there are no rules to judge by");
+    diagnostic_label(l->diagnostics, item, "needs 'rules'");
+    diagnostic_help(l->diagnostics, item,
+                    "for the OWASP Core Rule Set of the distribution:  waf %.*s { rules crs }",
+                    SLICE_ARGUMENTS(span_text(&w->level_word->span)));
+}
+
 int load_waf(struct loader *l, struct waf_settings *w)
 {
     w->rules = NULL;
     if (w->level == WAF_LEVEL_OFF || w->mode == WAF_MODE_OFF)
         return 0;
+    if (w->source.kind == WAF_SOURCE_NONE) {
+        report_no_rules(l, w);
+        return 0;
+    }
     TRY(find_rules(l, &w->source, &w->rules));
     TRY(add_presets(l, w));
     for (uint32_t i = 0; i < w->exclusion_count; i++)

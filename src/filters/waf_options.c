@@ -22,6 +22,7 @@ static int waf_apply(struct option_apply *a)
     struct waf_settings *w = a->object;
     const struct argument_value *level = option_argument(a, 0), *mode = option_argument(a, 1);
     w->level = (uint8_t)level->number;
+    w->level_word = level->word;
     if (mode->is_set)
         w->mode = (uint8_t)mode->number;
     return statement_where(a->statement, a->arena, &w->where);

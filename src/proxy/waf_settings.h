@@ -62,6 +62,7 @@ struct waf_settings {
     int64_t budget_ms;     /* of the processor, for one exchange */
     uint8_t budget_passes; /* what is over it goes on */
     slice where;
+    const struct word *level_word; /* only while loading */
 
     const struct ruleset *rules; /* NULL: off */
     struct waf_preset {          /* variables of TX that the settings come to */
