@@ -21,7 +21,8 @@
 
 #define CONTENT_ENCODING  SLICE("content-encoding")
 #define ARENA_BLOCK_BYTES (64u << 10)
-#define ARENA_BYTES_MAX   (256u << 20)
+#define ARENA_BYTES_BASE  (16u << 20)
+#define ARENA_PER_BODY    40u  /* copies of a body as transformations make them */
 #define RATIO_MAX         200u /* of a compressed body */
 #define STEPS_PER_MS      1000000ull
 #define NS_PER_MS         1000000
@@ -154,9 +155,9 @@ static struct waf_exchange *make(struct exchange *x, const struct waf_settings *
     if (!first)
         return NULL;
     w->settings = s;
-    w->owner = x;
     w->first = first;
-    arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES, ARENA_BYTES_MAX);
+    arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES,
+               ARENA_BYTES_BASE + ARENA_PER_BODY * s->body_bytes_max);
     work_open(&w->work, (uint64_t)s->budget_ms * STEPS_PER_MS, pause, w);
     return w;
 }
@@ -177,7 +178,7 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
                                .unique_id = x->request_id,
                                .client = { ip_text(x, x->client), x->client_port },
                                .is_shadow = s->mode == WAF_MODE_SHADOW,
-                               .shadow_rules = s->shadows, /* the same shape */
+                               .shadow_rules = s->shadows,
                                .shadow_rule_count = s->shadow_count };
     TRY(waf_open(s->rules, &world, &w->arena, &w->work, &w->transaction));
     for (uint32_t i = 0; i < s->preset_count; i++)

@@ -16,8 +16,7 @@ struct waf_exchange {
     struct arena arena;
     struct work work;
     struct decompress request_body,
-        response_body; /* as they were read, when they came compressed */
-    struct exchange *owner;
+        response_body;   /* as they were read, when they came compressed */
     int64_t spent_ns;    /* by the clock, pauses not counted */
     int64_t began_ns;    /* of the call that runs; 0: none */
     int64_t cpu_ns;      /* of the processor's time, when the last pause ended; 0: no pause yet */

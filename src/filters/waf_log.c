@@ -9,11 +9,12 @@
 #include "proxy/waf_settings.h"
 
 /* Together with everything else in a line they fit in LOG_LINE_BYTES_MAX. */
-#define RULES_MAX         12u
-#define MSG_BYTES_MAX     120u
-#define TARGET_BYTES_MAX  80u
-#define MATCHED_BYTES_MAX 200u
-#define TAGS_MAX          4u
+#define RULES_MAX         8u
+#define MSG_BYTES_MAX     100u
+#define TARGET_BYTES_MAX  64u
+#define MATCHED_BYTES_MAX 160u
+#define TAGS_MAX          3u
+#define TAG_BYTES_MAX     40u
 
 /* Rules without a word of their own only add up what others have found; those of reporting repeat
  * it. */
@@ -53,9 +54,21 @@ static slice matched(const struct waf_finding *f)
     return slice_first(slice_after(f->value, span.at - f->value_at), span.len);
 }
 
-/* "q" of ARGS:q */
-static bool opens_doors(slice name)
+/* A value that holds others, secrets among them: of it only what matched is shown. */
+static bool holds_others(enum variable_id variable)
 {
+    return variable == VARIABLE_REQUEST_BODY || variable == VARIABLE_REQUEST_URI ||
+           variable == VARIABLE_REQUEST_URI_RAW || variable == VARIABLE_REQUEST_LINE ||
+           variable == VARIABLE_QUERY_STRING;
+}
+
+/* Cookies; "q" of ARGS:q */
+static bool opens_doors(const struct waf_finding *f)
+{
+    slice name = f->name;
+    if (f->variable == VARIABLE_REQUEST_COOKIES ||
+        (holds_others(f->variable) && f->match.count == 0))
+        return true;
     size_t colon = slice_find_byte(name, ':');
     slice key = colon < name.len ? slice_after(name, colon + 1) : name;
     static const slice fields[] = { SLICE("authorization"), SLICE("proxy-authorization"),
@@ -66,13 +79,20 @@ static bool opens_doors(slice name)
     return log_name_is_secret(key);
 }
 
+static void put_masked(struct writer *w, slice value)
+{
+    writer_literal(w, ",\"matched\":\"");
+    log_put_masked(w, value, MATCHED_BYTES_MAX, &log_escape_json);
+    writer_byte(w, '"');
+}
+
 static void write_finding(struct writer *w, const struct waf_finding *f)
 {
     put(w, "target", f->name, TARGET_BYTES_MAX);
-    if (opens_doors(f->name))
+    if (opens_doors(f))
         writer_literal(w, ",\"matched\":\"***\"");
     else
-        put(w, "matched", matched(f), MATCHED_BYTES_MAX);
+        put_masked(w, matched(f));
 }
 
 static void write_tags(struct writer *w, const struct rule *rule)
@@ -84,7 +104,7 @@ static void write_tags(struct writer *w, const struct rule *rule)
             !slice_starts_with(tag, SLICE("paranoia-level")))
             continue;
         writer_text(w, written++ ? ",\"" : ",\"tags\":[\"");
-        log_put(w, tag, TARGET_BYTES_MAX, &log_escape_json);
+        log_put(w, tag, TAG_BYTES_MAX, &log_escape_json);
         writer_byte(w, '"');
     }
     if (written)

@@ -156,14 +156,12 @@ void response_close_body(struct exchange *x)
     if (x->from_origin)
         x->from_origin->operations->close(x->from_origin);
     x->from_origin = NULL;
-    x->response_held = NULL;
 }
 
 int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
 {
     *ret_body = slice_of(NULL, 0);
     x->upstream->protocol->open_body(x, has_no_body(x, x->response.status));
-    x->response_opened = true;
     if (x->from_origin->ended)
         return 0;
     struct held_body *h = held_body_make(x->from_origin, x->configuration->limits.held_bytes_max);
@@ -179,9 +177,11 @@ int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
         result = held_body_settle(h);
     if (result == 0 && x->from_origin->operations->keep)
         result = x->from_origin->operations->keep(x->from_origin);
-    x->response_held = h;
     x->from_origin = held_body_source(h);
     *ret_body = held_body_bytes(h);
+    if (result == -ENOBUFS)
+        return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
+                               "no room for the response within `limits held` and `buffered`");
     return result == 0 ? 0 : note_failure(x, &r, result);
 }
 
@@ -190,7 +190,7 @@ int exchange_deliver(struct exchange *x)
     x->status = x->response.status;
     response_hide_origin(x);
     TRY(filters_run(x, ON_DELIVER));
-    if (!x->response_opened)
+    if (!x->from_origin) /* nobody has held it */
         x->upstream->protocol->open_body(x, has_no_body(x, x->status));
     if (x->upload.state == UPLOAD_RUNNING || x->upload.state == UPLOAD_FAILED)
         x->close_after = true; /* an early answer: say so while it can be said */

@@ -22,7 +22,6 @@
 struct client_protocol;
 struct client_certificate;
 struct connection;
-struct held_body;
 struct h2_stream;
 struct upstream;
 struct waf_exchange;
@@ -77,7 +76,7 @@ struct upload {
     bool told_to_continue; /* 100 (Continue) has been sent */
     bool streamed;         /* bytes were taken from the client's connection for it */
     int64_t began_ms;
-    struct held_body *held; /* x->from_client is its source; NULL: the body streams */
+    bool end_told; /* the client's protocol knows that its body has been taken to the end */
     struct bundle children;
 };
 
@@ -137,13 +136,11 @@ struct exchange {
     bool origin_reused;            /* the last one, on a connection that was kept */
     struct upload upload;
     struct h1_response response;
-    struct held_body *response_held; /* x->from_origin is its source; NULL: the body streams */
     slice response_more;            /* what came behind the head: in scratch memory, until a wait */
     struct buffer *response_buffer; /* or in here, when it has outlived one; else NULL */
     struct h2_stream *origin_stream; /* the exchange's own on a connection of HTTP/2; NULL */
     struct h2_head origin_head;      /* what its response's slices point into */
     uint64_t response_bytes;         /* read from the origin in this attempt */
-    bool response_opened;            /* from_origin gives its body */
     bool response_reusable;          /* the origin's connection may serve another request */
 
     /* 9 delivered */

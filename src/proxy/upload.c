@@ -107,10 +107,19 @@ static void note_failure(struct exchange *x, const struct relay *r, int result)
                               "the client closed before its request body was complete");
 }
 
+/* Once: what stands behind the body belongs to the next request from here on. */
+static void tell_end(struct exchange *x)
+{
+    if (!x->from_client->ended || x->upload.end_told)
+        return;
+    x->upload.end_told = true;
+    x->protocol->end_body(x);
+}
+
 static void settle(struct exchange *x, const struct relay *r, int result)
 {
-    if (result == 0 && x->from_client->ended && !x->upload.held)
-        x->protocol->end_body(x);
+    if (result == 0)
+        tell_end(x);
     if (result == 0 && !x->from_client->ended) {
         x->upload.state = UPLOAD_RUNNING;
         return;
@@ -169,6 +178,12 @@ int upload_begin(struct exchange *x)
 
 /* --- Held until a verdict --------------------------------------------------------------------- */
 
+static int refuse_no_room(struct exchange *x)
+{
+    return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
+                           "no room for the request body within `limits held` and `buffered`");
+}
+
 /* All of it, or its first `bytes_max`, into the store. 0 · -EREFUSED · -ECANCELED */
 static int fill(struct exchange *x, struct held_body *h, uint64_t bytes_max)
 {
@@ -176,14 +191,17 @@ static int fill(struct exchange *x, struct held_body *h, uint64_t bytes_max)
     r.stop_at = bytes_max;
     x->upload.began_ms = loop_now_ms();
     int result = relay_begin(&r);
-    if (result == 0 && !x->from_client->ended) {
-        TRY(tell_to_continue(x));
+    if (result == 0 && !x->from_client->ended)
+        result = tell_to_continue(x);
+    if (result == 0)
         result = relay_finish(&r);
-    }
     if (result == 0)
         return 0;
     x->upload.state = UPLOAD_FAILED;
-    note_failure(x, &r, result);
+    if (result == -ENOBUFS)
+        return refuse_no_room(x);
+    if (result != -EREFUSED)
+        note_failure(x, &r, result);
     return result == -ECANCELED ? result : -EREFUSED;
 }
 
@@ -192,8 +210,7 @@ static int settle_held(struct exchange *x, struct held_body *h)
 {
     struct body_source *behind = x->from_client;
     if (held_body_settle(h) != 0 || (behind->operations->keep && behind->operations->keep(behind)))
-        return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
-                               "no room for the request body within `limits held`");
+        return refuse_no_room(x);
     return 0;
 }
 
@@ -209,10 +226,9 @@ int upload_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
     int result = fill(x, h, bytes_max);
     if (result == 0)
         result = settle_held(x, h);
-    if (result == 0 && x->from_client->ended)
-        x->protocol->end_body(x);
+    if (result == 0)
+        tell_end(x);
     /* Also after a failure: whoever asks for the body's end asks through it, and closes it. */
-    x->upload.held = h;
     x->from_client = held_body_source(h);
     *ret_body = held_body_bytes(h);
     return result;

@@ -396,3 +396,26 @@ def test_the_core_rule_set_of_the_distribution_is_found_and_names_what_matched(g
     with g.client() as client:
         for path in ("/", "/?name=O%27Reilly&q=select+your+size", "/search?q=union+station&sort=asc"):
             assert client.get(path, fields=usual).status == 200, path
+
+
+def test_no_client_can_keep_its_record_out_of_the_log(gate, origin, rules):
+    g = gate("limits { line 16K; target 8K }\n" + SITE.replace("limits { body 20M }", ""), origin=origin, rules=rules)
+    arguments = "&".join(f"{i}{'%01' * 30}=" + "%01" * 40 + "attack" + "%01" * 20 for i in range(16))
+    with g.client() as client:
+        client.send(request("/" + "x%22" * 300 + "?" + arguments, fields=["User-Agent: " + '\\"' * 2000]))
+        assert client.response().status == 403
+    record = g.security_log.wait(1)[0]
+    assert record["reason"] == "waf.sqli" and record["waf"]["more"] >= 8
+
+
+def test_what_holds_secrets_is_not_shown_whole(gate, origin, tmp_path):
+    own = tmp_path / "whole.conf"
+    own.write_text('SecRule REQUEST_URI "@contains trouble" "id:1,phase:1,deny,msg:\'uri\'"\n'
+                   'SecRule REQUEST_COOKIES:session "@contains odd" "id:2,phase:1,deny,msg:\'cookie\'"\n')
+    g = gate("site * { to @origin; waf balanced { rules @own } }", origin=origin, own=own)
+    for sent in (request("/trouble?password=hunter2"), request("/", fields=["Cookie: session=odd-hunter2"])):
+        g.security_log.skip()
+        with g.client() as client:
+            client.send(sent)
+            assert client.response().status == 403
+        assert "hunter2" not in json.dumps(g.security_log.wait(1)[0])
