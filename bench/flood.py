@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Pours one flood of HTTP/2 (tests/scenarios/harness/floods.py) over a port, from a few addresses, and again
+"""Pours one flood of HTTP/2 (tests/scenarios/harness/floods.py) over a port, from a few addresses (127.1.NUMBER.1 …), and again
 from the beginning whenever the connection has been ended, until standard input is closed. Then it
 tells what it has done: {"connections": 12, "bytes": 345678}."""
 
@@ -55,7 +55,7 @@ class Pouring:
 def main():
     pouring = Pouring(int(sys.argv[1]), sys.argv[2])
     threads = [
-        threading.Thread(target=pouring.run, args=(f"127.0.7.{i + 1}",), daemon=True)
+        threading.Thread(target=pouring.run, args=(f"127.1.{sys.argv[3]}.{i + 1}",), daemon=True)
         for i in range(SOURCES)
     ]
     for thread in threads:

@@ -42,9 +42,9 @@ class Round:
 class Flood:
     """The flood, from its first connection until the end of the block; told() says what it was."""
 
-    def __init__(self, port, name, cpus):
+    def __init__(self, port, name, number, cpus):
         self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "flood.py"), str(port), name],
+            [sys.executable, str(HERE / "flood.py"), str(port), name, str(number)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -81,9 +81,10 @@ def measure_good(bench, port, requests):
     return {"failed": result["failed"], "asked": requests, **scenarios.times(result)}
 
 
-def measure_round(bench, proxy, name, requests, cpus):
+def measure_round(bench, proxy, name, number, requests):
+    """number: of the flood, whose addresses have not made any before."""
     control = measure_good(bench, proxy.port, requests)
-    with Flood(proxy.port, name, cpus) as flood:
+    with Flood(proxy.port, name, number, bench.load_cpus) as flood:
         flooded = measure_good(bench, proxy.port, requests)
         told = flood.told()
     if told["connections"] == 0 or told["bytes"] == 0:
@@ -94,14 +95,13 @@ def measure_round(bench, proxy, name, requests, cpus):
 def run(bench, proxy, rounds, tell, names=tuple(FLOODS), requests=RATE * SECONDS):
     """All rounds of each flood by its name, and what went wrong."""
     values, problems = {name: [] for name in names}, []
-    cpus = bench.load_cpus
     bench.start(proxy, GOOD)
     try:
         for number in range(rounds):
-            for name in names:
+            for index, name in enumerate(names):
                 tell(f"{name}: round {number + 1}")
                 try:
-                    values[name].append(measure_round(bench, proxy, name, requests, cpus))
+                    values[name].append(measure_round(bench, proxy, name, number * len(names) + index, requests))
                 except (scenarios.Invalid, OSError, ValueError) as error:
                     problems.append(f"{name}: {error}")
     finally:

@@ -241,6 +241,7 @@ h2.abuse-data
 h2.abuse-frames
 h2.abuse-heads
 h2.abuse-resets
+h2.abuse-shunned
 h2.connection-field
 h2.content-length
 h2.field-count

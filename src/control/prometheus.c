@@ -218,7 +218,8 @@ static void write_totals(struct writer *w, const struct worker_counters *sum)
         TOTAL(connections_refused_total, "counter", "connections_refused_limit_total",
               "Connections refused by `limits connections`."),
         TOTAL(connections_refused_client, "counter", "connections_refused_client_total",
-              "Connections refused by `limits connections-per-client` or for want of trust."),
+              "Connections refused by `limits connections-per-client`, for want of trust, "
+              "or of shunned addresses."),
         TOTAL(connections_refused_resources, "counter", "connections_refused_resources_total",
               "Connections refused for want of memory, fibers or descriptors."),
         TOTAL(requests, "counter", "exchanges_total", "Requests of all sites, refused ones too."),

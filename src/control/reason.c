@@ -118,6 +118,10 @@ const struct reason_description reason_descriptions[] = {
     { "h2.abuse-resets", "connection closed",
       "A client of HTTP/2 gave up very many streams, or made them fail (\"rapid reset\").",
       "Nothing; raise `limits h2-budget` if the client is right to do so." },
+    { "h2.abuse-shunned", "connection closed",
+      "The client's address has gone on although its connections of HTTP/2 were told to calm down: "
+      "for some seconds whatever it opens is reset. Recorded at most once a second.",
+      "Nothing; raise `limits h2-budget` if many clients share the address." },
     { "h2.connection-field", "400, 502",
       "A field that belongs to a connection, such as Connection or Transfer-Encoding, stands in an "
       "HTTP/2 message.",

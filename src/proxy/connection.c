@@ -139,16 +139,17 @@ static void await_handshake(struct connection *c)
     (void)!tls_finish(&c->socket, loop_now_ms() + LINGER_MS);
 }
 
-/* Everything that arrives is thrown away until the client ends, so that it can read our refusal:
- * closing with unread data would reset the connection and take the response with it. */
-static void linger(struct connection *c)
+/* What arrives is thrown away until the client ends, so that it can read our refusal: closing with
+ * unread data would reset the connection and take the response with it. */
+static void linger(struct connection *c, size_t bytes_max)
 {
     int64_t deadline_ms = loop_now_ms() + LINGER_MS;
+    ssize_t got = 1;
     await_handshake(c);
     socket_shutdown_write(&c->socket);
     c->merely_waits = true;
-    while (socket_read(&c->socket, scratch_body, SCRATCH_BODY_BYTES, deadline_ms) > 0)
-        ;
+    for (size_t bytes = 0; got > 0 && bytes<bytes_max; bytes += got> 0 ? (size_t)got : 0)
+        got = socket_read(&c->socket, scratch_body, SCRATCH_BODY_BYTES, deadline_ms);
 }
 
 /* The PROXY header in front of the first request (v1 or v2). Only a trusted peer may say who its
@@ -221,7 +222,7 @@ static bool serve_one(struct connection *c)
     if (x->truncated)
         socket_reset(&c->socket);
     else if (!goes_on && x->must_linger && x->response_complete)
-        linger(c);
+        linger(c, SIZE_MAX);
     exchange_free(x);
     return goes_on;
 }
@@ -288,8 +289,8 @@ static bool serve_h1(struct connection *c)
 static bool serve_h2(struct connection *c)
 {
     bool goes_on = h2_server_serve(c);
-    if (!goes_on && c->h2_lingers)
-        linger(c);
+    if (!goes_on && c->h2_linger_bytes)
+        linger(c, c->h2_linger_bytes);
     return goes_on;
 }
 

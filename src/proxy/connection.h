@@ -32,8 +32,8 @@ struct connection {
     uint8_t probe_left; /* bytes of that response which the socket did not take */
     bool merely_waits;  /* its fiber: for the rest of a head, or for the end after a refusal */
     bool client_gone;   /* noticed while an exchange waited for its origin */
-    bool h2_lingers;    /* its last words in HTTP/2 are to be read */
     struct h2_connection *h2;   /* NULL: HTTP/1 is spoken, or nothing yet */
+    size_t h2_linger_bytes;     /* its last words in HTTP/2 are to be read; 0: nobody would */
     const struct failure *shed; /* it gives way to somebody else; NULL */
 };
 

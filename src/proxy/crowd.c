@@ -5,11 +5,15 @@
 #include "proxy/exchange.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
+#include "proxy/h2_budget.h"
 #include "proxy/refusal.h"
 
 /* How many connections are looked at to find one of a heavier client. They are in the order of
  * their arrival, and a flood's stand together. */
 #define LOOKS_MAX 64
+
+/* The least time between two records of addresses that are shunned, for a worker. */
+#define SHUNNED_RECORD_MS 1000
 
 static struct list connections; /* all, idle or served; the next to be looked at first */
 static uint32_t count;
@@ -25,6 +29,10 @@ static const struct failure too_many_of_one = { .whose = FAULT_POLICY,
                                                 .reason = "limits.connections-per-client",
                                                 .text = "the client has as many connections as "
                                                         "`limits connections-per-client` allows" };
+static const struct failure shunned = { .whose = FAULT_CLIENT,
+                                        .reason = "h2.abuse-shunned",
+                                        .text = "the client's address has gone on spending what it "
+                                                "does not have of `limits h2-budget`" };
 const struct failure crowd_no_memory = { .whose = FAULT_OURS,
                                          .status = 503,
                                          .reason = "resources.memory",
@@ -121,9 +129,32 @@ static bool refuse_client(struct connection *c)
     return false;
 }
 
+/* Whether its address has so much to answer for that nothing of it is read any more. */
+static bool is_shunned(const struct connection *c)
+{
+    return c->is_counted &&
+           h2_budget_standing(gate.configuration->limits.h2_budget, gate.shared.accounts, c->peer,
+                              loop_now_ms()) == H2_SHUNNED;
+}
+
+/* Without a word, and recorded once in a while: whoever is shunned for making work makes none. */
+static bool refuse_shunned(struct connection *c)
+{
+    static int64_t told_ms = -SHUNNED_RECORD_MS;
+    gate.counters->connections_refused_client++;
+    if (loop_now_ms() - told_ms >= SHUNNED_RECORD_MS) {
+        told_ms = loop_now_ms();
+        filters_connection_refused(&shunned, c->peer);
+    }
+    socket_reset(&c->socket);
+    return false;
+}
+
 bool crowd_count_client(struct connection *c)
 {
-    return enter_client(c) || refuse_client(c);
+    if (!enter_client(c))
+        return refuse_client(c);
+    return is_shunned(c) ? refuse_shunned(c) : true;
 }
 
 /* --- Making room ------------------------------------------------------------------------------ */
@@ -188,6 +219,8 @@ static bool judge(struct connection *c)
     }
     if (!may_enter)
         return refuse_client(c);
+    if (is_shunned(c))
+        return refuse_shunned(c);
     if (descriptors_are_scarce(c) && !make_room(c, &crowd_no_descriptor, scarce)) {
         crowd_refuse(&c->socket, &crowd_no_descriptor, c->peer, scarce);
         return false;

@@ -4,6 +4,7 @@
 
 #define ADDRESS_ACCOUNTS 4  /* capacity of an address, in connections */
 #define REPORT_POINTS    64 /* below this an address is not charged yet */
+#define WARNINGS         8 /* connections in debt that are told so, before the address is shunned */
 
 /* What a DATA frame costs until its payload has come, and how many bytes pay for a point. */
 #define COST_OF_DATA    2u
@@ -103,12 +104,17 @@ enum h2_expense h2_budget_main_expense(const struct h2_budget *b)
 
 /* --- Addresses -------------------------------------------------------------------------------- */
 
+static struct account_terms terms_of(int64_t capacity)
+{
+    return (struct account_terms){ .capacity = ADDRESS_ACCOUNTS * capacity,
+                                   .fill_ms = FILLS_IN_S * 1000 };
+}
+
 /* `points` are given to the account of the address, or taken from it. */
 static int64_t settle(const struct h2_budget *b, struct accounts_segment *all, struct ip client,
                       int64_t points, int64_t now_ms)
 {
-    const struct account_terms terms = { .capacity = ADDRESS_ACCOUNTS * b->capacity,
-                                         .fill_ms = FILLS_IN_S * 1000 };
+    const struct account_terms terms = terms_of(b->capacity);
     struct ip key = ip_client_key(client);
     return accounts_settle(all, slice_of((const char *)key.bytes, sizeof key.bytes), &terms, points,
                            now_ms);
@@ -124,8 +130,20 @@ bool h2_budget_report(struct h2_budget *b, struct accounts_segment *all, struct 
     return settle(b, all, client, -points, now_ms) >= 0;
 }
 
-bool h2_budget_address_is_spent(const struct h2_budget *b, struct accounts_segment *all,
-                                struct ip client, int64_t now_ms)
+enum h2_standing h2_budget_standing(uint32_t capacity, struct accounts_segment *all,
+                                    struct ip client, int64_t now_ms)
 {
-    return settle(b, all, client, 0, now_ms) < 0;
+    const struct account_terms terms = terms_of(capacity);
+    struct ip key = ip_client_key(client);
+    int64_t left =
+        accounts_look(all, slice_of((const char *)key.bytes, sizeof key.bytes), &terms, now_ms);
+    if (left >= 0)
+        return H2_SOLVENT;
+    return left < -(int64_t)capacity ? H2_SHUNNED : H2_IN_DEBT;
+}
+
+void h2_budget_fine(const struct h2_budget *b, struct accounts_segment *all, struct ip client,
+                    int64_t now_ms)
+{
+    (void)settle(b, all, client, -(b->capacity / WARNINGS + 1), now_ms);
 }

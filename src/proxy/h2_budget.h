@@ -56,5 +56,16 @@ enum h2_expense h2_budget_main_expense(const struct h2_budget *b);
  * capacity; small sums wait. False: the address has spent it all. */
 bool h2_budget_report(struct h2_budget *b, struct accounts_segment *all, struct ip client,
                       int64_t now_ms);
-bool h2_budget_address_is_spent(const struct h2_budget *b, struct accounts_segment *all,
-                                struct ip client, int64_t now_ms);
+
+/* How an address stands. */
+enum h2_standing {
+    H2_SOLVENT,
+    H2_IN_DEBT, /* its connections are told to calm down */
+    H2_SHUNNED  /* it was told often enough: nothing of it is read, and nobody answers */
+};
+/* capacity: of a connection. */
+enum h2_standing h2_budget_standing(uint32_t capacity, struct accounts_segment *all,
+                                    struct ip client, int64_t now_ms);
+/* A connection of an address in debt was told to calm down: so often, and it is shunned. */
+void h2_budget_fine(const struct h2_budget *b, struct accounts_segment *all, struct ip client,
+                    int64_t now_ms);

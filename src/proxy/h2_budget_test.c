@@ -136,7 +136,7 @@ TEST(connections_of_one_address_share_its_account)
     struct ip one = { .bytes = { [7] = 1 } }, other = { .bytes = { [7] = 2 } };
     for (int i = 0; i < 4; i++) {
         h2_budget_open(&budget, CAPACITY, 0);
-        assert_false(h2_budget_address_is_spent(&budget, &accounts, one, 0));
+        assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 0), H2_SOLVENT);
         h2_budget_charge(&budget, H2_RESETS, CAPACITY);
         assert_true(h2_budget_report(&budget, &accounts, one, 0));
     }
@@ -145,9 +145,25 @@ TEST(connections_of_one_address_share_its_account)
     assert_true(h2_budget_report(&budget, &accounts, one, 0)); /* small sums wait */
     h2_budget_charge(&budget, H2_RESETS, 1);
     assert_false(h2_budget_report(&budget, &accounts, one, 0));
-    assert_true(h2_budget_address_is_spent(&budget, &accounts, one, 0));
-    assert_false(h2_budget_address_is_spent(&budget, &accounts, other, 0));
-    assert_false(h2_budget_address_is_spent(&budget, &accounts, one, 1000));
+    assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 0), H2_IN_DEBT);
+    assert_int_equal(h2_budget_standing(CAPACITY, &accounts, other, 0), H2_SOLVENT);
+    assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 1000), H2_SOLVENT);
+}
+
+TEST(an_address_that_was_told_often_enough_is_shunned_until_time_has_paid)
+{
+    static struct accounts_segment accounts;
+    struct ip one = { .bytes = { [7] = 1 } };
+    h2_budget_open(&budget, CAPACITY, 0);
+    h2_budget_charge(&budget, H2_RESETS, 4 * CAPACITY + 1);
+    assert_false(h2_budget_report(&budget, &accounts, one, 0));
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 0), H2_IN_DEBT);
+        h2_budget_fine(&budget, &accounts, one, 0);
+    }
+    assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 0), H2_SHUNNED);
+    assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 1000), H2_IN_DEBT);
+    assert_int_equal(h2_budget_standing(CAPACITY, &accounts, one, 20000), H2_SOLVENT);
 }
 
 int main(void)
@@ -159,6 +175,7 @@ int main(void)
         cmocka_unit_test(time_fills_an_account_but_not_above_its_edge),
         cmocka_unit_test(the_main_expense_is_the_largest),
         cmocka_unit_test(connections_of_one_address_share_its_account),
+        cmocka_unit_test(an_address_that_was_told_often_enough_is_shunned_until_time_has_paid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

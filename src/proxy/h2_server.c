@@ -28,6 +28,8 @@
 
 /* How long a client may go on sending what was answered already. */
 #define LINGER_MS 1000
+/* What is still read of one that only makes work, so that it can hear that it should calm down. */
+#define LINGER_BYTES_OF_ABUSE (64u << 10)
 
 enum leaving {
     STAYING,
@@ -262,12 +264,12 @@ static int settle_budget(struct h2_connection *h)
     earn_by_sending(h);
     h2_budget_charge(&h->budget, H2_HEADS, wasted);
     h->wasted_charged += wasted * WASTED_BYTES_PER_POINT;
+    bool address_can_pay =
+        !h->connection->is_counted ||
+        h2_budget_report(&h->budget, gate.shared.accounts, h->connection->peer, loop_now_ms());
     if (h2_budget_is_spent(&h->budget))
         return calm(h, &spent[h2_budget_main_expense(&h->budget)]);
-    if (h->connection->is_counted &&
-        !h2_budget_report(&h->budget, gate.shared.accounts, h->connection->peer, loop_now_ms()))
-        return calm(h, &address_spent);
-    return 0;
+    return address_can_pay ? 0 : calm(h, &address_spent);
 }
 
 static const struct h2_events events = { .on_frame = on_frame,
@@ -364,14 +366,22 @@ static int read_some(struct h2_connection *h)
     return -ETIMEDOUT;
 }
 
+static bool is_in_debt(const struct connection *c)
+{
+    return c->is_counted &&
+           h2_budget_standing(gate.configuration->limits.h2_budget, gate.shared.accounts, c->peer,
+                              loop_now_ms()) != H2_SOLVENT;
+}
+
 /* 0 nothing is under way any more · -errno the connection is over */
 static int serve(struct h2_connection *h)
 {
     struct connection *c = h->connection;
     TRY(h2_session_begin(&h->session));
-    if (c->requests == 0 && c->is_counted &&
-        h2_budget_address_is_spent(&h->budget, gate.shared.accounts, c->peer, loop_now_ms()))
+    if (c->requests == 0 && is_in_debt(c)) {
+        h2_budget_fine(&h->budget, gate.shared.accounts, c->peer, loop_now_ms());
         return calm(h, &address_spent);
+    }
     int result = feed_input(c);
     if (result == 0 || h2_budget_is_spent(&h->budget))
         result = settle_budget(h);
@@ -407,7 +417,9 @@ static void end(struct connection *c, int result)
         h2_session_say_goodbye(&h->session, NGHTTP2_NO_ERROR);
     if (result == -EPROTO && !h->is_told)
         note_broken(h);
-    c->h2_lingers = !is_gone && result != -ECANCELED;
+    if (!is_gone && result != -ECANCELED)
+        c->h2_linger_bytes =
+            h2_budget_is_spent(&h->budget) || result == -EDQUOT ? LINGER_BYTES_OF_ABUSE : SIZE_MAX;
     free_connection(c);
 }
 

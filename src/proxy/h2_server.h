@@ -14,8 +14,8 @@
 MUST_CHECK int h2_preface_check(slice bytes);
 
 /* Serves what has come and what comes, until no stream is open. True: the connection may be parked.
- * False: it is over; whether it should linger, so that the client reads our last words, stands in
- * c->h2_lingers. */
+ * False: it is over; how long it should linger, so that the client reads our last words, stands in
+ * c->h2_linger_bytes. */
 MAY_WAIT bool h2_server_serve(struct connection *c);
 
 /* From any state: no new streams for long. */

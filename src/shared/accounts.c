@@ -83,13 +83,28 @@ static struct account *take(struct account *set, uint64_t tag, const struct acco
     return a;
 }
 
+/* Where an account may stand. */
+static struct account *set_of(struct accounts_segment *s, slice key, uint64_t *ret_tag)
+{
+    const struct siphash_key hash_key = { s->hash_key[0], s->hash_key[1] };
+    uint64_t hash = siphash(&hash_key, key.ptr, key.len);
+    *ret_tag = hash | 1;
+    return &s->accounts[(hash >> 32) % (ACCOUNTS_MAX / ACCOUNT_WAYS) * ACCOUNT_WAYS];
+}
+
+int64_t accounts_look(struct accounts_segment *s, slice key, const struct account_terms *terms,
+                      int64_t now_ms)
+{
+    uint64_t tag;
+    struct account *set = set_of(s, key, &tag), *a = find(set, tag);
+    return a ? fill(unpack(atomic_load(&a->state)), terms, now_ms).left : terms->capacity;
+}
+
 int64_t accounts_settle(struct accounts_segment *s, slice key, const struct account_terms *terms,
                         int64_t points, int64_t now_ms)
 {
-    const struct siphash_key hash_key = { s->hash_key[0], s->hash_key[1] };
-    uint64_t hash = siphash(&hash_key, key.ptr, key.len), tag = hash | 1;
-    struct account *set = &s->accounts[(hash >> 32) % (ACCOUNTS_MAX / ACCOUNT_WAYS) * ACCOUNT_WAYS];
-    struct account *a = find(set, tag);
+    uint64_t tag;
+    struct account *set = set_of(s, key, &tag), *a = find(set, tag);
     if (!a)
         a = take(set, tag, terms, now_ms);
     uint64_t state = atomic_load(&a->state);

@@ -38,3 +38,6 @@ struct account_terms {
  * left; below zero: it is spent. now_ms: CLOCK_MONOTONIC */
 int64_t accounts_settle(struct accounts_segment *s, slice key, const struct account_terms *terms,
                         int64_t points, int64_t now_ms);
+/* The same without a change: an address that nobody has charged takes no place. */
+int64_t accounts_look(struct accounts_segment *s, slice key, const struct account_terms *terms,
+                      int64_t now_ms);
