@@ -334,6 +334,7 @@ uri.two-routes
 uri.userinfo
 waf.body
 waf.budget
+waf.dos
 waf.fixation
 waf.injection
 waf.java
@@ -342,6 +343,7 @@ waf.lfi
 waf.php
 waf.protocol
 waf.rce
+waf.reputation
 waf.rfi
 waf.rule
 waf.scanner

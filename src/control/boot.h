@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "shared/memory.h"
 
-#define BOOT_VERSION         4u
+#define BOOT_VERSION         5u
 #define BOOT_MAGIC           0x504f5254424f4f54u
 #define BOOT_LISTENERS_MAX   64u /* addresses, of traffic, metrics and admin together */
 #define BOOT_SOCKETS_MAX     WORKER_SLOTS_MAX

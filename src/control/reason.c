@@ -372,6 +372,8 @@ const struct reason_description reason_descriptions[] = {
     { "waf.budget", "403", "Judging the request took more of the processor than `budget` allows.",
       "The text names the rule that was at work. Raise `budget` of the route, or exclude the "
       "rule there." },
+    { "waf.dos", "none, or the rule's", "The rules count too many requests from one address.",
+      "Raise the rules' thresholds, or let the address expire: the rules say for how long." },
     { "waf.fixation", "403", "The rules found a session fixation.", WAF_ADVICE },
     { "waf.injection", "403", "The rules found an injection of code.", WAF_ADVICE },
     { "waf.java", "403", "The rules found an injection of Java.", WAF_ADVICE },
@@ -382,6 +384,7 @@ const struct reason_description reason_descriptions[] = {
     { "waf.protocol", "403, 400", "The rules found a message that no ordinary client sends.",
       WAF_ADVICE },
     { "waf.rce", "403", "The rules found a command for the server's shell.", WAF_ADVICE },
+    { "waf.reputation", "403", "The rules know the address for what it did before.", WAF_ADVICE },
     { "waf.rfi", "403", "The rules found the address of a foreign file to include.", WAF_ADVICE },
     { "waf.rule", "the rule's", "A rule without a class of attacks refused.", WAF_ADVICE },
     { "waf.scanner", "403", "The rules know the client as a scanner.", WAF_ADVICE },

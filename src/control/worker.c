@@ -200,6 +200,7 @@ static int open_gate(struct log_ring *ring)
                                                 .reason_rows = m->counters->reason_rows,
                                                 .clients = m->clients,
                                                 .accounts = m->accounts,
+                                                .collections = m->collections,
                                                 .names = m->names,
                                                 .challenges = m->challenges,
                                                 .statuses = m->statuses,

@@ -11,6 +11,7 @@
 #include "base/panic.h"
 #include "filters/filters.h"
 #include "filters/waf_class.h"
+#include "filters/waf_collections.h"
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "proxy/gate_state.h"
@@ -177,6 +178,10 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
     struct waf_world world = { .now_ms = x->times.wall_ms,
                                .unique_id = x->request_id,
                                .client = { ip_text(x, x->client), x->client_port },
+                               .server = { ip_text(x, connection_local_ip(x->connection)),
+                                           x->connection->local_port },
+                               .store = waf_collections(),
+                               .application = x->site->name,
                                .is_shadow = s->mode == WAF_MODE_SHADOW,
                                .shadow_rules = s->shadows,
                                .shadow_rule_count = s->shadow_count };

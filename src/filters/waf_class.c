@@ -18,6 +18,8 @@ static const struct {
     { SLICE("attack-ssrf"), { "waf.injection", "code injection" } },
     { SLICE("attack-fixation"), { "waf.fixation", "session fixation" } },
     { SLICE("attack-reputation-scanner"), { "waf.scanner", "a scanner" } },
+    { SLICE("attack-dos"), { "waf.dos", "a flood of requests" } },
+    { SLICE("attack-reputation-ip"), { "waf.reputation", "an address of ill repute" } },
     { SLICE("attack-disclosure"), { "waf.leak", "a leak of data in the response" } },
     { SLICE("attack-multipart-header"), { "waf.protocol", "a violation of the protocol" } },
     { SLICE("attack-protocol"), { "waf.protocol", "a violation of the protocol" } },

@@ -428,12 +428,10 @@ void connection_shed(struct connection *c, const struct failure *why)
     connection_cancel(c);
 }
 
-struct ip connection_local_ip(const struct connection *c)
+struct ip connection_local_ip(struct connection *c)
 {
     struct address local;
-    if (!ip_is_none(c->local))
-        return c->local;
-    if (socket_local_address(&c->socket, &local) != 0)
-        return (struct ip){ 0 };
-    return address_ip(&local);
+    if (ip_is_none(c->local) && socket_local_address(&c->socket, &local) == 0)
+        c->local = address_ip(&local);
+    return c->local;
 }

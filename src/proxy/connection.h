@@ -21,7 +21,8 @@ struct connection {
     struct buffer *input; /* bytes that arrived and are not served yet; NULL while idle */
     int64_t accepted_ms;
     struct ip peer;  /* who connected, or whom a PROXY header named */
-    struct ip local; /* where that client connected to, as the header said; zero: to us */
+    struct ip local; /* where that client connected to: as the header said, or the kernel, once
+                        somebody asked; zero: not known */
     uint16_t peer_port;
     uint16_t local_port;
     uint32_t requests; /* begun so far */
@@ -57,9 +58,8 @@ void connection_resume(struct connection *c);
 bool connection_can_be_shed(const struct connection *c);
 void connection_shed(struct connection *c, const struct failure *why);
 
-/* The address the client connected to (asked from the kernel, or as a PROXY header said: not for
- * the ordinary path). */
-struct ip connection_local_ip(const struct connection *c);
+/* The address the client connected to; asked from the kernel, once. */
+struct ip connection_local_ip(struct connection *c);
 
 /* Cancels the exchange in progress when the client hangs up; between the two calls nobody reads
  * from the client. */

@@ -197,11 +197,11 @@ struct h1_limits exchange_head_limits(const struct exchange *x);
 int exchange_refuse(struct exchange *x, enum fault whose, uint16_t status, const char *reason,
                     const char *text);
 
-/* Refused by the client's fault or the configuration's will, and told so: an event for the security
- * log. A client that merely goes away is none. */
+/* Refused by the client's fault, and told so, or by the configuration's will, which may be to say
+ * nothing: an event for the security log. A client that merely goes away is none. */
 static inline bool failure_is_refusal(const struct failure *f)
 {
-    return f->status != 0 && (f->whose == FAULT_CLIENT || f->whose == FAULT_POLICY);
+    return f->whose == FAULT_POLICY || (f->whose == FAULT_CLIENT && f->status != 0);
 }
 
 /* Whether `timeout total` has passed, and the refusal that says so. */

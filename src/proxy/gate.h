@@ -10,6 +10,7 @@
 #include "shared/accounts.h"
 #include "shared/challenges.h"
 #include "shared/clients.h"
+#include "shared/collections.h"
 #include "shared/counters.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
@@ -22,6 +23,7 @@ struct gate_shared {
     const struct counter_row *reason_rows; /* COUNTER_REASONS_MAX; NULL: none are told apart */
     struct clients_segment *clients;
     struct accounts_segment *accounts;
+    struct collections_segment *collections; /* NULL: rules keep nothing */
     const struct names_segment *names;
     const struct challenges_segment *challenges; /* NULL: none */
     struct statuses_segment *statuses; /* NULL: none; else wake_certifier: a question was put */

@@ -51,7 +51,7 @@ static void write_name(struct tls_choice *choice, slice name)
 
 /* A client of https://192.0.2.1 sends no name (RFC 6066 §3): the address it connected to, as
  * canonical hosts are. */
-static slice local_host(const struct connection *c, char *memory, size_t room)
+static slice local_host(struct connection *c, char *memory, size_t room)
 {
     struct writer w = writer_over(memory, room);
     struct ip ip = connection_local_ip(c);
@@ -63,7 +63,7 @@ static slice local_host(const struct connection *c, char *memory, size_t room)
 
 /* The site of the name (`site *` has every name, and none); when it has no TLS, the one with the
  * default certificate. */
-static const struct site *find_site(const struct connection *c, slice name)
+static const struct site *find_site(struct connection *c, slice name)
 {
     const struct configuration *configuration = gate.configuration;
     char memory[64];

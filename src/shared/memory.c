@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 7u
+#define LAYOUT 8u
 
 static const struct {
     const char *name;
@@ -27,6 +27,8 @@ static const struct {
                           sizeof(struct accounts_segment) },
     [SHARED_EARLY_DATA] = { "portcullis-early-data", 0x5043544541524c59,
                             sizeof(struct early_data_segment) },
+    [SHARED_COLLECTIONS] = { "portcullis-collections", 0x504354434f4c4c45,
+                             sizeof(struct collections_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -42,6 +44,7 @@ static void set_pointers(struct shared_memory *m)
     m->statuses = (struct statuses_segment *)(void *)m->segments[SHARED_STATUSES].memory;
     m->accounts = (struct accounts_segment *)(void *)m->segments[SHARED_ACCOUNTS].memory;
     m->early_data = (struct early_data_segment *)(void *)m->segments[SHARED_EARLY_DATA].memory;
+    m->collections = (struct collections_segment *)(void *)m->segments[SHARED_COLLECTIONS].memory;
 }
 
 static void clear(struct shared_memory *m)
@@ -67,6 +70,7 @@ int shared_memory_create(struct shared_memory *m)
     random_bytes(m->statuses->hash_key, sizeof m->statuses->hash_key);
     random_bytes(m->accounts->hash_key, sizeof m->accounts->hash_key);
     random_bytes(m->early_data->hash_key, sizeof m->early_data->hash_key);
+    random_bytes(m->collections->hash_key, sizeof m->collections->hash_key);
     return 0;
 }
 

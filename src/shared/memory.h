@@ -5,6 +5,7 @@
 #include "shared/accounts.h"
 #include "shared/challenges.h"
 #include "shared/clients.h"
+#include "shared/collections.h"
 #include "shared/counters.h"
 #include "shared/early_data.h"
 #include "shared/log_ring.h"
@@ -26,6 +27,7 @@ enum shared_purpose {
     SHARED_STATUSES,
     SHARED_ACCOUNTS,
     SHARED_EARLY_DATA,
+    SHARED_COLLECTIONS,
     SHARED_COUNT
 };
 
@@ -42,6 +44,7 @@ struct shared_memory {
     struct statuses_segment *statuses;
     struct accounts_segment *accounts;
     struct early_data_segment *early_data;
+    struct collections_segment *collections;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

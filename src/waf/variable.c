@@ -124,3 +124,23 @@ const char *variable_suggest(slice name)
         nearest_try(&nearest, waf_variables[i].name);
     return nearest.name;
 }
+
+const struct variable_special_name waf_specials[SPECIAL_COUNT] = {
+    [SPECIAL_CREATE_TIME] = { "CREATE_TIME", "when it began, in seconds since 1970" },
+    [SPECIAL_IS_NEW] = { "IS_NEW",
+                         "1 when nothing was kept under its key before this transaction" },
+    [SPECIAL_KEY] = { "KEY", "what initcol said" },
+    [SPECIAL_LAST_UPDATE_TIME] = { "LAST_UPDATE_TIME",
+                                   "when it was changed, in seconds since 1970" },
+    [SPECIAL_TIMEOUT] = { "TIMEOUT", "the seconds it is kept unused: SecCollectionTimeout" },
+    [SPECIAL_UPDATE_COUNTER] = { "UPDATE_COUNTER", "transactions that have changed it" },
+    [SPECIAL_UPDATE_RATE] = { "UPDATE_RATE", "of these, how many a minute since it began" },
+};
+
+enum variable_special variable_special_of(slice name)
+{
+    unsigned i = 0;
+    while (i < SPECIAL_COUNT && !slice_equal_fold(name, slice_from(waf_specials[i].name)))
+        i++;
+    return (enum variable_special)i;
+}

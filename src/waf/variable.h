@@ -126,3 +126,24 @@ MUST_CHECK int variable_find(slice name, enum variable_id *ret_id);
 
 /* The known name that is nearest to a misspelt one; NULL when none is near. */
 const char *variable_suggest(slice name);
+
+/* What the engine itself knows of a persistent collection, read by these names (ModSecurity 2). */
+enum variable_special {
+    SPECIAL_CREATE_TIME,
+    SPECIAL_IS_NEW,
+    SPECIAL_KEY,
+    SPECIAL_LAST_UPDATE_TIME,
+    SPECIAL_TIMEOUT,
+    SPECIAL_UPDATE_COUNTER,
+    SPECIAL_UPDATE_RATE,
+    SPECIAL_COUNT /* no such name */
+};
+
+struct variable_special_name {
+    const char *name, *meaning;
+};
+
+extern const struct variable_special_name waf_specials[SPECIAL_COUNT];
+
+/* By name, whatever its case. */
+enum variable_special variable_special_of(slice name);

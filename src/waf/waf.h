@@ -57,6 +57,7 @@ struct waf_world {
     slice unique_id;
     struct waf_address client, server;
     struct waf_store *store; /* engine/store.h; NULL: persistent collections stay empty */
+    slice application;       /* whose collections they are, where SecWebAppId says nothing else */
 
     /* The whole ruleset in shadow, or some of its rules: they run and are told, but nothing is
      * refused, and rules in shadow add to no score. */

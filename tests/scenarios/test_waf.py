@@ -179,6 +179,9 @@ def test_a_rule_redirects_and_another_one_drops(gate, origin, rules):
     with g.client() as client:
         client.send(request("/", fields=["X-Cut: now"]))
         client.assert_ended()
+    record = g.security_log.wait_for(lambda r: r.get("reason") == "waf.rule")
+    assert (record["status"], record["waf"]["verdict"]) == (0, "refused")
+    assert [rule["id"] for rule in record["waf"]["rules"]] == [103]
     assert origin.has_no_connection()
 
 

@@ -206,6 +206,10 @@ TEST(ctl_takes_rules_and_targets_away)
     engine_check_all(cases, ARRAY_LENGTH(cases));
 }
 
+static void no_others(void)
+{
+}
+
 static void replay_at(struct ruleset *rules, struct waf_store *store, const char *client,
                       int64_t now_ms, const char *expected)
 {
@@ -223,7 +227,10 @@ static void replay_at(struct ruleset *rules, struct waf_store *store, const char
 TEST(persistent_collections_count_over_transactions)
 {
     static const struct siphash_key secret = { 1, 2 };
-    struct waf_store *store = NULL;
+    static const struct store_sharing alone = { 0, no_others };
+    static _Alignas(64) char memory[64 + 4 * STORE_SET_BYTES];
+    struct store_table table;
+    struct waf_store *store = &table.store;
     struct ruleset *rules = engine_rules(
         ENGINE_PREFIX
         "SecRule IP:count `@ge 0` `id:9,phase:1,pass,log`\n" /* not before initcol */
@@ -231,15 +238,67 @@ TEST(persistent_collections_count_over_transactions)
         "SecRule IP:count `@ge 2` `id:2,phase:1,deny,log,msg:'%{ip.count} of %{remote_addr}'`\n"
         "SecAction `id:3,phase:1,pass,nolog,setvar:ip.count=+1,expirevar:ip.count=60`\n"
         "SecRule &IP:count `@eq 1` `id:4,phase:5,pass,nolog,setvar:ip.seen=1`\n");
-    assert_int_equal(store_memory_open(100, 3600000, &secret, &store), 0);
+    store_table_open(&table, memory, sizeof memory, &secret, &alone);
     replay_at(rules, store, "192.0.2.1", 1000, "pass");
     replay_at(rules, store, "192.0.2.1", 2000, "pass");
     replay_at(rules, store, "192.0.2.1", 3000, "deny 403 by 2 | 2 IP:count=2 {2 of 192.0.2.1}");
     replay_at(rules, store, "192.0.2.2", 3000, "pass");
     replay_at(rules, store, "192.0.2.1", 62001, "pass");
     replay_at(rules, NULL, "192.0.2.1", 3000, "pass");
-    store_memory_close(store);
     ruleset_free(rules);
+}
+
+static void replay_of(struct ruleset *rules, struct waf_store *store, const char *application,
+                      int64_t now_ms, const char *expected)
+{
+    struct engine_run r;
+    struct waf_world world = engine_world();
+    world.store = store;
+    world.application = slice_from(application);
+    world.now_ms = now_ms;
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, GET, "");
+    assert_string_equal(r.outcome, expected);
+    engine_end(&r);
+}
+
+#define COUNTING                                                                                   \
+    "SecAction `id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},setvar:ip.count=+1,"             \
+    "setvar:ip.twice=+1`\n"                                                                        \
+    "SecAction `id:2,phase:1,pass,log,msg:'%{ip.key} %{ip.is_new} %{ip.update_counter} "           \
+    "%{ip.update_rate} %{ip.create_time} %{ip.last_update_time} %{ip.timeout} %{ip.count}'`\n"
+
+TEST(a_collection_tells_of_itself)
+{
+    static const struct siphash_key secret = { 1, 2 };
+    static const struct store_sharing alone = { 0, no_others };
+    static _Alignas(64) char memory[64 + 4 * STORE_SET_BYTES];
+    struct store_table table;
+    struct ruleset *rules = engine_rules(ENGINE_PREFIX "SecCollectionTimeout 600\n" COUNTING);
+    store_table_open(&table, memory, sizeof memory, &secret, &alone);
+    replay_of(rules, &table.store, "a", 1000, "pass | 2 {192.0.2.1 1 1 0 1 1 600 1}");
+    replay_of(rules, &table.store, "a", 31000, "pass | 2 {192.0.2.1 0 2 4 1 31 600 2}");
+    replay_of(rules, &table.store, "a", 630000, "pass | 2 {192.0.2.1 0 3 0 1 630 600 3}");
+    replay_of(rules, &table.store, "a", 1230000, "pass | 2 {192.0.2.1 1 1 0 1230 1230 600 1}");
+    ruleset_free(rules);
+}
+
+TEST(sites_share_collections_only_where_the_rules_name_their_application)
+{
+    static const struct siphash_key secret = { 1, 2 };
+    static const struct store_sharing alone = { 0, no_others };
+    static _Alignas(64) char memory[64 + 4 * STORE_SET_BYTES];
+    struct store_table table;
+    struct ruleset *apart = engine_rules(ENGINE_PREFIX COUNTING);
+    struct ruleset *together = engine_rules(ENGINE_PREFIX "SecWebAppId shop\n" COUNTING);
+    store_table_open(&table, memory, sizeof memory, &secret, &alone);
+    replay_of(apart, &table.store, "a", 1000, "pass | 2 {192.0.2.1 1 1 0 1 1 3600 1}");
+    replay_of(apart, &table.store, "b", 1000, "pass | 2 {192.0.2.1 1 1 0 1 1 3600 1}");
+    replay_of(apart, &table.store, "a", 1000, "pass | 2 {192.0.2.1 0 2 0 1 1 3600 2}");
+    replay_of(together, &table.store, "a", 1000, "pass | 2 {192.0.2.1 1 1 0 1 1 3600 1}");
+    replay_of(together, &table.store, "b", 1000, "pass | 2 {192.0.2.1 0 2 0 1 1 3600 2}");
+    ruleset_free(apart);
+    ruleset_free(together);
 }
 
 TEST(a_match_is_written_as_modsecurity_does)
@@ -327,6 +386,8 @@ int main(void)
         cmocka_unit_test(responses_are_looked_into_by_type),
         cmocka_unit_test(ctl_takes_rules_and_targets_away),
         cmocka_unit_test(persistent_collections_count_over_transactions),
+        cmocka_unit_test(a_collection_tells_of_itself),
+        cmocka_unit_test(sites_share_collections_only_where_the_rules_name_their_application),
         cmocka_unit_test(a_match_is_written_as_modsecurity_does),
         cmocka_unit_test(a_long_value_is_cut_around_what_matched),
         cmocka_unit_test(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match),

@@ -1,5 +1,6 @@
 /* IP, GLOBAL, SESSION, USER and RESOURCE: variables of the store under the key that initcol (or
- * setsid, setuid) gave. Before that they are empty, and setting one does nothing. */
+ * setsid, setuid) gave. Before that they are empty, and setting one does nothing. What the rules
+ * have set is seen at once, by transactions at the same time too. */
 #include <errno.h>
 
 #include "base/panic.h"
@@ -34,23 +35,97 @@ static int only_memory(int result)
     return result == -ENOMEM ? result : 0;
 }
 
-static bool is_made(const struct waf_transaction *t, enum variable_id collection, slice *ret_key)
+/* Rules that name their application share what they keep wherever they are used; else every site
+ * has its own. */
+static slice application_of(const struct waf_transaction *t)
 {
-    *ret_key = t->keys[kept_of(collection)];
-    return t->world.store && ret_key->ptr;
+    slice named = t->rules->directives.web_app_id;
+    return slice_equal(named, SLICE("default")) ? t->world.application : named;
+}
+
+/* False: there is no key yet, or nothing is kept at all. */
+static bool find_name(const struct waf_transaction *t, enum variable_id collection, slice name,
+                      struct store_name *ret)
+{
+    slice key = t->keys[kept_of(collection)];
+    *ret = (struct store_name){ application_of(t), collection, key, name };
+    return t->world.store && key.ptr;
+}
+
+static int64_t updates_a_minute(const struct store_life *life, int64_t now)
+{
+    int64_t seconds = (now - life->created_ms) / 1000;
+    int64_t updates = life->updates > INT32_MAX ? INT32_MAX : (int64_t)life->updates;
+    return seconds <= 0 ? 0 : 60 * updates / seconds;
+}
+
+/* A collection that nothing has been set in has begun with this transaction. */
+static int read_special(struct waf_transaction *t, const struct store_name *n,
+                        enum variable_special special, slice *ret_value)
+{
+    struct store_life life = { .created_ms = now_ms(t) };
+    int64_t number = 0;
+    if (t->world.store->life(t->world.store, n, now_ms(t), &life) != 0)
+        life.updated_ms = life.created_ms;
+    switch (special) {
+    case SPECIAL_KEY:
+        *ret_value = n->key;
+        return 0;
+    case SPECIAL_IS_NEW:
+        number = t->new_keys >> kept_of(n->collection) & 1;
+        break;
+    case SPECIAL_CREATE_TIME:
+        number = life.created_ms / 1000;
+        break;
+    case SPECIAL_LAST_UPDATE_TIME:
+        number = life.updated_ms / 1000;
+        break;
+    case SPECIAL_TIMEOUT:
+        number = t->rules->directives.collection_timeout_s;
+        break;
+    case SPECIAL_UPDATE_COUNTER:
+        number = life.updates > INT32_MAX ? INT32_MAX : (int64_t)life.updates;
+        break;
+    case SPECIAL_UPDATE_RATE:
+        number = updates_a_minute(&life, now_ms(t));
+        break;
+    case SPECIAL_COUNT:
+        break;
+    }
+    return scalar_number(t, number, ret_value);
 }
 
 int kept_read(struct waf_transaction *t, enum variable_id collection, slice name, slice *ret_value,
               bool *ret_present)
 {
-    struct store_name n = { .collection = collection, .name = name };
+    struct store_name n;
+    enum variable_special special;
     *ret_value = SLICE("");
     *ret_present = false;
-    if (!is_made(t, collection, &n.key))
+    if (!find_name(t, collection, name, &n))
         return 0;
     int result = t->world.store->read(t->world.store, &n, now_ms(t), t->arena, ret_value);
+    if (result == -ENOENT && (special = variable_special_of(name)) != SPECIAL_COUNT)
+        result = read_special(t, &n, special, ret_value);
     *ret_present = result == 0;
     return only_memory(result);
+}
+
+/* Once in a transaction, as ModSecurity 2 counts; and again when others have displaced it. */
+static int touch(struct waf_transaction *t, const struct store_name *n)
+{
+    t->touched_keys |= 1u << kept_of(n->collection);
+    return t->world.store->touch(t->world.store, n, now_ms(t),
+                                 (int64_t)t->rules->directives.collection_timeout_s * 1000);
+}
+
+static int write(struct waf_transaction *t, enum set_kind kind, const struct store_name *n,
+                 slice value)
+{
+    struct waf_store *store = t->world.store;
+    int64_t number = number_of_text(value);
+    return kind == SET_ASSIGN ? store->write(store, n, now_ms(t), value)
+                              : store->add(store, n, now_ms(t), kind == SET_ADD ? number : -number);
 }
 
 static int change(struct waf_transaction *t, const struct set_action *s, const struct store_name *n,
@@ -58,30 +133,29 @@ static int change(struct waf_transaction *t, const struct set_action *s, const s
 {
     enum { SECONDS_MAX = 366 * 24 * 3600 };
     struct waf_store *store = t->world.store;
-    int64_t number = number_of_text(value);
     if (s->is_expiry) {
+        int64_t number = number_of_text(value);
         int64_t seconds = number < 0 ? 0 : number > SECONDS_MAX ? SECONDS_MAX : number;
         store->expire(store, n, now_ms(t), seconds * 1000);
         return 0;
     }
-    switch (s->kind) {
-    case SET_ASSIGN:
-        return store->write(store, n, now_ms(t), value);
-    case SET_ADD:
-        return store->add(store, n, now_ms(t), number);
-    case SET_SUBTRACT:
-        return store->add(store, n, now_ms(t), -number);
-    case SET_DELETE:
-        store->remove(store, n);
+    if (s->kind == SET_DELETE) {
+        store->remove(store, n, now_ms(t));
         return 0;
     }
-    return 0;
+    if (!(t->touched_keys >> kept_of(n->collection) & 1))
+        TRY(touch(t, n));
+    int result = write(t, s->kind, n, value);
+    if (result != -ENOENT)
+        return result;
+    TRY(touch(t, n));
+    return write(t, s->kind, n, value);
 }
 
 int kept_set(struct waf_transaction *t, const struct set_action *s, slice name, slice value)
 {
-    struct store_name n = { .collection = s->collection, .name = name };
-    if (!is_made(t, s->collection, &n.key))
+    struct store_name n;
+    if (!find_name(t, s->collection, name, &n))
         return 0;
     return only_memory(change(t, s, &n, value));
 }
@@ -93,7 +167,14 @@ int kept_init(struct waf_transaction *t, enum variable_id collection, slice key)
     if (kept->ptr || key.len == 0)
         return 0;
     *kept = arena_copy(t->arena, key);
-    return kept->ptr ? 0 : -ENOMEM;
+    struct store_name n;
+    struct store_life life;
+    if (!kept->ptr)
+        return -ENOMEM;
+    if (find_name(t, collection, SLICE(""), &n) &&
+        t->world.store->life(t->world.store, &n, now_ms(t), &life) == -ENOENT)
+        t->new_keys |= 1u << kept_of(collection);
+    return 0;
 }
 
 struct listing {
@@ -114,8 +195,8 @@ static bool list_one(void *context, slice name, slice value)
 int kept_list(struct waf_transaction *t, enum variable_id collection, struct source *source)
 {
     struct listing l = { .t = t, .source = source };
-    struct store_name n = { .collection = collection };
-    if (is_made(t, collection, &n.key))
+    struct store_name n;
+    if (find_name(t, collection, SLICE(""), &n))
         t->world.store->list(t->world.store, &n, now_ms(t), list_one, &l);
     return l.result;
 }

@@ -203,6 +203,8 @@ TEST(wrong_actions_are_told)
         { "SecAction \"id:1,setvar:args.x=1\"",
           "t:1:24: \"args\" is no collection that can be written: tx, ip, global, session, user or "
           "resource were expected\n" },
+        { "SecAction \"id:1,setvar:ip.Update_Counter=1\"",
+          "t:1:24: \"ip.Update_Counter\" is kept by the engine and cannot be set\n" },
         { "SecAction \"id:1,setvar:!tx.x=1\"",
           "t:1:24: setvar:!… deletes a variable and takes no value\n" },
         { "SecAction \"id:1,setvar:tx.x=%{FOO.y}\"",

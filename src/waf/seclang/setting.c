@@ -33,6 +33,9 @@ static int read_name(struct seclang *l, slice text, struct set_action *set, slic
                           "\"%.*s\" is no collection that can be written: tx, ip, "
                           "global, session, user or resource were expected",
                           SLICE_ARGUMENTS(collection));
+    if (set->collection != VARIABLE_TX && variable_special_of(name) != SPECIAL_COUNT)
+        return load_error(l, text.ptr, "\"%.*s\" is kept by the engine and cannot be set",
+                          SLICE_ARGUMENTS(place));
     *ret_value = slice_after(text, end + 1);
     TRY(macro_parse(l, name, false, &set->name));
     set->slot = WAF_NONE;
