@@ -8,7 +8,7 @@ static bool is_token(char c)
     return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }
 
-static size_t token_length(slice s)
+size_t body_token_length(slice s)
 {
     size_t len = 0;
     while (len < s.len && is_token(s.ptr[len]))
@@ -43,13 +43,13 @@ static bool read_parameter(slice *rest, struct body_type *type)
     if (s.len == 0 || s.ptr[0] != ';')
         return false;
     s = skip_blanks(slice_after(s, 1));
-    size_t name_len = token_length(s);
+    size_t name_len = body_token_length(s);
     if (name_len == 0 || name_len == s.len || s.ptr[name_len] != '=')
         return false;
     slice name = slice_first(s, name_len);
     s = slice_after(s, name_len + 1);
     bool quoted = s.len && s.ptr[0] == '"';
-    size_t value_len = quoted ? quoted_length(s) : token_length(s);
+    size_t value_len = quoted ? quoted_length(s) : body_token_length(s);
     if (value_len == 0)
         return false;
     slice value = quoted ? slice_of(s.ptr + 1, value_len - 2) : slice_first(s, value_len);
@@ -102,9 +102,9 @@ struct body_type body_type_read(slice content_type)
     slice s = slice_trim(content_type);
     if (s.len == 0)
         return type;
-    size_t len = token_length(s);
+    size_t len = body_token_length(s);
     bool slash = len > 0 && len < s.len && s.ptr[len] == '/';
-    size_t subtype_len = slash ? token_length(slice_after(s, len + 1)) : 0;
+    size_t subtype_len = slash ? body_token_length(slice_after(s, len + 1)) : 0;
     type.malformed = subtype_len == 0;
     if (slash)
         len += 1 + subtype_len;

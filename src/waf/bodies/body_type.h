@@ -31,6 +31,9 @@ struct body_type {
 
 struct body_type body_type_read(slice content_type);
 
+/* How many bytes of a token (RFC 9110 §5.6.2) it begins with. */
+size_t body_token_length(slice s);
+
 static inline enum body_kind body_kind_of(slice content_type)
 {
     return body_type_read(content_type).kind;

@@ -1,6 +1,7 @@
 #include "waf/bodies/multipart.h"
 
 #include "base/writer.h"
+#include "waf/bodies/body_type.h"
 #include "waf/bodies/multipart_parts.h"
 
 enum { SIZE_TEXT_MAX = 24 };
@@ -17,7 +18,9 @@ struct multipart {
     /* The line that is being gathered; a longer one comes in pieces of this size. */
     char line[MULTIPART_LINE_MAX];
     size_t line_len;
-    bool is_continuation; /* the line has begun in an earlier piece */
+    bool is_continuation;                        /* the line has begun in an earlier piece */
+    char seam[2 * (2 + MULTIPART_BOUNDARY_MAX)]; /* the end of that piece, and what comes now */
+    size_t seam_len;                             /* of the end */
 
     /* The part that is being read. */
     struct body_text headers[MULTIPART_HEADERS_MAX];
@@ -95,9 +98,11 @@ static int hand_over_head(struct multipart *m)
     return 0;
 }
 
+/* Whether everybody takes the part for a file. With an empty name it is one for most, which a
+ * browser sends for no file at all, and a field for Django. */
 static bool is_file(const struct multipart *m)
 {
-    return m->disposition.has_filename;
+    return m->disposition.has_filename && m->disposition.filename.len;
 }
 
 static int hand_over_file(struct multipart *m, slice filename)
@@ -128,7 +133,7 @@ static int hand_over_content(struct multipart *m)
         TRY(hand_over_file(m, d->filename));
     if (d->has_filename_star)
         TRY(hand_over_file(m, d->filename_star));
-    if (is_file(m))
+    if (is_file(m) || (d->has_filename && m->content_bytes == 0))
         return 0;
     slice value;
     TRY(body_rope_join(&m->value, m->r, &value));
@@ -140,6 +145,8 @@ static int end_part(struct multipart *m)
 {
     enum place place = m->place;
     m->place = EPILOGUE;
+    if (place == CONTENT && m->content_bytes + m->held_len == 0)
+        m->r->state.flags |= BODY_INVALID_PART; /* no line end but that of its head: some read on */
     if (place == CONTENT)
         return hand_over_content(m);
     if (place != HEAD)
@@ -227,6 +234,8 @@ static int begin_header(struct multipart *m, slice line)
     if (name.len == line.len || name.len == 0)
         return fail(m, name.len ? "a line without a colon in the head of a part"
                                 : "a line without a name in the head of a part");
+    if (body_token_length(name) != name.len)
+        m->r->state.flags |= BODY_INVALID_PART; /* some take the head to end before it */
     if (find_header(m, name))
         return fail(m, "the same field twice in the head of a part");
     if (m->header_count == MULTIPART_HEADERS_MAX)
@@ -248,6 +257,8 @@ static int take_header_line(struct multipart *m, slice line)
     bool crlf = line.len > 1 && line.ptr[line.len - 2] == '\r';
     m->r->state.flags |= crlf ? BODY_CRLF_LINE : BODY_LF_LINE;
     line.len -= crlf ? 2 : 1;
+    if (slice_find_byte(line, '\r') < line.len)
+        return fail(m, "a CR without its LF in the head of a part");
     if (line.len == 0)
         return end_head(m);
     return is_space(line.ptr[0]) ? fold_header(m, line) : begin_header(m, line);
@@ -312,6 +323,24 @@ static int judge_dashed_line(struct multipart *m, slice line)
     return 0;
 }
 
+/* Whether the boundary stands inside a line, where some find it too. Of a line that comes in pieces
+ * it may stand across two of them. */
+static bool holds_boundary(struct multipart *m, slice line, bool begins)
+{
+    size_t overlap = m->delimiter_len - 1;
+    bool found = slice_find(line, delimiter(m)) < line.len;
+    if (!begins && !found) {
+        slice first = slice_first(line, overlap);
+        memcpy(m->seam + m->seam_len, first.ptr, first.len);
+        slice seam = slice_of(m->seam, m->seam_len + first.len);
+        found = slice_find(seam, delimiter(m)) < seam.len;
+    }
+    slice last = slice_after(line, line.len > overlap ? line.len - overlap : 0);
+    memcpy(m->seam, last.ptr, last.len);
+    m->seam_len = last.len;
+    return found;
+}
+
 static int take_boundary(struct multipart *m, slice line)
 {
     slice rest = slice_after(line, m->delimiter_len);
@@ -339,7 +368,7 @@ static int take_line(struct multipart *m, slice line)
         return take_boundary(m, line);
     if (begins && line.len > 3 && slice_starts_with(line, SLICE("--")))
         TRY(judge_dashed_line(m, line));
-    else if (begins && slice_find(line, delimiter(m)) < line.len)
+    if (holds_boundary(m, line, begins))
         m->r->state.flags |= BODY_UNMATCHED_BOUNDARY;
     if (m->place == HEAD)
         return take_header_line(m, line);

@@ -4,6 +4,7 @@
  * Fields become BODY_ARG, files BODY_FILE and BODY_FILE_SIZE when their part ends; every line of a
  * part's head is a BODY_PART_HEADER before that, a folded one as one line. Contents of files are
  * counted and never kept, those of fields are kept as sent: no Content-Transfer-Encoding is undone.
+ * What is in a file without a name is an argument as well: some origins read it so.
  * What deviates sets the flags as ModSecurity 2 does; what cannot be understood is BODY_ERROR and
  * ends the reading, with what was read of its part handed over.
  *

@@ -1,4 +1,5 @@
 #include "waf/bodies/multipart.h"
+#include "base/writer.h"
 #include "waf/bodies/body_record.h"
 
 #define TYPE                        "multipart/form-data; boundary=Xy"
@@ -51,7 +52,13 @@ static const struct body_case cases[] = {
       HEAD_LINE("a", "name=\"a\"") "arg a=1\n" HEAD_LINE("a", "name=\"a\"") "arg a=2\n",
       BODY_CRLF_LINE, "" },
     { TYPE, HEAD("name=a") END, HEAD_LINE("a", "name=a") "arg a=\n", BODY_CRLF_LINE, "" },
-    { TYPE, HEAD("name=a") "--Xy--\r\n", HEAD_LINE("a", "name=a") "arg a=\n", BODY_CRLF_LINE, "" },
+    { TYPE, HEAD("name=a") "--Xy--\r\n", HEAD_LINE("a", "name=a") "arg a=\n",
+      BODY_CRLF_LINE | BODY_INVALID_PART, "" },
+    { TYPE, HEAD("name=a") "1--Xy\r\n2" END, HEAD_LINE("a", "name=a") "arg a=1--Xy\\x0d\\x0a2\n",
+      BODY_CRLF_LINE | BODY_UNMATCHED_BOUNDARY, "" },
+    { TYPE, HEAD("name=a") "--1--Xy\r\n2" END,
+      HEAD_LINE("a", "name=a") "arg a=--1--Xy\\x0d\\x0a2\n",
+      BODY_CRLF_LINE | BODY_UNMATCHED_BOUNDARY | BODY_DASHED_LINE, "" },
     { TYPE, HEAD("name=a") "x\r\n\r\ny\n" END,
       HEAD_LINE("a", "name=a") "arg a=x\\x0d\\x0a\\x0d\\x0ay\\x0a\n", BODY_CRLF_LINE, "" },
     { TYPE, HEAD("name=a") "x\r" END, HEAD_LINE("a", "name=a") "arg a=x\\x0d\n", BODY_CRLF_LINE,
@@ -65,6 +72,9 @@ static const struct body_case cases[] = {
       BODY_CRLF_LINE, "" },
     { TYPE, HEAD("name=\"up\"; filename=\"\"") END,
       HEAD_LINE("up", "name=\"up\"; filename=\"\"") "file up=\nsize up=0\n", BODY_CRLF_LINE, "" },
+    { TYPE, HEAD("name=\"up\"; filename=\"\"") "evil" END,
+      HEAD_LINE("up", "name=\"up\"; filename=\"\"") "file up=\nsize up=4\narg up=evil\n",
+      BODY_CRLF_LINE, "" },
     { TYPE, HEAD("filename=\"a\\\"b\\\\c\\d\"; name=up") "x" END,
       HEAD_LINE(
           "up",
@@ -160,7 +170,14 @@ static const struct body_case cases[] = {
       "head =Content-Disposition: form-datax; name=a\n",
       BODY_ERROR | BODY_CRLF_LINE | BODY_INVALID_PART,
       "multipart: Content-Disposition has something unexpected before a semicolon" },
-    /* lines */
+    /* lines: what some would take for the end of a head */
+    { TYPE, "--Xy\r\nContent-Disposition: form-data; name=a\r\nX\rY: z\r\n\r\n1" END,
+      "head =Content-Disposition: form-data; name=a\n",
+      BODY_ERROR | BODY_CRLF_LINE | BODY_INVALID_PART,
+      "multipart: a CR without its LF in the head of a part at byte 54" },
+    { TYPE, "--Xy\r\nContent-Disposition: form-data; name=a\r\nX Y: z\r\n\r\n1" END,
+      "head a=Content-Disposition: form-data; name=a\nhead a=X Y: z\narg a=1\n",
+      BODY_CRLF_LINE | BODY_INVALID_PART, "" },
     { TYPE, "--Xy\nContent-Disposition: form-data; name=a\n\n1\n--Xy--\n",
       "head a=Content-Disposition: form-data; name=a\narg a=1\n", BODY_LF_LINE, "" },
     { TYPE, "--Xy\r\nContent-Disposition: form-data; name=a\n\r\n1" END,
@@ -214,6 +231,24 @@ TEST(a_body_is_read_as_modsecurity_2_reads_it)
             fail_msg("case %zu: %s\nflags %x for %x\n%s\n%s\nfor\n%s", i, cases[i].body,
                      r.reader.state.flags, cases[i].flags, r.reader.state.message, r.text,
                      cases[i].items);
+        body_record_close(&r);
+    }
+}
+
+TEST(a_boundary_is_found_anywhere_in_a_long_line)
+{
+    static char body[3 * MULTIPART_LINE_MAX];
+    static const char head[] = HEAD("name=a; filename=f");
+    for (size_t at = 0; at < 2 * MULTIPART_LINE_MAX; at += at < 4000 || at > 4200 ? 97 : 1) {
+        struct body_record r;
+        struct writer w = writer_over(body, sizeof body);
+        writer_text(&w, head);
+        for (size_t i = 0; i < at; i++)
+            writer_byte(&w, 'x');
+        writer_text(&w, "x--Xy\r\n2" END);
+        body_record_open(&r, (struct body_limits){ 0 }, 0);
+        read_whole(&r, TYPE, writer_slice(&w));
+        assert_int_equal(r.reader.state.flags, BODY_CRLF_LINE | BODY_UNMATCHED_BOUNDARY);
         body_record_close(&r);
     }
 }
@@ -502,6 +537,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_is_read_as_modsecurity_2_reads_it),
+        cmocka_unit_test(a_boundary_is_found_anywhere_in_a_long_line),
         cmocka_unit_test(every_cut_of_a_body_gives_the_same),
         cmocka_unit_test(long_lines_are_no_different),
         cmocka_unit_test(the_boundary_is_read_strictly),
