@@ -27,10 +27,18 @@ void arena_open(struct arena *a, void *first, size_t first_bytes, size_t block_b
     a->total = a->first_bytes;
 }
 
+void arena_pay_from(struct arena *a, struct purse *purse)
+{
+    ASSERT(!a->blocks);
+    a->purse = purse;
+}
+
 static void free_blocks(struct arena *a)
 {
     while (a->blocks) {
         struct arena_block *older = a->blocks->older;
+        if (a->purse)
+            purse_give(a->purse, a->blocks->bytes);
         free(a->blocks);
         a->blocks = older;
     }
@@ -50,19 +58,38 @@ void arena_reset(struct arena *a)
     a->total = a->first_bytes;
 }
 
+static bool refuse(struct arena *a, enum arena_refusal why)
+{
+    a->refused = why;
+    return false;
+}
+
+static bool pay(struct arena *a, size_t bytes)
+{
+    if (!a->purse)
+        return true;
+    return a->total + bytes > ARENA_LITTLE_BYTES ? purse_take_more(a->purse, bytes)
+                                                 : purse_take(a->purse, bytes);
+}
+
 static bool add_block(struct arena *a, size_t bytes)
 {
     size_t need;
     if (!size_add(bytes, sizeof(struct arena_block), &need))
-        return false;
+        return refuse(a, ARENA_AT_LIMIT);
     size_t size = need > a->block_bytes ? need : a->block_bytes;
     if (a->total > a->limit || size > a->limit - a->total)
         size = need; /* a smaller block may still fit */
     if (a->total > a->limit || size > a->limit - a->total)
-        return false;
+        return refuse(a, ARENA_AT_LIMIT);
+    if (!pay(a, size))
+        return refuse(a, ARENA_PURSE_EMPTY);
     struct arena_block *block = malloc(size);
-    if (!block)
-        return false;
+    if (!block) {
+        if (a->purse)
+            purse_give(a->purse, size);
+        return refuse(a, ARENA_NO_MEMORY);
+    }
     block->older = a->blocks;
     block->bytes = size;
     a->blocks = block;

@@ -6,9 +6,17 @@
  * answer with -ENOMEM. Not for objects that own something else. */
 #pragma once
 
+#include "base/purse.h"
 #include "base/slice.h"
 
 struct arena_block;
+
+enum arena_refusal {
+    ARENA_NOT_REFUSED,
+    ARENA_AT_LIMIT,    /* its own */
+    ARENA_PURSE_EMPTY, /* others have drawn too much */
+    ARENA_NO_MEMORY    /* malloc */
+};
 
 struct arena {
     struct arena_block *blocks; /* newest first; the caller's first block is not in the list */
@@ -19,11 +27,19 @@ struct arena {
     size_t limit;
     void *first; /* caller's block, for arena_reset */
     size_t first_bytes;
+    struct purse *purse;        /* that its blocks are paid from, the caller's not; NULL: none */
+    enum arena_refusal refused; /* why it gave nothing, the last time it did not */
 };
 
 /* first may be NULL. block_bytes: how much to take from malloc at a time (at least what is asked).
  */
 void arena_open(struct arena *a, void *first, size_t first_bytes, size_t block_bytes, size_t limit);
+
+/* From now on blocks are paid from the purse, and what is freed goes back there. Of an arena that
+ * has nothing yet. One that holds more than ARENA_LITTLE_BYTES leaves the rest to others. */
+void arena_pay_from(struct arena *a, struct purse *purse);
+
+enum { ARENA_LITTLE_BYTES = 256 << 10 };
 
 /* Frees all blocks; the arena can be opened again. Safe on a zeroed arena. */
 void arena_close(struct arena *a);

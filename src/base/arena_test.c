@@ -62,6 +62,36 @@ TEST(arena_gives_bytes_without_touching_them)
     arena_close(&a);
 }
 
+TEST(arenas_pay_from_one_purse_and_leave_some_to_those_who_have_little)
+{
+    struct purse purse = { .max = 1 << 20 };
+    struct arena large, little;
+    arena_open(&large, NULL, 0, 65536, SIZE_MAX);
+    arena_open(&little, NULL, 0, 65536, SIZE_MAX);
+    arena_pay_from(&large, &purse);
+    arena_pay_from(&little, &purse);
+    assert_int_equal(large.refused, ARENA_NOT_REFUSED);
+    while (arena_take_bytes(&large, 10000))
+        ;
+    assert_int_equal(large.refused, ARENA_PURSE_EMPTY);
+    assert_in_range(purse.used, (7 << 17) - 65536, 7 << 17);
+    assert_non_null(arena_take(&little, 10000));
+    arena_reset(&large);
+    assert_int_equal(purse.used, 65536);
+    assert_non_null(arena_take(&large, 800000));
+    assert_null(arena_take(&little, 300000));
+    assert_int_equal(little.refused, ARENA_PURSE_EMPTY);
+    arena_close(&large);
+    assert_non_null(arena_take(&little, 300000));
+    arena_close(&little);
+    assert_int_equal(purse.used, 0);
+    arena_open(&little, NULL, 0, 512, 1000);
+    arena_pay_from(&little, &purse);
+    assert_null(arena_take(&little, 1000));
+    assert_int_equal(little.refused, ARENA_AT_LIMIT);
+    assert_int_equal(purse.used, 0);
+}
+
 TEST(arena_copies_text)
 {
     struct arena a;
@@ -79,6 +109,7 @@ int main(void)
         cmocka_unit_test(arena_stops_at_its_limit),
         cmocka_unit_test(arena_takes_back_the_end_of_the_newest_piece),
         cmocka_unit_test(arena_gives_bytes_without_touching_them),
+        cmocka_unit_test(arenas_pay_from_one_purse_and_leave_some_to_those_who_have_little),
         cmocka_unit_test(arena_copies_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -204,6 +204,8 @@ static void write_totals(struct writer *w, const struct worker_counters *sum)
               "Connections that ended because `limits h2-budget` was spent."),
         TOTAL(fibers, "gauge", "fibers", "Fibers in use."),
         TOTAL(buffered_bytes, "gauge", "buffered_bytes", "Bytes of buffers in use."),
+        TOTAL(held_bytes, "gauge", "held_bytes",
+              "Bytes of bodies that are held for inspection, and of what is made of them."),
         TOTAL(upstream_open, "gauge", "origin_connections_open", "Connections to origins."),
         TOTAL(upstream_idle, "gauge", "origin_connections_idle",
               "Connections to origins kept idle."),

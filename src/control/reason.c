@@ -167,7 +167,8 @@ const struct reason_description reason_descriptions[] = {
       "Lower the rate for clients on slow lines, or leave it: it ends connections that are held "
       "open on purpose." },
     { "limits.held", "503",
-      "Bodies that wait for their inspection fill `limits held` of one worker.",
+      "Bodies that wait for their inspection, or what the rules make of requests, fill `limits "
+      "held` of one worker.",
       "Raise `limits held`, or inspect less of large bodies; check for many large uploads at "
       "once." },
     { "limits.buffered", "503", "One worker holds as many bytes as `limits buffered` allows.",

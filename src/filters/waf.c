@@ -16,12 +16,13 @@
 #include "proxy/deliver.h"
 #include "proxy/gate_state.h"
 #include "proxy/grpc.h"
+#include "proxy/held_body.h"
 #include "proxy/upload.h"
 #include "proxy/waf_settings.h"
 #include "runtime/fiber.h"
 
 #define CONTENT_ENCODING  SLICE("content-encoding")
-#define ARENA_BLOCK_BYTES (64u << 10)
+#define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_BYTES_BASE  (16u << 20)
 #define ARENA_PER_BODY    40u  /* copies of a body as transformations make them */
 #define RATIO_MAX         200u /* of a compressed body */
@@ -80,12 +81,38 @@ static bool is_enforced(const struct waf_settings *s)
     return s->mode == WAF_MODE_ENFORCE;
 }
 
+static enum verdict give_up(struct waf_exchange *w)
+{
+    w->is_given_up = true;
+    return NEXT;
+}
+
+/* Memory is what was lacking: of all exchanges together, of this one, or of the machine. */
+static enum verdict refuse_for_memory(struct exchange *x, enum arena_refusal why)
+{
+    if (!is_enforced(x->waf->settings))
+        return give_up(x->waf);
+    switch (why) {
+    case ARENA_PURSE_EMPTY:
+        return refuse(x, 503, "limits.held", "no memory for the rules within `limits held`");
+    case ARENA_AT_LIMIT:
+        return refuse(
+            x, 413, "waf.body",
+            "what the rules make of the body takes more memory than one exchange may have");
+    case ARENA_NOT_REFUSED:
+    case ARENA_NO_MEMORY:
+        break;
+    }
+    (void)exchange_refuse(x, FAULT_OURS, 503, "resources.memory", "out of memory");
+    return BROKEN;
+}
+
 static enum verdict refuse_over_budget(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     const struct rule *rule = waf_current_rule(w->transaction);
     if (w->settings->budget_passes || !is_enforced(w->settings))
-        return NEXT;
+        return give_up(w);
     char *memory = arena_take(&x->arena, 160);
     struct writer text = writer_over(memory, memory ? 159 : 0);
     writer_format(&text, "judging took more than `budget` allows; rule %u was at work",
@@ -99,7 +126,9 @@ static enum verdict break_off(struct exchange *x, int result)
     if (result == -EDQUOT || (result == -ECANCELED && x->waf && x->waf->is_over))
         return refuse_over_budget(x);
     if (result == -ENOMEM)
-        (void)exchange_refuse(x, FAULT_OURS, 503, "resources.memory", "out of memory");
+        return refuse_for_memory(x, x->waf->arena.refused);
+    if (result == -ENOBUFS) /* of decompression */
+        return refuse_for_memory(x, ARENA_PURSE_EMPTY);
     return BROKEN; /* refused, or cancelled */
 }
 
@@ -159,6 +188,7 @@ static struct waf_exchange *make(struct exchange *x, const struct waf_settings *
     w->first = first;
     arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES,
                ARENA_BYTES_BASE + ARENA_PER_BODY * s->body_bytes_max);
+    arena_pay_from(&w->arena, &held_purse);
     work_open(&w->work, (uint64_t)s->budget_ms * STEPS_PER_MS, pause, w);
     return w;
 }
@@ -261,7 +291,8 @@ static int undo_encoding(struct waf_exchange *w, struct decompress *d, uint64_t 
                          slice encoding, slice *body)
 {
     *d = (struct decompress){ .limits = { .bytes_max = bytes_max, .ratio_max = RATIO_MAX },
-                              .work = &w->work };
+                              .work = &w->work,
+                              .purse = &held_purse };
     return encoding.len ? decompress_body(d, encoding, *body, body) : 0;
 }
 
@@ -301,6 +332,14 @@ static slice value_of(const struct fields *fs, slice name)
     return f ? f->value : slice_of(NULL, 0);
 }
 
+/* Where nothing is refused, a body that there is no room for passes without being looked at. */
+static bool passes_for_want_of_room(const struct exchange *x, uint64_t bytes_max)
+{
+    uint64_t bytes =
+        x->request.framing == H1_FRAMING_LENGTH ? x->request.content_length : bytes_max;
+    return !is_enforced(x->waf->settings) && !purse_has_more(&held_purse, bytes);
+}
+
 /* 0 · -EREFUSED · -ENOMEM · -ECANCELED · -EDQUOT */
 static int inspect_body(struct exchange *x)
 {
@@ -311,6 +350,10 @@ static int inspect_body(struct exchange *x)
         return 0;
     bool in_pieces = wish.may_stream && encoding.len == 0;
     uint64_t bytes_max = w->settings->body_bytes_max;
+    if (passes_for_want_of_room(x, bytes_max)) {
+        w->is_given_up = true;
+        return 0;
+    }
     clock_stop(w); /* the client's time */
     int result = upload_hold(x, in_pieces ? 0 : bytes_max + 1, &body);
     clock_start(w);
@@ -318,10 +361,11 @@ static int inspect_body(struct exchange *x)
         return result;
     if (in_pieces)
         return give_pieces(x, body);
-    if (body.len > bytes_max)
+    if (body.len > bytes_max && is_enforced(w->settings))
         return exchange_refuse(x, FAULT_POLICY, 413, "waf.body",
                                "the request body is longer than `waf { body }` looks at");
-    return give_body(x, body, encoding);
+    w->is_given_up = body.len > bytes_max;
+    return w->is_given_up ? 0 : give_body(x, body, encoding);
 }
 
 /* --- Hooks ------------------------------------------------------------------------------------ */
@@ -339,7 +383,7 @@ static enum verdict inspect_request(struct exchange *x, const struct waf_setting
     result = inspect_body(x);
     if (result != 0)
         return break_off(x, result);
-    return run(x, WAF_REQUEST_BODY);
+    return x->waf->is_given_up ? NEXT : run(x, WAF_REQUEST_BODY);
 }
 
 static enum verdict on_request(struct exchange *x)
@@ -413,7 +457,7 @@ static enum verdict inspect_response(struct exchange *x)
 
 static enum verdict on_response(struct exchange *x)
 {
-    if (!x->waf)
+    if (!x->waf || x->waf->is_given_up)
         return NEXT;
     clock_start(x->waf);
     enum verdict verdict = inspect_response(x);

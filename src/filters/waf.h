@@ -22,6 +22,7 @@ struct waf_exchange {
     int64_t cpu_ns;      /* of the processor's time, when the last pause ended; 0: no pause yet */
     int64_t cpu_used_ns; /* between pauses */
     bool is_over;        /* the budget is spent */
+    bool is_given_up;    /* it goes on without a verdict */
 };
 
 /* Whether a rule has something to tell: a record is due. */

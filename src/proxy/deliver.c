@@ -164,7 +164,7 @@ int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
     x->upstream->protocol->open_body(x, has_no_body(x, x->response.status));
     if (x->from_origin->ended)
         return 0;
-    struct held_body *h = held_body_make(x->from_origin, x->configuration->limits.held_bytes_max);
+    struct held_body *h = held_body_make(x->from_origin);
     if (!h)
         return -ENOMEM;
     struct relay r = download_relay(x);

@@ -14,6 +14,7 @@
 #include "proxy/crowd.h"
 #include "proxy/exchange.h"
 #include "proxy/gate_state.h"
+#include "proxy/held_body.h"
 #include "proxy/router.h"
 #include "proxy/upstream.h"
 
@@ -57,6 +58,7 @@ void gate_note_levels(void)
 {
     gate.counters->fibers = fiber_count();
     gate.counters->buffered_bytes = buffer_bytes_in_use();
+    gate.counters->held_bytes = held_purse.used;
 }
 
 uint32_t gate_connection_count(void)
@@ -222,6 +224,7 @@ int gate_open(const struct gate_options *options)
     list_open(&listeners);
     timer_init(&rest_timer, on_rested);
     buffer_limit(options->configuration->limits.buffered_bytes_max);
+    held_purse.max = options->configuration->limits.held_bytes_max;
     reserve_fd = kernel_spare();
     TRY(router_open());
     return upstream_open(options->configuration);

@@ -23,15 +23,9 @@ struct held_body {
     int file; /* -1: none */
     const char *mapping;
     uint64_t length, given;
-    uint64_t held_bytes_max;
 };
 
-static uint64_t in_files;
-
-uint64_t held_bytes_in_use(void)
-{
-    return in_files;
-}
+struct purse held_purse;
 
 /* --- Taking it in ----------------------------------------------------------------------------- */
 
@@ -65,15 +59,16 @@ static int grow_memory(struct held_body *h, size_t more)
 /* 0 · -ENOBUFS */
 static int write_file(struct held_body *h, const char *bytes, size_t count)
 {
-    if (count > h->held_bytes_max || in_files > h->held_bytes_max - count)
+    if (!purse_take_more(&held_purse, count))
         return -ENOBUFS;
     for (size_t done = 0; done < count;) {
         ssize_t wrote = write(h->file, bytes + done, count - done);
-        if (wrote <= 0 && !(wrote < 0 && errno == EINTR))
+        if (wrote <= 0 && !(wrote < 0 && errno == EINTR)) {
+            purse_give(&held_purse, count - done);
             return -ENOBUFS;
+        }
         if (wrote > 0) {
             done += (size_t)wrote;
-            in_files += (uint64_t)wrote;
             h->length += (uint64_t)wrote;
         }
     }
@@ -204,7 +199,7 @@ static void close_source(struct body_source *s)
     if (h->mapping)
         (void)munmap((void *)(uintptr_t)h->mapping, h->length);
     if (h->file >= 0) {
-        in_files -= h->length;
+        purse_give(&held_purse, h->length);
         close(h->file);
     }
     buffer_drop(&h->memory);
@@ -220,15 +215,14 @@ static const struct body_source_operations source_operations = { .take = take,
 
 /* --- Its life --------------------------------------------------------------------------------- */
 
-struct held_body *held_body_make(struct body_source *behind, uint64_t held_bytes_max)
+struct held_body *held_body_make(struct body_source *behind)
 {
     struct held_body *h = malloc(sizeof *h);
     if (h)
         *h = (struct held_body){ .source.operations = &source_operations,
                                  .sink.operations = &sink_operations,
                                  .behind = behind,
-                                 .file = -1,
-                                 .held_bytes_max = held_bytes_max };
+                                 .file = -1 };
     return h;
 }
 

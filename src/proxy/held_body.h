@@ -8,12 +8,16 @@
  * it was taken from. */
 #pragma once
 
+#include "base/purse.h"
 #include "proxy/body.h"
 
 struct held_body;
 
-/* NULL: no memory. held_bytes_max: `limits held` of the worker. */
-MUST_CHECK struct held_body *held_body_make(struct body_source *behind, uint64_t held_bytes_max);
+/* `limits held` of this worker: held bodies in files, and what is made of bodies to be judged. */
+extern struct purse held_purse;
+
+/* NULL: no memory. */
+MUST_CHECK struct held_body *held_body_make(struct body_source *behind);
 
 /* Never lets anybody wait; -ENOBUFS when there is no room within the limits. */
 struct body_sink *held_body_sink(struct held_body *h);
@@ -25,6 +29,3 @@ struct body_source *held_body_source(struct held_body *h);
 
 /* What is held, as long as the source is open; after held_body_settle. */
 slice held_body_bytes(const struct held_body *h);
-
-/* Of all held bodies of this worker, in files. */
-uint64_t held_bytes_in_use(void);

@@ -89,15 +89,16 @@ static char *make_bytes(size_t length)
 
 TEST(a_body_is_seen_whole_and_given_again)
 {
+    held_purse.max = 2000000;
     static const size_t lengths[] = { 1, 16384, 16385, 131072, 131073, 1000000 };
     for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
         char *bytes = make_bytes(lengths[i]);
         struct stepping from = stepping_over(bytes, lengths[i], 1000);
-        struct held_body *h = held_body_make(&from.base, 2000000);
+        struct held_body *h = held_body_make(&from.base);
         assert_non_null(h);
         assert_int_equal(put(h, &from.base, SIZE_MAX), 0);
         assert_slice_equal(held_body_bytes(h), slice_of(bytes, lengths[i]));
-        assert_int_equal(held_bytes_in_use(), lengths[i] > 131072 ? lengths[i] : 0);
+        assert_int_equal(held_purse.used, lengths[i] > 131072 ? lengths[i] : 0);
         for (unsigned pass = 0; pass < 2; pass++) {
             assert_gives(h, bytes, lengths[i]);
             assert_int_equal(held_body_source(h)->bytes_read, lengths[i]);
@@ -105,7 +106,7 @@ TEST(a_body_is_seen_whole_and_given_again)
         }
         held_body_source(h)->operations->close(held_body_source(h));
         assert_int_equal(from.closed, 1);
-        assert_int_equal(held_bytes_in_use(), 0);
+        assert_int_equal(held_purse.used, 0);
         assert_int_equal(buffer_bytes_in_use(), 0);
         free(bytes);
     }
@@ -113,10 +114,11 @@ TEST(a_body_is_seen_whole_and_given_again)
 
 TEST(what_is_not_held_follows_what_is)
 {
+    held_purse.max = 2000000;
     size_t length = 300000;
     char *bytes = make_bytes(length);
     struct stepping from = stepping_over(bytes, length, 7000);
-    struct held_body *h = held_body_make(&from.base, 2000000);
+    struct held_body *h = held_body_make(&from.base);
     assert_int_equal(put(h, &from.base, 20000), 0);
     assert_slice_equal(held_body_bytes(h), slice_of(bytes, 21000));
     assert_false(held_body_source(h)->ended);
@@ -127,21 +129,21 @@ TEST(what_is_not_held_follows_what_is)
 
 TEST(no_more_is_held_than_all_of_them_may)
 {
+    held_purse.max = 900000;
     size_t length = 500000;
     char *bytes = make_bytes(length);
     struct stepping first = stepping_over(bytes, length, 1000),
                     second = stepping_over(bytes, length, 1000);
-    struct held_body *a = held_body_make(&first.base, 900000),
-                     *b = held_body_make(&second.base, 900000);
+    struct held_body *a = held_body_make(&first.base), *b = held_body_make(&second.base);
     assert_int_equal(put(a, &first.base, SIZE_MAX), 0);
     assert_int_equal(put(b, &second.base, SIZE_MAX), -ENOBUFS);
     held_body_source(a)->operations->close(held_body_source(a));
     held_body_source(b)->operations->close(held_body_source(b));
-    assert_int_equal(held_bytes_in_use(), 0);
+    assert_int_equal(held_purse.used, 0);
     buffer_limit(1u << 20);
     struct stepping third = stepping_over(bytes, 100000, 1000);
     struct buffer *taken = buffer_take_large(850000);
-    struct held_body *c = held_body_make(&third.base, 900000);
+    struct held_body *c = held_body_make(&third.base);
     assert_int_equal(put(c, &third.base, SIZE_MAX), -ENOBUFS);
     held_body_source(c)->operations->close(held_body_source(c));
     buffer_release(taken);

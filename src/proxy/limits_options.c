@@ -164,10 +164,11 @@ static const struct directive rows[] = {
       .arguments = GLOBAL_SIZE(held_bytes_max, MEGABYTE, 1ull << 40),
       .object = OBJECT_LIMITS_GLOBAL,
       .preset = "256M",
-      .meaning = "Bytes of bodies that wait for their inspection in the memory of one worker",
+      .meaning = "Bytes of bodies that wait for their inspection in the memory of one worker, and "
+                 "of what the rules make of requests",
       .details =
           "The first 128 KiB of a body count against `buffered` instead. Beyond it a request "
-          "whose body has to be inspected is refused with 503.",
+          "that has to be inspected is refused with 503; large ones an eighth earlier.",
       .example = "held 1G",
       .since = "0.3" },
 };

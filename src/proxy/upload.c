@@ -220,7 +220,7 @@ int upload_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
         *ret_body = slice_of(NULL, 0);
         return 0;
     }
-    struct held_body *h = held_body_make(x->from_client, x->configuration->limits.held_bytes_max);
+    struct held_body *h = held_body_make(x->from_client);
     if (!h)
         return -ENOMEM;
     int result = fill(x, h, bytes_max);

@@ -50,7 +50,7 @@ struct server_counters {
 struct worker_counters {
     /* gauges */
     uint64_t connections_open, connections_idle, tunnels_open, h2_connections, h2_streams, fibers,
-        buffered_bytes, upstream_idle, upstream_open;
+        buffered_bytes, held_bytes, upstream_idle, upstream_open;
     /* totals */
     uint64_t connections_accepted; /* the first total */
     uint64_t h2_streams_opened, h2_streams_refused, h2_streams_reset, h2_abuse;

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 8u
+#define LAYOUT 9u
 
 static const struct {
     const char *name;

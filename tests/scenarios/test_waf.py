@@ -6,9 +6,11 @@ import json
 import os
 import re
 import subprocess
+import threading
 
 import pytest
 from harness.client import request
+from harness.deadline import SECONDS, eventually
 from harness.gate import binary_path
 from harness.origin import response
 from harness.websocket import TEXT, agreement, frame, handshake, read_frame
@@ -114,6 +116,7 @@ PASSED = [
     form("/", b"a=1&b=2"),
     json_body("/", {"a": [1, 2, {"b": None}]}),
     multipart("/", [(b'name="a"; filename="x.txt"', b"attack"), (b'name="b"', b"1")]),
+    form("/shadow/", b"a=" + b"x" * 2_000_000),
 ]
 
 
@@ -422,3 +425,51 @@ def test_what_holds_secrets_is_not_shown_whole(gate, origin, tmp_path):
             client.send(sent)
             assert client.response().status == 403
         assert "hunter2" not in json.dumps(g.security_log.wait(1)[0])
+
+
+# --- Memory of all together ----------------------------------------------------------------------------
+
+HELD = """
+limits { held 48M; body 20M }
+site * {
+  to @origin
+  waf balanced { rules @rules }
+  route /shadow/* { waf balanced mode shadow }
+}
+"""
+
+
+def large_json(path):
+    return json_body(path, {f"k{i}": "%41" * 300 for i in range(900)})
+
+
+def test_what_the_rules_make_of_all_requests_together_is_bounded(gate, origin, rules):
+    answer = threading.Event()
+
+    def slowly(got, connection):  # the rules' memory is in use until the response
+        if got.target == "/":
+            answer.wait(SECONDS)
+        return response(b"ok")
+
+    origin.serve(slowly)
+    g = gate(HELD, origin=origin, rules=rules)
+    try:
+        clients = [g.client().send(large_json("/")) for _ in range(30)]
+        eventually(lambda: len(origin.requests) + len(g.security_log.records()) == 30, "each of them held or refused")
+        records = g.security_log.records()
+        assert {(record["reason"], record["status"]) for record in records} == {("limits.held", 503)}
+        assert 3 <= len(records) <= 27
+        assert 24 << 20 < g.metrics().get("portcullis_held_bytes") <= 48 << 20
+        with g.client() as client:
+            assert client.get("/little?q=1").status == 200, "who wants little is served all the same"
+            client.send(large_json("/shadow/"))
+            assert client.response().status == 200, "what only watches refuses nothing"
+    finally:
+        answer.set()
+    assert sorted(client.response().status for client in clients) == [200] * (30 - len(records)) + [503] * len(records)
+    for client in clients:
+        client.close()
+    eventually(lambda: g.metrics().get("portcullis_held_bytes") == 0, "all of it given back")
+    with g.client() as client:
+        client.send(large_json("/large"))
+        assert client.response().status == 200

@@ -6,6 +6,11 @@
 #define ZLIB_CONST /* inputs are const */
 #include <zlib.h>
 
+#include "base/number.h"
+
+/* More than any table of the libraries: only windows are as large. */
+#define LIBRARY_BYTES_MAX (2u << 20)
+
 enum coding { CODING_GZIP, CODING_DEFLATE, CODING_BROTLI, CODING_UNKNOWN };
 
 const char *decompress_problem_text(enum decompress_problem problem)
@@ -30,10 +35,24 @@ struct run {
     size_t at; /* how much of it has been taken */
     char *out; /* of malloc */
     size_t len, capacity;
+    int denied; /* what became of it when a library was given no memory; 0: malloc had none */
 };
+
+static bool pay(const struct decompress *d, size_t bytes)
+{
+    return !d->purse || purse_take_more(d->purse, bytes);
+}
+
+static void pay_back(const struct decompress *d, size_t bytes)
+{
+    if (d->purse)
+        purse_give(d->purse, bytes);
+}
 
 static void free_run(struct run *run)
 {
+    if (run->out)
+        pay_back(run->d, run->capacity);
     free(run->out);
 }
 
@@ -49,9 +68,13 @@ static int make_room(struct run *run)
     if (run->capacity - run->len >= WORK_BLOCK)
         return 0;
     size_t capacity = run->capacity ? 2 * run->capacity : 4 * (size_t)WORK_BLOCK;
+    if (!pay(run->d, capacity - run->capacity))
+        return -ENOBUFS;
     char *grown = realloc(run->out, capacity);
-    if (!grown)
+    if (!grown) {
+        pay_back(run->d, capacity - run->capacity);
         return -ENOMEM;
+    }
     run->out = grown;
     run->capacity = capacity;
     return 0;
@@ -72,16 +95,56 @@ static int account(struct run *run, size_t taken, size_t made)
     return 0;
 }
 
-/* zlib */
+/* Memory of the libraries */
 
-static void *allocate_for_zlib(UNUSED void *context, unsigned items, unsigned size)
+struct piece {
+    size_t bytes; /* this header included */
+    _Alignas(16) char memory[];
+};
+
+/* A window that is larger than all that may come out is for a body that is too large. */
+static void *library_take(struct run *run, size_t bytes)
 {
-    return calloc(items, size);
+    size_t bytes_max = 2 * run->d->limits.bytes_max + WORK_BLOCK;
+    if (bytes > (bytes_max > LIBRARY_BYTES_MAX ? bytes_max : LIBRARY_BYTES_MAX)) {
+        run->denied = problem(run, DECOMPRESS_TOO_LARGE);
+        return NULL;
+    }
+    bytes += sizeof(struct piece);
+    if (!pay(run->d, bytes)) {
+        run->denied = -ENOBUFS;
+        return NULL;
+    }
+    struct piece *piece = calloc(1, bytes);
+    if (!piece) {
+        pay_back(run->d, bytes);
+        return NULL;
+    }
+    piece->bytes = bytes;
+    return piece->memory;
 }
 
-static void free_of_zlib(UNUSED void *context, void *memory)
+static void library_give(void *context, void *memory)
 {
-    free(memory);
+    struct run *run = context;
+    if (!memory)
+        return;
+    struct piece *piece = CONTAINER_OF((char(*)[])memory, struct piece, memory);
+    pay_back(run->d, piece->bytes);
+    free(piece);
+}
+
+static int no_memory(const struct run *run)
+{
+    return run->denied ? run->denied : -ENOMEM;
+}
+
+/* zlib */
+
+static void *allocate_for_zlib(void *context, unsigned items, unsigned size)
+{
+    size_t bytes;
+    return size_multiply(items, size, &bytes) ? library_take(context, bytes) : NULL;
 }
 
 static void end_inflate(z_stream *z)
@@ -110,9 +173,10 @@ static bool begins_member(const struct run *run)
 /* bits: the window's, as inflateInit2 wants them. */
 static int undo_zlib(struct run *run, int bits, bool members)
 {
-    OWNS(end_inflate) z_stream z = { .zalloc = allocate_for_zlib, .zfree = free_of_zlib };
+    OWNS(end_inflate)
+    z_stream z = { .zalloc = allocate_for_zlib, .zfree = library_give, .opaque = run };
     if (inflateInit2(&z, bits) != Z_OK)
-        return -ENOMEM;
+        return no_memory(run);
     for (int status = Z_OK;;) {
         TRY(inflate_block(run, &z, &status));
         if (status == Z_STREAM_END) {
@@ -123,7 +187,7 @@ static int undo_zlib(struct run *run, int bits, bool members)
             status = inflateReset(&z);
         }
         if (status == Z_MEM_ERROR)
-            return -ENOMEM;
+            return no_memory(run);
         if (status == Z_BUF_ERROR && run->at == run->in.len)
             return problem(run, DECOMPRESS_TRUNCATED);
         if (status != Z_OK)
@@ -141,11 +205,14 @@ static int undo_deflate(struct run *run)
     return undo_zlib(run, framed ? MAX_WBITS : -MAX_WBITS, false);
 }
 
-/* Brotli */
+/* Brotli. The library goes on as far as what it is given reaches, whatever room there is: little
+ * at a time, then, so that an honest body is made in short steps. */
 
-static void *allocate_for_brotli(UNUSED void *context, size_t bytes)
+enum { BROTLI_BLOCK = 1024 };
+
+static void *allocate_for_brotli(void *context, size_t bytes)
 {
-    return malloc(bytes);
+    return library_take(context, bytes);
 }
 
 static void end_brotli(BrotliDecoderState **state)
@@ -164,13 +231,12 @@ static bool is_memory_error(const BrotliDecoderState *state)
 static int undo_brotli(struct run *run)
 {
     OWNS(end_brotli)
-    BrotliDecoderState *state =
-        BrotliDecoderCreateInstance(allocate_for_brotli, free_of_zlib, NULL);
+    BrotliDecoderState *state = BrotliDecoderCreateInstance(allocate_for_brotli, library_give, run);
     if (!state)
-        return -ENOMEM;
+        return no_memory(run);
     for (;;) {
         TRY(make_room(run));
-        slice block = slice_first(slice_after(run->in, run->at), WORK_BLOCK);
+        slice block = slice_first(slice_after(run->in, run->at), BROTLI_BLOCK);
         const uint8_t *next_in = (const uint8_t *)block.ptr;
         uint8_t *next_out = (uint8_t *)run->out + run->len;
         size_t in = block.len, out = WORK_BLOCK;
@@ -181,7 +247,7 @@ static int undo_brotli(struct run *run)
         case BROTLI_DECODER_RESULT_SUCCESS:
             return run->at == run->in.len ? 0 : problem(run, DECOMPRESS_TRAILING_DATA);
         case BROTLI_DECODER_RESULT_ERROR:
-            return is_memory_error(state) ? -ENOMEM : problem(run, DECOMPRESS_MALFORMED);
+            return is_memory_error(state) ? no_memory(run) : problem(run, DECOMPRESS_MALFORMED);
         case BROTLI_DECODER_RESULT_NEEDS_MORE_INPUT:
             if (run->at == run->in.len)
                 return problem(run, DECOMPRESS_TRUNCATED);
@@ -208,9 +274,10 @@ static int undo(struct decompress *d, enum coding coding, slice in)
     case CODING_UNKNOWN:
         return problem(&run, DECOMPRESS_UNKNOWN_CODING);
     }
-    free(d->out);
+    decompress_release(d);
     d->out = run.out;
     d->len = run.len;
+    d->capacity = run.capacity;
     run.out = NULL;
     return 0;
 }
@@ -270,7 +337,8 @@ int decompress_body(struct decompress *d, slice encoding, slice in, slice *ret_o
 
 void decompress_release(struct decompress *d)
 {
+    pay_back(d, d->capacity);
     free(d->out);
     d->out = NULL;
-    d->len = 0;
+    d->len = d->capacity = 0;
 }

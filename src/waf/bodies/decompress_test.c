@@ -190,6 +190,41 @@ TEST(work_is_paid_block_by_block)
     decompress_release(&d);
 }
 
+/* All of it is paid for: what comes out, and what the libraries need meanwhile. */
+TEST(memory_comes_from_a_purse_and_goes_back)
+{
+    enum { BYTES = 1 << 20 };
+    static const char *const codings[] = { "gzip", "deflate", "br", "gzip, gzip" };
+    static const uint64_t purses[] = { 0, 1000, 60000, 300000, 1 << 20 };
+    char *letters = malloc(BYTES);
+    struct work work;
+    slice out;
+    assert_non_null(letters);
+    memset(letters, 'a', BYTES);
+    slice text = slice_of(letters, BYTES), packed = pack(text, GZIP), twice = pack(packed, GZIP);
+    slice bodies[] = { packed, pack(text, ZLIB), slice_of(br_letters, sizeof br_letters - 1),
+                       twice };
+    work_open(&work, 0, NULL, NULL);
+    for (size_t i = 0; i < ARRAY_LENGTH(codings); i++) {
+        struct purse purse = { .max = 16 << 20 };
+        struct decompress d = { .limits = plenty, .work = &work, .purse = &purse };
+        assert_int_equal(decompress_body(&d, slice_from(codings[i]), bodies[i], &out), 0);
+        assert_slice_equal(out, text);
+        assert_in_range(purse.used, BYTES, 2 * BYTES);
+        decompress_release(&d);
+        assert_int_equal(purse.used, 0);
+        for (size_t k = 0; k < ARRAY_LENGTH(purses); k++) {
+            purse.max = purses[k];
+            assert_int_equal(decompress_body(&d, slice_from(codings[i]), bodies[i], &out),
+                             -ENOBUFS);
+            decompress_release(&d);
+            assert_int_equal(purse.used, 0);
+        }
+    }
+    forget(packed), forget(twice), forget(bodies[1]);
+    free(letters);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +233,7 @@ int main(void)
         cmocka_unit_test(what_is_cut_or_damaged_is_refused),
         cmocka_unit_test(what_comes_out_is_bounded_in_bytes_and_in_ratio),
         cmocka_unit_test(work_is_paid_block_by_block),
+        cmocka_unit_test(memory_comes_from_a_purse_and_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
