@@ -131,6 +131,57 @@ static void write_sites(struct writer *w, const struct shared_memory *m,
             write_histogram(w, &f, row, &sum->sites[row].duration);
 }
 
+/* Of sites whose exchanges are judged by rules. */
+static void write_judging(struct writer *w, const struct shared_memory *m,
+                          const struct worker_counters *sum)
+{
+    struct family f = {
+        .rows = m->counters->site_rows, .count = COUNTER_SITES_MAX, .label = "site", .more = ""
+    };
+    f.name = "waf_judged_total";
+    describe(w, f.name, "counter", "Requests that rules of the WAF have judged.");
+    for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
+        if (sum->sites[row].judged)
+            write_number(w, &f, row, sum->sites[row].judged);
+    f.name = "waf_seconds_total";
+    describe(w, f.name, "counter", "Time in the rules, with that of the responses.");
+    for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
+        if (sum->sites[row].judged) {
+            open_line(w, &f, row, "");
+            writer_format(w, "} %.6f\n", (double)sum->sites[row].judging_us / 1e6);
+        }
+}
+
+static void write_rule(struct writer *w, const struct shared_memory *m, uint32_t row,
+                       const uint64_t exchanges[RULE_VERDICTS])
+{
+    struct rule_key key;
+    bool is_known = counters_rule_of(m->counters->rule_rows, row, &key);
+    uint32_t last = COUNTER_SITES_MAX - 1, site = is_known && key.site < last ? key.site : last;
+    for (unsigned verdict = 0; verdict < RULE_VERDICTS; verdict++) {
+        if (exchanges[verdict] == 0)
+            continue;
+        writer_literal(w, "portcullis_waf_decisions_total{site=\"");
+        write_label(w, row_name(m->counters->site_rows, COUNTER_SITES_MAX, site));
+        if (is_known)
+            writer_format(w, "\",rule=\"%u\",mode=\"%s\"", key.rule,
+                          key.is_shadow ? "shadow" : "enforce");
+        else
+            writer_literal(w, "\",rule=\"(other)\",mode=\"(other)\"");
+        writer_format(w, ",verdict=\"%s\"} %llu\n", rule_verdict_name((enum rule_verdict)verdict),
+                      (unsigned long long)exchanges[verdict]);
+    }
+}
+
+static void write_rules(struct writer *w, const struct shared_memory *m,
+                        const struct worker_counters *sum)
+{
+    describe(w, "waf_decisions_total", "counter",
+             "Requests in which the rule found something, by what came of them.");
+    for (uint32_t row = 0; row < COUNTER_RULES_MAX; row++)
+        write_rule(w, m, row, sum->rules[row].exchanges);
+}
+
 static void write_servers(struct writer *w, const struct shared_memory *m,
                           const struct worker_counters *sum)
 {
@@ -380,6 +431,8 @@ int prometheus_write(const struct shared_memory *m, int64_t started_wall_ms, sli
     write_reasons(ret, m, &sum);
     write_logs(ret, m, &sum);
     write_sites(ret, m, &sum);
+    write_judging(ret, m, &sum);
+    write_rules(ret, m, &sum);
     write_servers(ret, m, &sum);
     write_certificates(ret, certificates);
     return 0;

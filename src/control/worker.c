@@ -198,6 +198,7 @@ static int open_gate(struct log_ring *ring)
                                     .shared = { .slot = worker->slot,
                                                 .counters = m->counters->workers,
                                                 .reason_rows = m->counters->reason_rows,
+                                                .rule_rows = m->counters->rule_rows,
                                                 .clients = m->clients,
                                                 .accounts = m->accounts,
                                                 .collections = m->collections,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxy/exchange.h"
+#include "shared/counters.h"
 #include "waf/bodies/decompress.h"
 #include "waf/waf.h"
 
@@ -24,6 +25,13 @@ struct waf_exchange {
     bool is_over;        /* the budget is spent */
     bool is_given_up;    /* it goes on without a verdict */
 };
+
+/* Rules without a word of their own only add up what others have found, and those of reporting
+ * repeat it: neither is told. */
+bool waf_is_told(const struct waf_match *m);
+
+/* What came of what the rules said. */
+enum rule_verdict waf_verdict(const struct waf_transaction *t);
 
 /* Whether a rule has something to tell: a record is due. */
 bool waf_has_findings(const struct exchange *x);

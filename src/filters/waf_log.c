@@ -16,9 +16,7 @@
 #define TAGS_MAX          3u
 #define TAG_BYTES_MAX     40u
 
-/* Rules without a word of their own only add up what others have found; those of reporting repeat
- * it. */
-static bool is_told(const struct waf_match *m)
+bool waf_is_told(const struct waf_match *m)
 {
     for (unsigned i = 0; i < m->rule->tag_count; i++)
         if (slice_equal(m->rule->tags[i].source, SLICE("reporting")))
@@ -31,7 +29,7 @@ bool waf_has_findings(const struct exchange *x)
     const struct waf_match *m =
         x->waf && x->waf->transaction ? waf_matches(x->waf->transaction) : NULL;
     for (; m; m = m->next)
-        if (is_told(m))
+        if (waf_is_told(m))
             return true;
     return false;
 }
@@ -126,11 +124,11 @@ static void write_match(struct writer *w, const struct waf_match *m)
     writer_byte(w, '}');
 }
 
-static const char *verdict_of(const struct waf_transaction *t)
+enum rule_verdict waf_verdict(const struct waf_transaction *t)
 {
     if (waf_decision(t)->disposition > WAF_ALLOW)
-        return "refused";
-    return waf_would_be(t)->disposition > WAF_ALLOW ? "would-refuse" : "noticed";
+        return RULE_REFUSED;
+    return waf_would_be(t)->disposition > WAF_ALLOW ? RULE_WOULD_REFUSE : RULE_NOTICED;
 }
 
 void waf_log_findings(struct writer *w, const struct exchange *x)
@@ -140,14 +138,14 @@ void waf_log_findings(struct writer *w, const struct exchange *x)
     int64_t score, threshold;
     unsigned written = 0, left = 0;
     log_key(w, "waf");
-    writer_format(w, "{\"verdict\":\"%s\"", verdict_of(t));
+    writer_format(w, "{\"verdict\":\"%s\"", rule_verdict_name(waf_verdict(t)));
     if (waf_class_score(t, d->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);
     log_key(w, "rules");
     writer_byte(w, '[');
     for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
-        if (!is_told(m))
+        if (!waf_is_told(m))
             continue;
         if (written == RULES_MAX) {
             left++;

@@ -21,6 +21,7 @@ struct gate_shared {
     uint32_t slot;                         /* this worker's */
     struct worker_counters *counters;      /* all WORKER_SLOTS_MAX blocks; [slot] is ours */
     const struct counter_row *reason_rows; /* COUNTER_REASONS_MAX; NULL: none are told apart */
+    _Atomic uint64_t *rule_rows;           /* COUNTER_RULES_MAX; NULL: rules are not told apart */
     struct clients_segment *clients;
     struct accounts_segment *accounts;
     struct collections_segment *collections; /* NULL: rules keep nothing */

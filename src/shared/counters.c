@@ -77,6 +77,45 @@ uint32_t counters_find_reason(const struct counter_row *rows, slice name)
     return rows && rows[row].hash == hash ? row : COUNTER_REASONS_MAX - 1;
 }
 
+const char *rule_verdict_name(enum rule_verdict v)
+{
+    static const char *const names[] = { "refused", "would-refuse", "noticed" };
+    return names[v];
+}
+
+/* How many rows are looked at: what a full table costs. */
+#define PROBES_MAX 64u
+
+static uint64_t rule_number(struct rule_key key)
+{
+    return 1ull << 63 | (uint64_t)key.is_shadow << 62 | (uint64_t)(key.site & 0x3fffffff) << 32 |
+           key.rule;
+}
+
+uint32_t counters_rule_row(_Atomic uint64_t *rows, struct rule_key key)
+{
+    uint64_t number = rule_number(key), usable = COUNTER_RULES_MAX - 1;
+    uint64_t start = hash_of(slice_of((const char *)&number, sizeof number));
+    for (uint64_t i = 0; i < PROBES_MAX; i++) {
+        uint32_t row = (uint32_t)((start + i) % usable);
+        uint64_t there = atomic_load_explicit(&rows[row], memory_order_relaxed);
+        if (there == 0 && atomic_compare_exchange_strong(&rows[row], &there, number))
+            return row;
+        if (there == number)
+            return row;
+    }
+    return (uint32_t)usable;
+}
+
+bool counters_rule_of(const _Atomic uint64_t *rows, uint32_t row, struct rule_key *ret)
+{
+    uint64_t number = atomic_load_explicit(&rows[row], memory_order_relaxed);
+    *ret = (struct rule_key){ .site = number >> 32 & 0x3fffffff,
+                              .rule = (uint32_t)number,
+                              .is_shadow = number >> 62 & 1 };
+    return number != 0;
+}
+
 /* Both blocks consist of 64-bit counters only. */
 static_assert(sizeof(struct worker_counters) % sizeof(uint64_t) == 0, "counters are 64 bits wide");
 

@@ -4,7 +4,8 @@
  *
  * Sites and origin servers have rows of their own, found by name through the name table (a hash of
  * the name, never the index in one configuration), so that totals survive reloads. The last row is
- * "other" for whatever does not fit. */
+ * "other" for whatever does not fit. The rules of the WAF have rows by site and mode, which workers
+ * claim when a rule finds something for the first time. */
 #pragma once
 
 #include <stdatomic.h>
@@ -16,6 +17,7 @@
 #define COUNTER_SITES_MAX   1024u /* rows; sites beyond share the last */
 #define COUNTER_SERVERS_MAX 1024u
 #define COUNTER_REASONS_MAX 256u
+#define COUNTER_RULES_MAX   4096u /* rules by site and mode */
 
 /* Upper bounds of the latency histogram in microseconds; the last bucket has none. */
 #define HISTOGRAM_BOUNDS_US                                                                        \
@@ -35,7 +37,18 @@ struct site_counters {
     uint64_t status[6]; /* by class; [0]: no response was sent */
     uint64_t refused;   /* a security record was written */
     uint64_t bytes_in, bytes_out;
+    uint64_t judged, judging_us; /* by the rules of the WAF */
     struct histogram duration;
+};
+
+/* What came of exchanges in which a rule found something. */
+enum rule_verdict { RULE_REFUSED, RULE_WOULD_REFUSE, RULE_NOTICED, RULE_VERDICTS };
+
+/* "refused", "would-refuse", "noticed" */
+const char *rule_verdict_name(enum rule_verdict v);
+
+struct rule_counters {
+    uint64_t exchanges[RULE_VERDICTS];
 };
 
 struct server_counters {
@@ -63,6 +76,7 @@ struct worker_counters {
     uint64_t failures[COUNTER_REASONS_MAX]; /* what else did not go the ordinary way */
     struct site_counters sites[COUNTER_SITES_MAX];
     struct server_counters servers[COUNTER_SERVERS_MAX];
+    struct rule_counters rules[COUNTER_RULES_MAX];
 };
 
 struct counter_row {
@@ -71,12 +85,20 @@ struct counter_row {
     char name[112];
 };
 
+/* The rule a row is for. Two keys are never the same number. */
+struct rule_key {
+    uint32_t site; /* its row */
+    uint32_t rule;
+    bool is_shadow;
+};
+
 /* The whole segment. */
 struct counters {
     struct segment_header header;
     struct counter_row site_rows[COUNTER_SITES_MAX];
     struct counter_row server_rows[COUNTER_SERVERS_MAX];
     struct counter_row reason_rows[COUNTER_REASONS_MAX];
+    _Atomic uint64_t rule_rows[COUNTER_RULES_MAX]; /* keys as numbers; 0: free */
     /* Moves from a worker's block to `retired`: how many are under way, and were ever made. */
     _Atomic uint64_t retiring, retirements;
     struct worker_counters retired; /* totals of workers that are gone */
@@ -91,6 +113,12 @@ uint32_t counters_reason_row(struct counters *c, slice name, uint64_t generation
 
 /* The row of a reason that has been claimed; the last row when it has not, or rows is NULL. */
 uint32_t counters_find_reason(const struct counter_row *rows, slice name);
+
+/* The row of a rule, claimed when it is new; the last row when none is free near where it belongs.
+ * Any worker may call it at any time. */
+uint32_t counters_rule_row(_Atomic uint64_t *rows, struct rule_key key);
+/* False: nobody has claimed the row. */
+bool counters_rule_of(const _Atomic uint64_t *rows, uint32_t row, struct rule_key *ret);
 
 /* By whoever reaps the slot's worker: its totals live on, its gauges do not. */
 void counters_retire(struct counters *c, uint32_t slot);

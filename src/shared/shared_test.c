@@ -331,6 +331,51 @@ TEST(reasons_are_found_by_their_words)
     assert_int_equal(counters_find_reason(NULL, SLICE("h1.bare-lf")), COUNTER_REASONS_MAX - 1);
 }
 
+TEST(rules_have_rows_by_site_and_mode_until_there_are_no_more)
+{
+    _Atomic uint64_t *rows = m.counters->rule_rows;
+    struct rule_key key = { .site = 7, .rule = UINT32_MAX }, other = key, found;
+    uint32_t row = counters_rule_row(rows, key);
+    other.is_shadow = true;
+    assert_int_equal(counters_rule_row(rows, key), row);
+    assert_int_not_equal(counters_rule_row(rows, other), row);
+    assert_true(counters_rule_of(rows, row, &found));
+    assert_true(found.site == 7 && found.rule == UINT32_MAX && !found.is_shadow);
+    assert_true(counters_rule_of(rows, counters_rule_row(rows, other), &found) && found.is_shadow);
+    for (uint32_t i = 0; i < 4 * COUNTER_RULES_MAX; i++)
+        (void)counters_rule_row(rows, (struct rule_key){ .site = i % 1024, .rule = i });
+    assert_int_equal(counters_rule_row(rows, (struct rule_key){ .rule = 1u << 31 }),
+                     COUNTER_RULES_MAX - 1);
+    assert_int_equal(counters_rule_row(rows, key), row);
+    assert_false(counters_rule_of(rows, COUNTER_RULES_MAX - 1, &found));
+}
+
+TEST(rules_of_several_workers_claim_each_row_once)
+{
+    enum { WORKERS = 4, KEYS = 500 };
+    _Atomic uint64_t *rows = m.counters->rule_rows;
+    memset(rows, 0, sizeof m.counters->rule_rows);
+    for (int i = 0; i < WORKERS; i++)
+        if (fork() == 0) {
+            for (uint32_t rule = 1; rule <= KEYS; rule++)
+                (void)counters_rule_row(rows, (struct rule_key){ .rule = rule });
+            _exit(0);
+        }
+    for (int i = 0; i < WORKERS; i++) {
+        int status;
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    uint32_t claimed = 0;
+    struct rule_key key;
+    for (uint32_t row = 0; row < COUNTER_RULES_MAX; row++)
+        if (counters_rule_of(rows, row, &key)) {
+            assert_int_equal(counters_rule_row(rows, key), row);
+            claimed++;
+        }
+    assert_int_equal(claimed, KEYS);
+}
+
 TEST(histogram_counts_each_value_once)
 {
     struct histogram h = { 0 };
@@ -442,6 +487,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(totals_never_go_back_while_dead_workers_are_retired, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(reasons_are_found_by_their_words, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rules_have_rows_by_site_and_mode_until_there_are_no_more,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(rules_of_several_workers_claim_each_row_once, set_up,
+                                        tear_down),
         cmocka_unit_test(histogram_counts_each_value_once),
         cmocka_unit_test_setup_teardown(sinks_are_shared_by_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(proofs_are_found_by_all_that_they_are_for, set_up,

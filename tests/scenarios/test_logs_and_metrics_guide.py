@@ -48,10 +48,13 @@ def busy(gate, origin, tmp_path):
 
     origin.serve(play)
     how = context()
+    rules = tmp_path / "own.conf"
+    rules.write_text('SecRule ARGS "@streq bad" "id:1,phase:1,deny,status:403,msg:\'bad\'"\n')
     proxy = gate(
         "listen 127.0.0.1:0 tls\nlimits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
-        "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 } }",
-        origin=origin, pair=Authority(tmp_path).issue("tls.test"),
+        "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 }; "
+        "route /rules/* { waf balanced { rules @rules } } }",
+        rules=rules, origin=origin, pair=Authority(tmp_path).issue("tls.test"),
     )
     session = None
     for _ in range(2):
@@ -62,7 +65,7 @@ def busy(gate, origin, tmp_path):
         assert client.get("/", authority="tls.test").status == 200
     fields = ["User-Agent: a", "Referer: http://r.test/"]
     with proxy.client() as client:
-        for path in ("/a/../b", "/d/x", "/nobody", "/"):
+        for path in ("/a/../b", "/d/x", "/nobody", "/", "/rules/?q=bad"):
             client.get(path, fields=fields)
     with proxy.client(source="127.0.0.2") as client:
         client.get("/d/y", fields=[*fields, "X-Forwarded-For: 192.0.2.1"])
@@ -76,8 +79,8 @@ def busy(gate, origin, tmp_path):
         assert client.response().status == 429
     for client in held:
         client.close()
-    proxy.requests_log.wait_lines(12)
-    proxy.security_log.wait_lines(4)
+    proxy.requests_log.wait_lines(13)
+    proxy.security_log.wait_lines(5)
     return proxy
 
 
@@ -155,9 +158,10 @@ def test_the_filter_for_fail2ban_finds_refusals_and_the_right_address(busy, tmp_
         client.send(lying).recv_all()
     with busy.client() as client:
         client.get("/d/x", fields=['User-Agent: ","client":"192.0.2.66"'])
-    busy.security_log.wait_lines(6)
+        client.get("/rules/?%22,%22client%22:%22192.0.2.66%22=bad")
+    busy.security_log.wait_lines(8)
     told = fail2ban(busy.security_log.path, str(path))
-    assert "Lines: 6 lines, 0 ignored, 6 matched, 0 missed" in told, told
+    assert "Lines: 8 lines, 0 ignored, 8 matched, 0 missed" in told, told
     verbose = subprocess.run(
         [tool("fail2ban-regex"), "-o", "<ip>", busy.security_log.path, str(path)],
         capture_output=True, text=True, timeout=60,

@@ -174,6 +174,40 @@ def test_shadow_tells_what_would_have_been_refused(gate, origin, rules):
         assert record["waf"]["rules"][0]["shadow"] is True
 
 
+def decisions(g):
+    m = g.metrics()
+    return {tuple(dict(labels)[name] for name in ("rule", "mode", "verdict")): value
+            for (name, labels), value in m.samples.items() if name == "portcullis_waf_decisions_total"}
+
+
+def test_the_metrics_count_by_rule_mode_and_verdict_over_reloads(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate(SITE, origin=origin, rules=rules)
+    sent = ["/?q=attack&r=attack&attacks=1", "/?q=attack", "/low/?q=attack", "/quiet/?q=attack", "/shadow/?q=attack", "/watch", "/off/?q=attack", "/"]
+    with g.client() as client:
+        for path in sent:
+            client.get(path)
+    g.requests_log.wait_lines(len(sent))
+    expected = {
+        ("201", "enforce", "refused"): 2, ("299", "enforce", "refused"): 2,  # once for each request, however often it matches
+        ("201", "enforce", "noticed"): 1,
+        ("201", "shadow", "noticed"): 1,
+        ("201", "shadow", "would-refuse"): 1, ("299", "shadow", "would-refuse"): 1,
+        ("501", "enforce", "noticed"): 1,
+    }
+    assert decisions(g) == expected
+    m = g.metrics()
+    assert m.get("portcullis_waf_judged_total", site="*") == len(sent) - 1
+    records = g.requests_log.records()
+    assert m.get("portcullis_waf_seconds_total", site="*") == pytest.approx(sum(r.get("waf_us", 0) for r in records) / 1e6, abs=1e-5)
+    g.reload_and_drain(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        client.get("/watch")
+    g.requests_log.wait_lines(len(sent) + 1)
+    expected["501", "enforce", "noticed"] = 2
+    assert decisions(g) == expected
+
+
 def test_a_rule_redirects_and_another_one_drops(gate, origin, rules):
     g = gate(SITE, origin=origin, rules=rules)
     with g.client() as client:
