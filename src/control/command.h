@@ -40,6 +40,7 @@ int command_version(int argc, char **argv);
 int command_certs(int argc, char **argv);
 int command_completion(int argc, char **argv);
 int command_waf(int argc, char **argv);
+int command_waf_rules(int argc, char **argv);
 
 struct quick_start;
 /* `portcullis --to ADDRESS` */

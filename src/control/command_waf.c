@@ -15,7 +15,7 @@
 #include "control/waf_files.h"
 #include "waf/engine/replay.h"
 #include "waf/engine/report.h"
-#include "waf/seclang/seclang.h"
+#include "waf/rules/builtin.h"
 
 enum {
     RULES_MAX = 64,
@@ -56,11 +56,16 @@ static void print_problems(const char *kind, const struct waf_problem *problems,
         output_format(STDERR_FILENO, "and %u more\n", total - count);
 }
 
-/* A folder stands for its *.conf in the order of their names. */
+/* A folder stands for its *.conf in the order of their names, `builtin` for the rules that are part
+ * of the program, with what they rest on. */
 static int read_rules(struct seclang *load, const char *path)
 {
     struct stat status;
     char pattern[4096];
+    if (strcmp(path, "builtin") == 0) {
+        TRY(seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude));
+        return waf_builtin_read(load);
+    }
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
         return seclang_file(load, slice_from(path));
     int len = snprintf(pattern, sizeof(pattern), "%s/*.conf", path);
@@ -332,7 +337,9 @@ static int run_test(int argc, char **argv)
 
 int command_waf(int argc, char **argv)
 {
+    if (argc >= 1 && strcmp(argv[0], "rules") == 0)
+        return command_waf_rules(argc - 1, argv + 1);
     if (argc < 1 || strcmp(argv[0], "test") != 0)
-        return command_refuse("waf is followed by test");
+        return command_refuse("waf is followed by test or rules");
     return run_test(argc - 1, argv + 1);
 }

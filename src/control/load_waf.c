@@ -2,10 +2,10 @@
  * words mean to them. */
 #include <errno.h>
 
+#include "base/panic.h"
 #include "control/loader.h"
-#include "control/waf_prelude.h"
 #include "proxy/waf_settings.h"
-#include "waf/seclang/seclang.h"
+#include "waf/rules/builtin.h"
 #include "waf/waf.h"
 
 #define RULE_FILE_BYTES_MAX (16u << 20)
@@ -189,16 +189,28 @@ static void report_problems(struct loader *l, const struct word *word, const str
     }
 }
 
+static int read_source(struct loader *l, struct seclang *load, const struct waf_source *source)
+{
+    switch (source->kind) {
+    case WAF_SOURCE_BUILTIN:
+        return waf_builtin_read(load);
+    case WAF_SOURCE_CRS:
+        return read_crs_somewhere(l, load, source);
+    case WAF_SOURCE_FILES:
+        return read_files(l, load, source);
+    }
+    UNREACHABLE();
+}
+
 /* *ret stays NULL when something was reported. 0 · -ENOMEM */
 static int read_rules(struct loader *l, const struct waf_source *source, struct ruleset **ret)
 {
     struct seclang_world world = { .context = l, .list = world_list, .read = world_read };
     struct seclang *load = NULL;
     TRY(seclang_open(&world, &load));
-    int result = seclang_text(load, SLICE("built in"), waf_prelude);
+    int result = seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude);
     if (result == 0)
-        result = source->kind == WAF_SOURCE_CRS ? read_crs_somewhere(l, load, source)
-                                                : read_files(l, load, source);
+        result = read_source(l, load, source);
     if (result == 0)
         result = seclang_finish(load, ret);
     if (result == -EINVAL)
@@ -211,6 +223,7 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
 
 static int source_name(struct loader *l, const struct waf_source *source, slice *ret)
 {
+    static const char *const kinds[] = { "builtin", "crs", "files" };
     size_t room = 8;
     for (uint32_t i = 0; i < source->count; i++)
         room += source->paths[i].len + 1;
@@ -218,7 +231,7 @@ static int source_name(struct loader *l, const struct waf_source *source, slice 
     struct writer w = writer_over(memory, memory ? room : 0);
     if (!memory)
         return -ENOMEM;
-    writer_text(&w, source->kind == WAF_SOURCE_CRS ? "crs" : "files");
+    writer_text(&w, kinds[source->kind]);
     for (uint32_t i = 0; i < source->count; i++) {
         writer_byte(&w, '\n');
         writer_slice_add(&w, source->paths[i]);
@@ -354,26 +367,11 @@ static int compile_exclusion(struct loader *l, struct waf_exclusion *e)
     return 0;
 }
 
-/* A WAF without rules would look like a protection and be none. */
-static void report_no_rules(struct loader *l, const struct waf_settings *w)
-{
-    struct diagnostic *item = diagnostics_add(l->diagnostics, E0406, &w->level_word->span,
-                                              "'waf' is on, and there are no rules to judge by");
-    diagnostic_label(l->diagnostics, item, "needs 'rules'");
-    diagnostic_help(l->diagnostics, item,
-                    "for the OWASP Core Rule Set of the distribution:  waf %.*s { rules crs }",
-                    SLICE_ARGUMENTS(span_text(&w->level_word->span)));
-}
-
 int load_waf(struct loader *l, struct waf_settings *w)
 {
     w->rules = NULL;
     if (w->level == WAF_LEVEL_OFF || w->mode == WAF_MODE_OFF)
         return 0;
-    if (w->source.kind == WAF_SOURCE_NONE) {
-        report_no_rules(l, w);
-        return 0;
-    }
     TRY(find_rules(l, &w->source, &w->rules));
     TRY(add_presets(l, w));
     for (uint32_t i = 0; i < w->exclusion_count; i++)

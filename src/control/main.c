@@ -54,18 +54,19 @@ const struct command commands[] = {
       "--ja4 FINGERPRINT says who the TLS client is. "
       "--phases lists the one order in which requests are judged. Takes -c FILE and --json too.",
       "-c --config --json --from --method --header --on --ja4 --phases", command_explain },
-    { "waf", "test --rules FILE... REQUEST...", "Runs requests from files through rules of a WAF",
+    { "waf", "test --rules FILE... REQUEST...|rules [ID]...",
+      "Runs requests from files through rules of a WAF, or shows the rules of the program",
       "Each file holds a request as it would come over the wire. Printed are the decision and "
       "every "
-      "match, as ModSecurity would log it. --rules is a file of SecLang or a folder of *.conf, and "
-      "may "
+      "match, as ModSecurity would log it. --rules is a file of SecLang, a folder of *.conf or "
+      "builtin, and may "
       "be repeated: they are read in this order. --paranoia N and --set tx.NAME=VALUE set "
       "variables "
       "before the first rule; --response FILE is the response to go with the requests; --client "
       "ADDRESS is who sends them; --from LIST reads names of files, one a line, behind a tab the "
       "response. --json prints one object a line. Exit code 1 when a request would be refused, 2 "
       "on "
-      "errors.",
+      "errors. waf rules prints the rules that are part of the program, or those with the numbers.",
       "--rules --paranoia --set --response --client --from --json", command_waf },
     { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",

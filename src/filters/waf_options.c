@@ -36,6 +36,12 @@ static int rules_apply(struct option_apply *a)
     const struct argument_value *words = option_argument(a, 0);
     struct waf_source source = { .kind = WAF_SOURCE_FILES, .word = words->words };
     uint32_t first = 0;
+    if (slice_equal(words->texts[0], SLICE("builtin"))) {
+        source.kind = WAF_SOURCE_BUILTIN;
+        first = 1;
+        if (words->count > 1)
+            return option_refuse(a, &words->words[1], "nothing behind 'builtin'");
+    }
     if (slice_equal(words->texts[0], SLICE("crs"))) {
         source.kind = WAF_SOURCE_CRS;
         first = 1;
@@ -244,7 +250,7 @@ static const struct directive rows[] = {
       .details =
           "low: paranoia level 1 of the rules, refused from a score of 10; balanced: level 1, "
           "from 5; strict: level 2; paranoid: level 3. mode shadow: everything is judged and "
-          "told, nothing refused. A body is held until the verdict. Needs `rules`.",
+          "told, nothing refused. A body that rules can read is held until the verdict.",
       .example = "waf off",
       .since = "0.3",
       .apply = waf_apply },
@@ -252,11 +258,14 @@ static const struct directive rows[] = {
       .scopes = SCOPE_WAF,
       .arguments = { { .name = "WHERE", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
       .object = OBJECT_WAF,
-      .meaning = "The rules: crs, crs FOLDER, or files of SecLang",
-      .details = "crs: the OWASP Core Rule Set as the distribution's package installs it, with its "
-                 "crs-setup.conf and plugins in their documented order, or the copy in FOLDER. "
-                 "Files may be patterns such as /etc/portcullis/rules/*.conf; they are read in the "
-                 "order written, those of a pattern by name.",
+      .preset = "builtin",
+      .meaning = "The rules: builtin, crs, crs FOLDER, or files of SecLang",
+      .details =
+          "builtin: those that are part of the program (`portcullis waf rules` prints "
+          "them). crs: the OWASP Core Rule Set as the distribution's package installs it, with its "
+          "crs-setup.conf and plugins in their documented order, or the copy in FOLDER. "
+          "Files may be patterns such as /etc/portcullis/rules/*.conf; they are read in the "
+          "order written, those of a pattern by name.",
       .example = "rules crs",
       .since = "0.3",
       .apply = rules_apply },

@@ -17,8 +17,8 @@ enum waf_level {
 /* As the words of `mode` stand in the row. */
 enum waf_enforcement { WAF_MODE_OFF, WAF_MODE_SHADOW, WAF_MODE_ENFORCE };
 
-/* Where rules come from. */
-enum waf_source_kind { WAF_SOURCE_NONE, WAF_SOURCE_CRS, WAF_SOURCE_FILES };
+/* Where rules come from; those of our own unless it is written. */
+enum waf_source_kind { WAF_SOURCE_BUILTIN, WAF_SOURCE_CRS, WAF_SOURCE_FILES };
 
 struct waf_source {
     enum waf_source_kind kind;
