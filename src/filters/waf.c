@@ -361,11 +361,14 @@ static int inspect_body(struct exchange *x)
         return result;
     if (in_pieces)
         return give_pieces(x, body);
-    if (body.len > bytes_max && is_enforced(w->settings))
+    if (body.len <= bytes_max)
+        return give_body(x, body, encoding);
+    if (is_enforced(w->settings) && wish.is_refused_beyond)
         return exchange_refuse(x, FAULT_POLICY, 413, "waf.body",
                                "the request body is longer than `waf { body }` looks at");
-    w->is_given_up = body.len > bytes_max;
-    return w->is_given_up ? 0 : give_body(x, body, encoding);
+    w->is_given_up = !is_enforced(w->settings);
+    return w->is_given_up || encoding.len ? 0
+                                          : give_body(x, slice_first(body, bytes_max), encoding);
 }
 
 /* --- Hooks ------------------------------------------------------------------------------------ */

@@ -100,7 +100,7 @@ MUST_CHECK int waf_add_request_field(struct waf_transaction *t, slice name, slic
 MUST_CHECK int waf_run(struct waf_transaction *t, enum waf_phase phase);
 
 struct waf_body_wish {
-    bool is_wanted;         /* some rule may look into it */
+    bool is_wanted;         /* some rule may look into it: not for what is no text */
     bool may_stream;        /* give it piece by piece: contents of files are not kept (multipart) */
     uint64_t bytes_max;     /* more than that is refused or not looked at */
     bool is_refused_beyond; /* else the first bytes_max bytes are judged */

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -117,3 +118,29 @@ def test_what_is_missing_is_said(arguments, words):
 def test_a_file_that_is_not_there(tmp_path, files):
     done = run("--rules", tmp_path / "rules.conf", tmp_path / "nowhere")
     assert done.returncode == 2 and f"cannot read '{tmp_path}/nowhere'" in done.stderr
+
+
+def waf_rules(*arguments):
+    return subprocess.run([binary_path(), "waf", "rules", *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+
+
+def test_the_rules_of_the_program_can_be_read_and_are_what_judges(files, tmp_path):
+    done = waf_rules()
+    assert (done.returncode, done.stderr) == (0, "")
+    own = tmp_path / "printed.conf"
+    own.write_text(done.stdout)
+    evil = files("evil", "GET /?q=1%27+or+1=1--+- HTTP/1.1\r\nHost: example.test\r\n\r\n")
+    for rules in ("builtin", own):
+        judged = run("--rules", rules, evil)
+        assert (judged.returncode, judged.stderr) == (1, "")
+        assert '[id "8103001"]' in judged.stdout
+        assert run("--rules", rules, files("clean", CLEAN)).returncode == 0
+
+
+def test_one_rule_is_shown_with_its_comment_and_place():
+    done = waf_rules("8103005", "8000003")
+    assert done.returncode == 0
+    assert re.match(r"# builtin/sql\.conf:\d+\n# .*\nSecRule ARGS", done.stdout, re.DOTALL)
+    assert '"id:8000003,' in done.stdout and "id:8103004" not in done.stdout and "id:8000002" not in done.stdout
+    assert (waf_rules("1").returncode, waf_rules("1").stderr) == (1, "portcullis: no rule 1 is part of the program\n")
+    assert waf_rules("all").returncode == 2

@@ -175,7 +175,15 @@ TEST(the_content_type_chooses_the_reader)
         { "text/", BODY_KIND_OTHER, "text/", "", true },
         { "/plain", BODY_KIND_OTHER, "", "", true },
         { "text/plain, application/json", BODY_KIND_TEXT, "text/plain", "", true },
-        { "image/png", BODY_KIND_OTHER, "image/png", "", false },
+        { "text/markdown", BODY_KIND_TEXT, "text/markdown", "", false },
+        { "image/png", BODY_KIND_BINARY, "image/png", "", false },
+        { "Image/SVG+xml", BODY_KIND_XML, "Image/SVG+xml", "", false },
+        { "application/octet-stream", BODY_KIND_BINARY, "application/octet-stream", "", false },
+        { "application/offset+octet-stream; a=b", BODY_KIND_BINARY,
+          "application/offset+octet-stream", "", false },
+        { "application/zip", BODY_KIND_BINARY, "application/zip", "", false },
+        { "application/zippy", BODY_KIND_OTHER, "application/zippy", "", false },
+        { "application/graphql", BODY_KIND_OTHER, "application/graphql", "", false },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct body_type type = body_type_read(slice_from(cases[i].field));
@@ -188,6 +196,10 @@ TEST(the_content_type_chooses_the_reader)
     assert_int_equal(body_type_read(SLICE("a/b;charset=a;charset=b")).charsets, 2);
     assert_slice_equal(body_kind_processor(BODY_KIND_MULTIPART), SLICE("MULTIPART"));
     assert_slice_equal(body_kind_processor(BODY_KIND_TEXT), SLICE(""));
+    assert_true(body_is_text(SLICE("a\tb\r\n\x1b[1m\xc3\xa9")));
+    assert_true(body_is_text(SLICE("")));
+    assert_false(body_is_text(SLICE("PACK\0\0")));
+    assert_false(body_is_text(SLICE("\n\x05hello")));
 }
 
 TEST(cookies_are_read_as_modsecurity_2_reads_them)

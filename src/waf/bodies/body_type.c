@@ -68,6 +68,66 @@ static bool ends_with_fold(slice s, slice end)
     return s.len >= end.len && slice_equal_fold(slice_after(s, s.len - end.len), end);
 }
 
+/* Types of which no rule can read a word. */
+static bool is_binary(slice type)
+{
+    static const slice families[] = {
+        SLICE("image/"),
+        SLICE("video/"),
+        SLICE("audio/"),
+        SLICE("font/"),
+        SLICE("model/"),
+        SLICE("application/vnd.openxmlformats-"),
+        SLICE("application/vnd.oasis.opendocument."),
+        SLICE("application/vnd.ms-"),
+        SLICE("application/vnd.oci.image.layer."),
+        SLICE("application/vnd.docker.image.rootfs."),
+        SLICE("application/x-git-"),
+        SLICE("application/grpc"),
+    };
+    static const slice types[] = {
+        SLICE("application/octet-stream"),
+        SLICE("application/binary"),
+        SLICE("binary/octet-stream"),
+        SLICE("application/zip"),
+        SLICE("application/x-zip-compressed"),
+        SLICE("application/gzip"),
+        SLICE("application/x-gzip"),
+        SLICE("application/x-tar"),
+        SLICE("application/x-7z-compressed"),
+        SLICE("application/x-bzip2"),
+        SLICE("application/x-xz"),
+        SLICE("application/zstd"),
+        SLICE("application/vnd.rar"),
+        SLICE("application/x-rar-compressed"),
+        SLICE("application/java-archive"),
+        SLICE("application/vnd.android.package-archive"),
+        SLICE("application/vnd.debian.binary-package"),
+        SLICE("application/x-debian-package"),
+        SLICE("application/x-rpm"),
+        SLICE("application/x-iso9660-image"),
+        SLICE("application/wasm"),
+        SLICE("application/pdf"),
+        SLICE("application/msword"),
+        SLICE("application/epub+zip"),
+        SLICE("application/protobuf"),
+        SLICE("application/x-protobuf"),
+        SLICE("application/vnd.google.protobuf"),
+        SLICE("application/msgpack"),
+        SLICE("application/x-msgpack"),
+        SLICE("application/cbor"),
+        SLICE("application/timestamp-query"),
+        SLICE("application/ocsp-request"),
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(families); i++)
+        if (slice_equal_fold(slice_first(type, families[i].len), families[i]))
+            return true;
+    for (size_t i = 0; i < ARRAY_LENGTH(types); i++)
+        if (slice_equal_fold(type, types[i]))
+            return true;
+    return ends_with_fold(type, SLICE("+octet-stream"));
+}
+
 static enum body_kind kind_of(slice type)
 {
     static const struct {
@@ -83,7 +143,6 @@ static enum body_kind kind_of(slice type)
         { SLICE("application/x-ndjson"), BODY_KIND_JSON_LINES },
         { SLICE("application/ndjson"), BODY_KIND_JSON_LINES },
         { SLICE("application/jsonl"), BODY_KIND_JSON_LINES },
-        { SLICE("text/plain"), BODY_KIND_TEXT },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
         if (slice_equal_fold(type, kinds[i].type))
@@ -93,7 +152,9 @@ static enum body_kind kind_of(slice type)
         return BODY_KIND_JSON;
     if (ends_with_fold(type, SLICE("+xml")))
         return BODY_KIND_XML;
-    return BODY_KIND_OTHER;
+    if (type.len > 5 && slice_equal_fold(slice_first(type, 5), SLICE("text/")))
+        return BODY_KIND_TEXT;
+    return is_binary(type) ? BODY_KIND_BINARY : BODY_KIND_OTHER;
 }
 
 struct body_type body_type_read(slice content_type)
@@ -118,6 +179,18 @@ struct body_type body_type_read(slice content_type)
     return type;
 }
 
+bool body_is_text(slice body)
+{
+    enum { LOOKED_AT = 1024 };
+    static const slice allowed = SLICE("\t\n\v\f\r\x1b");
+    body = slice_first(body, LOOKED_AT);
+    for (size_t i = 0; i < body.len; i++)
+        if ((unsigned char)body.ptr[i] < ' ' &&
+            slice_find_byte(allowed, body.ptr[i]) == allowed.len)
+            return false;
+    return true;
+}
+
 slice body_kind_processor(enum body_kind kind)
 {
     switch (kind) {
@@ -132,6 +205,7 @@ slice body_kind_processor(enum body_kind kind)
     case BODY_KIND_NONE:
     case BODY_KIND_JSON_LINES:
     case BODY_KIND_TEXT:
+    case BODY_KIND_BINARY:
     case BODY_KIND_OTHER:
     case BODY_KIND_COUNT:
         break;

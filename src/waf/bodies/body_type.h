@@ -14,8 +14,9 @@ enum body_kind {
     BODY_KIND_XML,        /* application/xml, text/xml, …+xml */
     BODY_KIND_JSON_LINES, /* application/x-ndjson, application/ndjson, application/jsonl, …-seq not
                            */
-    BODY_KIND_TEXT,       /* text/plain */
-    BODY_KIND_OTHER,
+    BODY_KIND_TEXT,       /* text/… */
+    BODY_KIND_BINARY,     /* pictures, sound, archives, application/octet-stream: no text */
+    BODY_KIND_OTHER,      /* may be text */
     BODY_KIND_COUNT
 };
 
@@ -38,6 +39,9 @@ static inline enum body_kind body_kind_of(slice content_type)
 {
     return body_type_read(content_type).kind;
 }
+
+/* Whether a body of a kind that may be text is some, by its first bytes. */
+bool body_is_text(slice body);
 
 /* The word of REQBODY_PROCESSOR that ModSecurity has for it: "URLENCODED", "MULTIPART", "JSON",
  * "XML"; empty for all others. */

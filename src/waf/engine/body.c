@@ -98,17 +98,49 @@ static bool is_multipart(const struct waf_transaction *t)
     return slice_equal_fold(t->body.processor, SLICE("MULTIPART"));
 }
 
+/* Whether anything would come of the body: a reader knows it, or it may be the text that a rule
+ * asked for. */
+static bool has_reader(const struct waf_transaction *t)
+{
+    if (t->body.processor.len)
+        return true;
+    switch (body_kind_of(t->content_type)) {
+    case BODY_KIND_URLENCODED:
+    case BODY_KIND_MULTIPART:
+    case BODY_KIND_JSON_LINES:
+        return true;
+    case BODY_KIND_BINARY:
+        return false;
+    case BODY_KIND_NONE:
+    case BODY_KIND_JSON:
+    case BODY_KIND_XML:
+    case BODY_KIND_TEXT:
+    case BODY_KIND_OTHER:
+    case BODY_KIND_COUNT:
+        break;
+    }
+    return t->body.is_forced;
+}
+
+/* What only may be text is judged by its beginning: nobody says that it is meant to be read. */
+static bool may_be_text_only(const struct waf_transaction *t)
+{
+    enum body_kind kind = body_kind_of(t->content_type);
+    return !t->body.processor.len && (kind == BODY_KIND_NONE || kind == BODY_KIND_OTHER);
+}
+
 struct waf_body_wish waf_wants_request_body(const struct waf_transaction *t)
 {
     struct waf_body_wish wish = {
         .is_wanted = t->mode != WAF_OFF && t->has_request_body && !t->is_over &&
-                     t->allowed_until <= WAF_REQUEST_BODY,
+                     t->allowed_until <= WAF_REQUEST_BODY && has_reader(t),
         .may_stream = !t->body.is_forced &&
                       (is_multipart(t) || (!t->body.processor.len &&
                                            body_kind_of(t->content_type) == BODY_KIND_MULTIPART)),
         .bytes_max = t->request_body_bytes_max,
         .is_refused_beyond = t->mode == WAF_ENFORCE && !t->world.is_shadow &&
-                             t->rules->directives.request_body_action == BODY_REJECT,
+                             t->rules->directives.request_body_action == BODY_REJECT &&
+                             !may_be_text_only(t),
     };
     return wish;
 }
@@ -122,7 +154,7 @@ static void refuse_length(struct waf_transaction *t)
     if (waf_wants_request_body(t).is_refused_beyond) {
         t->decision = d;
         t->is_over = true;
-    } else if (t->rules->directives.request_body_action == BODY_REJECT &&
+    } else if (!may_be_text_only(t) && t->rules->directives.request_body_action == BODY_REJECT &&
                t->would_be.disposition == WAF_PASS) {
         t->would_be = d;
     }
@@ -181,6 +213,11 @@ static int read_known(struct waf_transaction *t, slice body)
     return 0;
 }
 
+static bool is_text(const struct waf_transaction *t, slice body)
+{
+    return has_reader(t) && (!may_be_text_only(t) || body_is_text(body));
+}
+
 /* What no rule named a processor for, and ModSecurity would not look into. */
 static int read_other(struct waf_transaction *t, slice body)
 {
@@ -206,7 +243,7 @@ int waf_request_body(struct waf_transaction *t, slice body)
     t->body.is_ended = true;
     if (t->is_over || t->mode == WAF_OFF || !t->has_request_body || body.len == 0)
         return 0;
-    t->body.has_text = is_forms(t->body.processor) || t->body.is_forced;
+    t->body.has_text = is_forms(t->body.processor) || (t->body.is_forced && is_text(t, text));
     t->body.text = text;
     if (!is_within_no_files(t, text))
         return 0;

@@ -61,6 +61,20 @@ TEST(bodies_are_read_by_their_type)
           "SecAction `id:2,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On`\n"
           "SecRule ARGS_POST|REQUEST_BODY `@rx ^` `id:1,phase:2,pass,log`",
           POST("text/plain", "a=1"), "pass | 1 REQUEST_BODY=a=1" },
+        { "what is no text is not read, whatever a rule wants",
+          "SecAction `id:2,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On`\n"
+          "SecRequestBodyLimit 2\n"
+          "SecRule ARGS_POST|REQUEST_BODY `@rx ^` `id:1,phase:2,pass,log`",
+          POST("image/png", "a=1"), "pass" },
+        { "what may be text is judged by its beginning, and refused for no length",
+          "SecAction `id:2,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On`\n"
+          "SecRequestBodyLimit 2\n"
+          "SecRule ARGS_POST|REQUEST_BODY `@rx ^` `id:1,phase:2,pass,log`",
+          POST("application/x-own", "a=1"), "pass | 1 REQUEST_BODY=a=" },
+        { "unless its first bytes are no text",
+          "SecAction `id:2,phase:1,pass,nolog,ctl:forceRequestBodyVariable=On`\n"
+          "SecRule ARGS_POST|REQUEST_BODY `@rx ^` `id:1,phase:2,pass,log`",
+          POST("application/x-own", "a=1\x01"), "pass" },
         { "access that is off reads nothing",
           "SecRequestBodyAccess Off\nSecRule ARGS_POST|REQUEST_BODY `@rx ^` "
           "`id:1,phase:2,pass,log`",
