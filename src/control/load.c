@@ -255,7 +255,7 @@ void configuration_free(struct configuration *c)
     load_free_tls(c);
     load_free_rules(c);
     for (const struct compiled_regex *r = c->regexes; r; r = r->next)
-        regex_free(r->code);
+        regex_free(r->pattern);
     for (struct made_client *m = c->tls_clients; m; m = m->next) {
         tls_client_free(m->client);
         certificate_drop(&m->own);

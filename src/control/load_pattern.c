@@ -40,7 +40,7 @@ static int make_regex(struct loader *l, const struct word *word, slice text,
         return -ENOMEM;
     int error = regex_compile(text, &ret->regex, &why);
     if (error == 0) {
-        *owner = (struct compiled_regex){ .next = l->c->regexes, .code = ret->regex };
+        *owner = (struct compiled_regex){ .next = l->c->regexes, .pattern = ret->regex };
         l->c->regexes = owner;
     }
     if (error != -EINVAL)

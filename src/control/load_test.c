@@ -23,7 +23,6 @@ static void forget(void)
 static int finish(UNUSED void **state)
 {
     forget();
-    router_close();
     return 0;
 }
 

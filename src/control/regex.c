@@ -1,11 +1,12 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "control/regex.h"
 
 #include <errno.h>
-#include <pcre2.h>
 #include <stdio.h>
 
-#define GROUPS_MAX 64u
+#include "waf/patterns/pattern.h"
+
+#define GROUPS_MAX      64u
+#define CACHE_BYTES_MAX (2u << 20)
 
 /* One open group while a pattern is read. */
 struct group {
@@ -127,43 +128,31 @@ bool regex_is_explosive(slice p, size_t *ret_at)
     return false;
 }
 
-static int fail(struct regex_error *reterr, int number, size_t at)
-{
-    if (number == PCRE2_ERROR_NOMEMORY || number == PCRE2_ERROR_HEAP_FAILED)
-        return -ENOMEM;
-    PCRE2_UCHAR text[128];
-    if (pcre2_get_error_message(number, text, sizeof text) < 0)
-        text[0] = '\0';
-    snprintf(reterr->text, sizeof reterr->text, "%s", (const char *)text);
-    reterr->at = at;
-    return -EINVAL;
-}
+/* What all patterns of routes of a process know: it lives as long. */
+static struct pattern_cache *cache;
 
-int regex_compile(slice pattern, void **ret, struct regex_error *reterr)
+int regex_compile(slice text, struct pattern **ret, struct regex_error *reterr)
 {
     size_t at;
-    if (regex_is_explosive(pattern, &at)) {
+    if (regex_is_explosive(text, &at)) {
         snprintf(reterr->text, sizeof reterr->text,
                  "a repeated group that repeats its whole content can take exponential time");
         reterr->at = at;
         return -EINVAL;
     }
-    int number;
-    PCRE2_SIZE offset;
-    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len,
-                                     PCRE2_DOLLAR_ENDONLY | PCRE2_DOTALL | PCRE2_NEVER_BACKSLASH_C |
-                                         PCRE2_NO_AUTO_CAPTURE,
-                                     &number, &offset, NULL);
-    if (!code) /* number 121: no memory, as a compile error */
-        return number == 121 ? -ENOMEM : fail(reterr, number, offset);
-    /* Where the machine gives no executable memory the interpreter does the work, under the same
-     * step limit: the result says nothing that matters here. */
-    (void)pcre2_jit_compile(code, PCRE2_JIT_COMPLETE);
-    *ret = code;
-    return 0;
+    struct pattern_problem problem = { .text = "" };
+    if (!cache)
+        TRY(pattern_cache_open(CACHE_BYTES_MAX, &cache));
+    int result = pattern_compile(text, 0, cache, ret, &problem);
+    if (result == -EINVAL) {
+        snprintf(reterr->text, sizeof reterr->text, "%.*s", (int)sizeof reterr->text - 1,
+                 problem.text);
+        reterr->at = problem.at;
+    }
+    return result;
 }
 
-void regex_free(void *code)
+void regex_free(struct pattern *pattern)
 {
-    pcre2_code_free(code);
+    pattern_free(pattern);
 }

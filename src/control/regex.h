@@ -1,18 +1,20 @@
-/* Regular expressions of routes: compiled (PCRE2, with JIT) while loading, before workers are
- * forked. What is plainly exponential is refused; whatever remains meets a step limit when it runs.
- */
+/* Regular expressions of routes: compiled while loading, before workers are forked. They are those
+ * of the WAF's rules (waf/patterns/pattern.h): decided in time that is linear in the path, or,
+ * where they look around or back, under a limit of steps. */
 #pragma once
 
 #include "base/slice.h"
+
+struct pattern;
 
 struct regex_error {
     char text[160];
     size_t at; /* offset in the pattern */
 };
 
-/* *ret is a pcre2_code. 0 · -EINVAL *reterr says why · -ENOMEM */
-MUST_CHECK int regex_compile(slice pattern, void **ret, struct regex_error *reterr);
-void regex_free(void *code);
+/* 0 · -EINVAL *reterr says why · -ENOMEM */
+MUST_CHECK int regex_compile(slice text, struct pattern **ret, struct regex_error *reterr);
+void regex_free(struct pattern *pattern);
 
 /* A repeated group whose whole content repeats too, such as (a+)+: the number of ways to match
  * grows exponentially with the text. *ret_at: where the group begins. */

@@ -160,8 +160,8 @@ enum match_kind { MATCH_EXACT, MATCH_PREFIX, MATCH_EXTENSION, MATCH_REGEX, MATCH
 
 struct route_pattern {
     enum match_kind kind;
-    slice text;  /* "/x" (exact), "/x" for "/x/ *" (prefix), ".css" (extension), the regex */
-    void *regex; /* pcre2_code *, compiled and JITed before the fork */
+    slice text; /* "/x" (exact), "/x" for "/x/ *" (prefix), ".css" (extension), the regex */
+    struct pattern *regex; /* waf/patterns/pattern.h; compiled before the fork */
 };
 
 enum condition_kind {
@@ -238,7 +238,7 @@ struct configuration {
     struct arena arena; /* owns everything below but the compiled expressions */
     struct compiled_regex {
         struct compiled_regex *next;
-        void *code; /* pcre2_code */
+        struct pattern *pattern;
     } * regexes;
     struct made_client { /* for TLS to origins; freed with the configuration */
         struct made_client *next;

@@ -226,7 +226,6 @@ int gate_open(const struct gate_options *options)
     buffer_limit(options->configuration->limits.buffered_bytes_max);
     held_purse.max = options->configuration->limits.held_bytes_max;
     reserve_fd = kernel_spare();
-    TRY(router_open());
     return upstream_open(options->configuration);
 }
 
@@ -294,7 +293,6 @@ void gate_close(void)
     }
     timer_clear(&rest_timer);
     upstream_close();
-    router_close();
     exchange_pool_trim();
     buffer_pool_trim(0);
     if (reserve_fd >= 0)

@@ -1,55 +1,24 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include "proxy/router.h"
 
 #include <errno.h>
-#include <pcre2.h>
 
+#include "waf/patterns/pattern.h"
 #include "wire/cookie.h"
 #include "wire/ja4.h"
 #include "wire/query.h"
 #include "wire/uri.h"
 
 /* A pattern that needs more steps than this is given up: a route's regular expression must not be a
- * way to stop a worker. */
+ * way to stop a worker. What an automaton decides takes one for each byte and some for what it has
+ * not met before; what looks around or back some 10 ns for each. */
 #define REGEX_STEPS_MAX 100000u
-#define REGEX_STACK_MIN (32u << 10)
-#define REGEX_STACK_MAX (256u << 10)
-
-static pcre2_match_context *regex_context;
-static pcre2_match_data *regex_data;
-static pcre2_jit_stack *regex_stack; /* the JIT wants more than a fiber should give */
-
-int router_open(void)
-{
-    regex_context = pcre2_match_context_create(NULL);
-    regex_data = pcre2_match_data_create(1, NULL);
-    regex_stack = pcre2_jit_stack_create(REGEX_STACK_MIN, REGEX_STACK_MAX, NULL);
-    if (!regex_context || !regex_data || !regex_stack) {
-        router_close();
-        return -ENOMEM;
-    }
-    pcre2_set_match_limit(regex_context, REGEX_STEPS_MAX);
-    pcre2_jit_stack_assign(regex_context, NULL, regex_stack);
-    return 0;
-}
-
-void router_close(void)
-{
-    pcre2_match_context_free(regex_context);
-    pcre2_match_data_free(regex_data);
-    pcre2_jit_stack_free(regex_stack);
-    regex_context = NULL;
-    regex_data = NULL;
-    regex_stack = NULL;
-}
 
 static int regex_matches(const struct route_pattern *p, slice path)
 {
-    if (!regex_context && router_open() != 0)
-        return -ERANGE;
-    int found =
-        pcre2_match(p->regex, (PCRE2_SPTR)path.ptr, path.len, 0, 0, regex_data, regex_context);
-    return found >= 0 ? 1 : found == PCRE2_ERROR_NOMATCH ? 0 : -ERANGE;
+    struct work work;
+    work_open(&work, REGEX_STEPS_MAX, NULL, NULL);
+    int found = pattern_matches(p->regex, path, &work);
+    return found >= 0 ? found : -ERANGE;
 }
 
 int route_pattern_matches(const struct route_pattern *p, slice path)

@@ -29,7 +29,3 @@ bool router_is_certain(const struct site *site, const struct route *route,
 /* 1 · 0 · -ERANGE not decided */
 int route_pattern_matches(const struct route_pattern *p, slice path);
 bool condition_holds(const struct condition *c, const struct routing_question *q);
-
-/* Once per worker, before the first request: memory for regular expressions. 0 · -ENOMEM */
-MUST_CHECK int router_open(void);
-void router_close(void);

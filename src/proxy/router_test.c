@@ -1,8 +1,6 @@
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-
 #include "base/test.h"
 #include "proxy/router.h"
+#include "waf/patterns/pattern.h"
 
 TEST(prefix_pattern_matches_whole_segments_only)
 {
@@ -33,12 +31,11 @@ TEST(prefix_pattern_matches_whole_segments_only)
 
 TEST(what_an_expression_cannot_decide_has_no_route)
 {
-    static const char text[] = "^/a*a*a*a*a*[bd]$";
-    int error;
-    PCRE2_SIZE at;
+    struct pattern_cache *cache;
     struct route_pattern pattern = { .kind = MATCH_REGEX };
-    pattern.regex = pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &error, &at, NULL);
-    assert_non_null(pattern.regex);
+    assert_int_equal(pattern_cache_open(1 << 20, &cache), 0);
+    assert_int_equal(
+        pattern_compile(SLICE("^/(?=a*a*a*a*a*[bd]$)"), 0, cache, &pattern.regex, NULL), 0);
     slice post = SLICE("POST");
     struct condition by_post = { CONDITION_METHOD, .values = &post, .value_count = 1 };
     struct route routes[2] = {
@@ -59,8 +56,28 @@ TEST(what_an_expression_cannot_decide_has_no_route)
         const struct route *found = router_find(&site, &q);
         assert_ptr_equal(found, cases[i].route < 0 ? NULL : &routes[cases[i].route]);
     }
-    pcre2_code_free(pattern.regex);
-    router_close();
+    pattern_free(pattern.regex);
+    pattern_cache_free(cache);
+}
+
+/* PCRE2 takes tenths of a second for this one. */
+TEST(an_expression_without_looking_around_is_decided_for_any_path)
+{
+    enum { BYTES = 16000 };
+    static char path[BYTES];
+    struct pattern_cache *cache;
+    struct route_pattern pattern = { .kind = MATCH_REGEX };
+    assert_int_equal(pattern_cache_open(1 << 20, &cache), 0);
+    assert_int_equal(pattern_compile(SLICE("[^/]*a[^/]*b[^/]*c$"), 0, cache, &pattern.regex, NULL),
+                     0);
+    memset(path, 'a', sizeof path);
+    path[0] = '/';
+    memcpy(path + BYTES - 4, "bcdb", 4);
+    assert_int_equal(route_pattern_matches(&pattern, slice_of(path, BYTES)), 0);
+    path[BYTES - 1] = 'c';
+    assert_int_equal(route_pattern_matches(&pattern, slice_of(path, BYTES)), 1);
+    pattern_free(pattern.regex);
+    pattern_cache_free(cache);
 }
 
 static bool holds(struct condition c, const struct routing_question *q)
@@ -112,6 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prefix_pattern_matches_whole_segments_only),
         cmocka_unit_test(what_an_expression_cannot_decide_has_no_route),
+        cmocka_unit_test(an_expression_without_looking_around_is_decided_for_any_path),
         cmocka_unit_test(conditions_look_at_method_field_query_and_cookie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
