@@ -27,7 +27,7 @@ _portcullis() {
     COMPREPLY=($(compgen -W "$words" -- "$word")); return
   fi
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain waf help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
+    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain exclude waf help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
   fi
   case ${COMP_WORDS[1]} in
     run) options='-c --config --state --storage --pid-file --log-level --load-seconds --help';;
@@ -39,7 +39,8 @@ _portcullis() {
     certs) options='--json --state --storage --help';;
     fmt) options='-w --write --help';;
     show) options='-c --config --json --help';;
-    explain) options='-c --config --json --from --method --header --on --ja4 --phases --help';;
+    explain) options='-c --config --json --from --method --header --on --ja4 --phases --state --help';;
+    exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
     waf) options='--rules --paranoia --set --response --client --from --json --help';;
     help) options='--reference --man --help';;
     completion) options='--help';;
@@ -145,6 +146,7 @@ workers
 user
 drain
 log
+recent
 resolver
 metrics
 admin
@@ -363,6 +365,7 @@ certs
 fmt
 show
 explain
+exclude
 waf
 help
 completion

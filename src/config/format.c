@@ -1,5 +1,7 @@
 #include "config/format.h"
 
+#include "config/utf8.h"
+
 struct formatter {
     struct writer *w;
     uint32_t depth; /* of the block that is being written */
@@ -156,4 +158,40 @@ void tree_format(struct writer *w, const struct tree *t)
         s = s->next;
     }
     write_comments(&f, &t->root.before_close);
+}
+
+/* --- One word --------------------------------------------------------------------------------- */
+
+static bool is_text(slice text)
+{
+    while (text.len) {
+        size_t length = utf8_length(text);
+        if (length == 0 || (unsigned char)text.ptr[0] < ' ' || text.ptr[0] == 0x7f)
+            return false;
+        text = slice_after(text, length);
+    }
+    return true;
+}
+
+static bool has_any(slice text, const char *bytes)
+{
+    for (; *bytes; bytes++)
+        if (slice_find_byte(text, *bytes) < text.len)
+            return true;
+    return false;
+}
+
+bool format_word(struct writer *w, slice text)
+{
+    bool has_marks = has_any(text, "{}$\\\""); /* of variables, references and escapes */
+    if (!is_text(text) || (has_marks && has_any(text, "`")))
+        return false;
+    bool is_plain = text.len && text.ptr[0] != '#' && !has_marks && !has_any(text, " `;");
+    for (size_t i = 0; i < text.len; i++)
+        is_plain = is_plain && (unsigned char)text.ptr[i] < 0x7f;
+    const char *quote = is_plain ? "" : has_marks ? "`" : "\"";
+    writer_text(w, quote);
+    writer_slice_add(w, text);
+    writer_text(w, quote);
+    return true;
 }

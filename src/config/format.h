@@ -11,4 +11,9 @@
 /* Writes the whole file. The tree has no errors but layout errors. The result needs at most
  * FORMAT_GROWTH times the bytes of the source, plus a page. */
 void tree_format(struct writer *w, const struct tree *t);
+
+/* A text as a word of the language that is read back as it is: quoted when it has to be. False, and
+ * nothing is written: the language has no word for it (control characters, bytes that are not
+ * UTF-8, a grave accent beside what must not be read as a variable). */
+bool format_word(struct writer *w, slice text);
 #define FORMAT_GROWTH 40u

@@ -41,6 +41,10 @@ int command_certs(int argc, char **argv);
 int command_completion(int argc, char **argv);
 int command_waf(int argc, char **argv);
 int command_waf_rules(int argc, char **argv);
+int command_exclude(int argc, char **argv);
+
+/* `explain ID` */
+int command_story(const char *folder, const char *id, bool json);
 
 struct quick_start;
 /* `portcullis --to ADDRESS` */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "control/command.h"
+#include "control/exchange_ask.h"
 #include "control/load.h"
 #include "control/output.h"
 #include "control/show_text.h"
@@ -466,11 +467,12 @@ static int explain_phases(bool json)
 
 int command_explain(int argc, char **argv)
 {
-    const char *path = CONFIG_PATH_DEFAULT;
+    const char *path = CONFIG_PATH_DEFAULT, *folder = NULL;
     bool json = false, asks_phases = false;
     struct question question = { .from = "203.0.113.9", .method = "GET" };
     const struct command_option options[] = {
         { .name = "--config", .short_name = "-c", .value = &path },
+        { .name = "--state", .value = &folder },
         { .name = "--json", .flag = &json },
         { .name = "--phases", .flag = &asks_phases },
         { .name = "--from", .value = &question.from },
@@ -488,7 +490,9 @@ int command_explain(int argc, char **argv)
     if (asks_phases)
         return count ? command_refuse("--phases is the same for every URL") : explain_phases(json);
     if (count != 1)
-        return command_refuse("explain needs one URL");
+        return command_refuse("explain needs one URL, or the id of an exchange");
+    if (exchange_is_id(argv[0]))
+        return command_story(folder, argv[0], json);
     question.url = argv[0];
     return explain_file(path, &question, json);
 }

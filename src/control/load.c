@@ -33,7 +33,7 @@ static const struct limits_global builtin_limits = { .head_bytes_max = 64u << 10
 static int read_files(struct loader *l)
 {
     l->files = (struct files){ .arena = &l->scratch,
-                               .reader = &load_reader,
+                               .reader = l->options->reader ? l->options->reader : &load_reader,
                                .diagnostics = l->diagnostics };
     TRY(vocabulary_open(&l->schema, &l->scratch));
     if (l->options->path)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "config/diagnostics.h"
+#include "config/reader.h"
 #include "proxy/configuration.h"
 
 /* Where a loaded configuration meets shared memory and the keyholder. Each may be NULL: without
@@ -31,7 +32,8 @@ struct load_options {
     slice text;
     uint64_t generation;
     const struct load_hooks *hooks; /* may be NULL */
-    const char *log_folder; /* where logs go when nothing is written; NULL: standard output */
+    const char *log_folder;      /* where logs go when nothing is written; NULL: standard output */
+    const struct reader *reader; /* of files and references; NULL: load_reader */
 };
 
 /* returns 0, *ret belongs to the caller · -EINVAL there are errors, all in `d` · -ENOMEM */

@@ -49,11 +49,25 @@ const struct command commands[] = {
       "effective SITE PATH lists every setting for this path and the line that it comes from. Both "
       "take -c FILE and --json.",
       "-c --config --json", command_show },
-    { "explain", "URL [--from IP] [--method M]", "Says what would happen to a request",
-      "Nothing is sent. --header 'Name: value' may be repeated; --on ADDRESS chooses the listener; "
+    { "explain", "URL [--from IP] [--method M] | ID",
+      "Says what would happen to a request, or what happened to one",
+      "ID is that of an exchange, as the logs and the refusal page have it: its whole story, with "
+      "what each rule found and what would undo it. For a URL nothing is sent. --header 'Name: "
+      "value' may be repeated; --on ADDRESS chooses the listener; "
       "--ja4 FINGERPRINT says who the TLS client is. "
       "--phases lists the one order in which requests are judged. Takes -c FILE and --json too.",
-      "-c --config --json --from --method --header --on --ja4 --phases", command_explain },
+      "-c --config --json --from --method --header --on --ja4 --phases --state", command_explain },
+    { "exclude", "ID [--for 90d] [--because TEXT]",
+      "Lets through from now on what the rules found in one exchange",
+      "ID is the exchange's, as the logs and the refusal page have it. For each rule that has "
+      "contributed an exclusion of this value on this path is added to the `waf` of the route or "
+      "site; the change is shown, checked, written after a question, and put in force. --broad "
+      "excludes the rule on this path, --everywhere on all paths; --rule N only this one (may be "
+      "repeated); --for 90d until that day. --yes asks nothing, --print only shows the change. "
+      "-c FILE is the configuration, where it is not the running program's. --from FILE takes "
+      "the exchange from a file as `explain ID --json` prints it.",
+      "--for --because --rule --broad --everywhere --yes --print -c --config --from --state",
+      command_exclude },
     { "waf", "test --rules FILE... REQUEST...|rules [ID]...",
       "Runs requests from files through rules of a WAF, or shows the rules of the program",
       "Each file holds a request as it would come over the wire. Printed are the decision and "

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/number.h"
+#include "control/exchange_list.h"
 #include "control/helper.h"
 #include "control/message.h"
 #include "control/prometheus.h"
@@ -23,20 +25,21 @@
 #include "wire/h1.h"
 
 /* Strangers on the network do not keep the operator's commands out. */
-#define CLIENTS_MAX      64u
-#define STRANGERS_MAX    48u /* of them, on other doors than the admin socket */
-#define HEAD_BYTES       8192u
-#define FIELDS_MAX       50u
-#define REQUEST_MS       10000
-#define ANSWER_MS        60000 /* until a slow reader has taken it */
-#define LINGER_MS        1000
-#define REST_MS          100    /* of a door whose connections cannot be accepted */
-#define ENDING_MS        500    /* for those who have asked already when it ends */
-#define ASK_MS           120000 /* a reload compiles for a while */
-#define SOON_MS          2000   /* for what can be left out */
-#define LISTENERS_MAX    16u
-#define STATUS_BYTES_MAX (1u << 20)
-#define REPORT_BYTES_MAX (64u << 20)
+#define CLIENTS_MAX         64u
+#define STRANGERS_MAX       48u /* of them, on other doors than the admin socket */
+#define HEAD_BYTES          8192u
+#define FIELDS_MAX          50u
+#define REQUEST_MS          10000
+#define ANSWER_MS           60000 /* until a slow reader has taken it */
+#define LINGER_MS           1000
+#define REST_MS             100    /* of a door whose connections cannot be accepted */
+#define ENDING_MS           500    /* for those who have asked already when it ends */
+#define ASK_MS              120000 /* a reload compiles for a while */
+#define SOON_MS             2000   /* for what can be left out */
+#define LISTENERS_MAX       16u
+#define STATUS_BYTES_MAX    (1u << 20)
+#define REPORT_BYTES_MAX    (64u << 20)
+#define EXCHANGES_BYTES_MAX (16u << 20)
 
 /* A question to the supervisor that waits for its answer. */
 struct ticket {
@@ -372,6 +375,59 @@ static int respond_status(struct client *c)
     return result;
 }
 
+/* GET /exchanges/ID */
+static int respond_exchange(struct client *c, slice id)
+{
+    char *bytes = malloc(RECENT_RECORD_BYTES_MAX), text[160];
+    slice found;
+    if (!bytes)
+        return respond_text(c, 500, "there is not enough memory\n");
+    int result;
+    if (exchange_find(memory.recent, id, bytes, &found)) {
+        result = respond_with(c, 200, JSON_TYPE, found);
+    } else {
+        struct writer w = writer_over(text, sizeof text - 1);
+        writer_literal(&w, "no such exchange is kept");
+        writer_format(&w, found.len ? "; the oldest that is is of %.*s\n" : "; none is\n",
+                      SLICE_ARGUMENTS(found));
+        text[w.len] = '\0';
+        result = respond_text(c, 404, text);
+    }
+    free(bytes);
+    return result;
+}
+
+/* GET /exchanges, /exchanges?since_ms=N: JSON Lines */
+static int respond_exchanges(struct client *c, slice since)
+{
+    uint64_t since_ms = 0;
+    if (since.len && number_parse(since, UINT64_MAX, &since_ms) != 0)
+        return respond_text(c, 400, "since_ms is a number of milliseconds\n");
+    char *bytes = malloc(RECENT_RECORD_BYTES_MAX + EXCHANGES_BYTES_MAX);
+    if (!bytes)
+        return respond_text(c, 500, "there is not enough memory\n");
+    struct writer w = writer_over(bytes + RECENT_RECORD_BYTES_MAX, EXCHANGES_BYTES_MAX);
+    exchange_list(memory.recent, since_ms, bytes, &w);
+    int result = respond_with(c, 200, "Content-Type: application/x-ndjson\r\n", writer_slice(&w));
+    free(bytes);
+    return result;
+}
+
+/* What clients have sent is for those who may command. */
+static int answer_exchanges(struct client *c, slice target)
+{
+    static const slice all = SLICE("/exchanges"), since = SLICE("/exchanges?since_ms="),
+                       one = SLICE("/exchanges/");
+    if (!c->may_command)
+        return respond_text(c, 403, "exchanges are told on the admin socket only\n");
+    if (slice_starts_with(target, one))
+        return respond_exchange(c, slice_after(target, one.len));
+    if (slice_starts_with(target, since))
+        return respond_exchanges(c, slice_after(target, since.len));
+    return slice_equal(target, all) ? respond_exchanges(c, slice_of("", 0))
+                                    : respond_text(c, 404, "there is /exchanges?since_ms=N\n");
+}
+
 static bool any_worker_serves(void)
 {
     for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++)
@@ -392,6 +448,8 @@ static int respond_ready(struct client *c)
  * for says what is behind it: the metrics may be read from the network, the status names paths. */
 static int answer_get(struct client *c, slice target)
 {
+    if (c->use != USE_METRICS && slice_starts_with(target, SLICE("/exchanges")))
+        return answer_exchanges(c, target);
     target = slice_first(target, slice_find_byte(target, '?'));
     if (slice_equal(target, SLICE("/healthz")))
         return respond_text(c, 200, "ok\n");
@@ -405,7 +463,9 @@ static int answer_get(struct client *c, slice target)
         return respond_status(c);
     if (slice_equal(target, SLICE("/certificates")))
         return respond_certificates(c);
-    return respond_text(c, 404, "there are /status /certificates /metrics /healthz /readyz\n");
+    return respond_text(c, 404,
+                        "there are /status /certificates /exchanges /metrics /healthz "
+                        "/readyz\n");
 }
 
 static int answer_post(struct client *c, slice target)

@@ -1,22 +1,18 @@
 #include "control/quick_start.h"
 
 #include "base/number.h"
+#include "config/format.h"
 #include "control/output.h"
 
-/* A word of the command line as a word of the language. */
+/* A word of the command line as a word of the language. What the language has none for is quoted
+ * all the same, so that the loader says what is wrong with it. */
 static void write_word(struct writer *w, slice word)
 {
-    bool is_plain = word.len > 0 && word.ptr[0] != '#';
-    for (size_t i = 0; i < word.len; i++)
-        is_plain = is_plain && word.ptr[i] > ' ' && word.ptr[i] < 0x7f &&
-                   !strchr("{}\"`;$\\", word.ptr[i]);
-    if (is_plain) {
-        writer_slice_add(w, word);
+    if (format_word(w, word))
         return;
-    }
     writer_byte(w, '"');
     for (size_t i = 0; i < word.len; i++) {
-        if (strchr("\"\\{", word.ptr[i])) /* a brace would begin a variable or a reference */
+        if (strchr("\"\\{", word.ptr[i]))
             writer_byte(w, '\\');
         writer_byte(w, word.ptr[i]);
     }

@@ -193,6 +193,7 @@ static void wake_certifier(void)
 
 static int open_gate(struct log_ring *ring)
 {
+    static struct recent recent;
     struct shared_memory *m = worker->memory;
     struct gate_options options = { .configuration = worker->configuration,
                                     .shared = { .slot = worker->slot,
@@ -206,11 +207,13 @@ static int open_gate(struct log_ring *ring)
                                                 .challenges = m->challenges,
                                                 .statuses = m->statuses,
                                                 .wake_certifier = wake_certifier,
-                                                .ring = ring },
+                                                .ring = ring,
+                                                .recent = &recent },
                                     .on_empty = on_empty };
     use_tickets();
     tls_use_early_data(claim_early_data);
     log_ring_open(ring, m->rings, worker->slot, worker->log_wake_fd);
+    recent_open(&recent, m->recent, worker->slot);
     return gate_open(&options);
 }
 

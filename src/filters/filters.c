@@ -14,5 +14,6 @@ const struct filter *const filters_in_order[] = {
     &metrics_filter,      /* counts what happened, whoever decided it */
     &access_log_filter,   /* one line per exchange, always */
     &security_log_filter, /* one line per refusal */
+    &recent_filter,       /* the whole story of the last ones, in memory */
     NULL,
 };

@@ -359,6 +359,8 @@ static int inspect_body(struct exchange *x)
     clock_start(w);
     if (result != 0)
         return result;
+    if (encoding.len == 0)
+        w->body = body;
     if (in_pieces)
         return give_pieces(x, body);
     if (body.len <= bytes_max)

@@ -16,6 +16,7 @@ struct waf_exchange {
     struct buffer *first; /* of the arena */
     struct arena arena;
     struct work work;
+    slice body; /* of the request, as it came and as far as it was held; only without an encoding */
     struct decompress request_body,
         response_body;   /* as they were read, when they came compressed */
     int64_t spent_ns;    /* by the clock, pauses not counted */
@@ -38,6 +39,13 @@ bool waf_has_findings(const struct exchange *x);
 
 /* ,"waf":{…}: the verdict, the score and every rule that contributed. */
 void waf_log_findings(struct writer *w, const struct exchange *x);
+
+/* The part of a value that matched, and whether it is a secret. */
+slice waf_matched(const struct waf_finding *f);
+bool waf_finding_is_secret(const struct waf_finding *f);
+
+/* ,"waf":{…} of a kept exchange: with places, values before and after decoding, transformations. */
+void waf_write_record(struct writer *w, const struct exchange *x);
 
 /* Microseconds in the rules; 0: none ran. */
 uint64_t waf_time_us(const struct exchange *x);

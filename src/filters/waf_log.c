@@ -42,7 +42,7 @@ static void put(struct writer *w, const char *key, slice value, size_t bytes_max
 }
 
 /* The part of the value that matched, or the value. */
-static slice matched(const struct waf_finding *f)
+slice waf_matched(const struct waf_finding *f)
 {
     if (f->match.count == 0 || f->match.spans[0].len == 0)
         return f->value;
@@ -61,7 +61,7 @@ static bool holds_others(enum variable_id variable)
 }
 
 /* Cookies; "q" of ARGS:q */
-static bool opens_doors(const struct waf_finding *f)
+bool waf_finding_is_secret(const struct waf_finding *f)
 {
     slice name = f->name;
     if (f->variable == VARIABLE_REQUEST_COOKIES ||
@@ -87,10 +87,10 @@ static void put_masked(struct writer *w, slice value)
 static void write_finding(struct writer *w, const struct waf_finding *f)
 {
     put(w, "target", f->name, TARGET_BYTES_MAX);
-    if (opens_doors(f))
+    if (waf_finding_is_secret(f))
         writer_literal(w, ",\"matched\":\"***\"");
     else
-        put_masked(w, matched(f));
+        put_masked(w, waf_matched(f));
 }
 
 static void write_tags(struct writer *w, const struct rule *rule)

@@ -21,8 +21,13 @@ static int waf_apply(struct option_apply *a)
 {
     struct waf_settings *w = a->object;
     const struct argument_value *level = option_argument(a, 0), *mode = option_argument(a, 1);
-    w->level = (uint8_t)level->number;
-    w->level_word = level->word;
+    if (!level->is_set && !mode->is_set && !a->statement->has_block)
+        return option_refuse(a, &a->statement->name,
+                             "a level such as balanced, a mode, or a block");
+    if (level->is_set) {
+        w->level = (uint8_t)level->number;
+        w->level_word = level->word;
+    }
     if (mode->is_set)
         w->mode = (uint8_t)mode->number;
     return statement_where(a->statement, a->arena, &w->where);
@@ -239,6 +244,7 @@ static const struct directive rows[] = {
       .merges = true,
       .arguments = { { .name = "LEVEL",
                        .kind = ARGUMENT_CHOICE,
+                       .form = FORM_OPTIONAL,
                        .choices = "off|low|balanced|strict|paranoid" },
                      { .name = "mode",
                        .kind = ARGUMENT_CHOICE,
@@ -250,7 +256,8 @@ static const struct directive rows[] = {
       .details =
           "low: paranoia level 1 of the rules, refused from a score of 10; balanced: level 1, "
           "from 5; strict: level 2; paranoid: level 3. mode shadow: everything is judged and "
-          "told, nothing refused. A body that rules can read is held until the verdict.",
+          "told, nothing refused. Without LEVEL what is inherited stays, and the block adds to "
+          "it. A body that rules can read is held until the verdict.",
       .example = "waf off",
       .since = "0.3",
       .apply = waf_apply },

@@ -234,6 +234,9 @@ struct log_settings {
 
 #define LISTENS_MAX 64u
 
+/* Which exchanges are kept for `explain`; as the words stand in the row. */
+enum recent_choice { RECENT_ALL, RECENT_REFUSED, RECENT_OFF };
+
 struct configuration {
     struct arena arena; /* owns everything below but the compiled expressions */
     struct compiled_regex {
@@ -273,6 +276,7 @@ struct configuration {
     struct network_set trusted; /* peers whose forwarding fields and request ids are believed */
     bool trusts_any;
     struct log_settings logs[2];    /* LOG_REQUESTS, LOG_SECURITY */
+    uint8_t recent;                 /* enum recent_choice */
     struct address metrics_address; /* length 0: admin socket only */
     struct address admin_address;   /* length 0: the Unix socket of the state directory */
     slice resolvers;  /* name servers, "192.0.2.53:53,[::1]:53"; empty: the system's */

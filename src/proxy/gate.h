@@ -14,6 +14,7 @@
 #include "shared/counters.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
+#include "shared/recent.h"
 #include "shared/statuses.h"
 
 /* What a worker shares with the others; every pointer is into a mapped segment. */
@@ -30,6 +31,7 @@ struct gate_shared {
     struct statuses_segment *statuses; /* NULL: none; else wake_certifier: a question was put */
     void (*wake_certifier)(void);
     struct log_ring *ring;
+    struct recent *recent; /* NULL: exchanges are not kept */
 };
 
 struct gate_listener {

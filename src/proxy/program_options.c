@@ -196,6 +196,21 @@ static const struct directive rows[] = {
       .example = "log requests json to /var/log/portcullis/requests.json",
       .since = "0.1",
       .apply = log_apply },
+    { .name = "recent",
+      .scopes = SCOPE_TOP,
+      .arguments = { { .name = "WHICH",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "all|refused|off",
+                       STORED(struct configuration, recent) } },
+      .object = OBJECT_CONFIGURATION,
+      .preset = "all",
+      .meaning = "Which exchanges are kept in memory for `explain ID`",
+      .details = "The last ones of each worker, in 2 MiB: the request with its secrets masked, the "
+                 "beginning of a body that the WAF has held, and what was decided. refused: those "
+                 "that were refused, or in which a rule found something. They survive reloads, are "
+                 "never written to disk and are told on the admin socket only.",
+      .example = "recent refused",
+      .since = "0.3" },
     { .name = "resolver",
       .scopes = SCOPE_TOP,
       .arguments = { { .name = "ADDRESS", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 9u
+#define LAYOUT 10u
 
 static const struct {
     const char *name;
@@ -29,6 +29,7 @@ static const struct {
                             sizeof(struct early_data_segment) },
     [SHARED_COLLECTIONS] = { "portcullis-collections", 0x504354434f4c4c45,
                              sizeof(struct collections_segment) },
+    [SHARED_RECENT] = { "portcullis-recent", 0x5043545245434e54, sizeof(struct recent_segment) },
 };
 
 static void set_pointers(struct shared_memory *m)
@@ -45,6 +46,7 @@ static void set_pointers(struct shared_memory *m)
     m->accounts = (struct accounts_segment *)(void *)m->segments[SHARED_ACCOUNTS].memory;
     m->early_data = (struct early_data_segment *)(void *)m->segments[SHARED_EARLY_DATA].memory;
     m->collections = (struct collections_segment *)(void *)m->segments[SHARED_COLLECTIONS].memory;
+    m->recent = (struct recent_segment *)(void *)m->segments[SHARED_RECENT].memory;
 }
 
 static void clear(struct shared_memory *m)

@@ -10,6 +10,7 @@
 #include "shared/early_data.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
+#include "shared/recent.h"
 #include "shared/sinks.h"
 #include "shared/statuses.h"
 #include "shared/ticket_keys.h"
@@ -28,6 +29,7 @@ enum shared_purpose {
     SHARED_ACCOUNTS,
     SHARED_EARLY_DATA,
     SHARED_COLLECTIONS,
+    SHARED_RECENT,
     SHARED_COUNT
 };
 
@@ -45,6 +47,7 @@ struct shared_memory {
     struct accounts_segment *accounts;
     struct early_data_segment *early_data;
     struct collections_segment *collections;
+    struct recent_segment *recent;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

@@ -1,0 +1,207 @@
+#include "control/exclusion_offer.h"
+
+#include <errno.h>
+
+#include "base/writer.h"
+#include "config/format.h"
+
+#define PATH_BYTES_MAX 2000u /* of `on`, in waf_options.c 2,048 */
+#define WORDS_BYTES    8192u
+
+static slice text_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
+                                 : slice_of("", 0);
+}
+
+/* --- What was asked for ----------------------------------------------------------------------- */
+
+/* The path of "GET http://host/a?b HTTP/1.1"; empty: it has none. */
+static slice path_of(slice head)
+{
+    slice line = slice_first(head, slice_find_byte(head, '\r'));
+    slice target = slice_after(line, slice_find_byte(line, ' ') + 1);
+    target = slice_first(target, slice_find_byte(target, ' '));
+    size_t scheme = slice_find(target, SLICE("://"));
+    if (scheme < target.len && target.ptr[0] != '/') {
+        target = slice_after(target, scheme + 3);
+        target = slice_after(target, slice_find_byte(target, '/'));
+    }
+    slice path = slice_first(target, slice_find_byte(target, '?'));
+    return path.len && path.ptr[0] == '/' ? path : slice_of("", 0);
+}
+
+static slice host_of(slice head)
+{
+    static const slice name = SLICE("host:");
+    while (head.len) {
+        slice line = slice_first(head, slice_find_byte(head, '\r'));
+        head = slice_after(head, line.len + 2);
+        if (line.len > name.len && slice_equal_fold(slice_first(line, name.len), name))
+            return slice_trim(slice_after(line, name.len));
+    }
+    return slice_of("", 0);
+}
+
+/* Whether the language can name it behind `on`: a star at its end would mean all below. */
+static bool is_path_for_on(slice path)
+{
+    return path.len && path.len <= PATH_BYTES_MAX && slice_find_byte(path, '*') == path.len;
+}
+
+/* --- Words ------------------------------------------------------------------------------------ */
+
+/* "arg", "header" or "cookie"; NULL: the variable has no place of its own. */
+static const char *place_of(slice target, slice *ret_name)
+{
+    static const struct {
+        slice variable;
+        const char *place;
+    } places[] = { { SLICE("ARGS"), "arg" },
+                   { SLICE("ARGS_NAMES"), "arg" },
+                   { SLICE("ARGS_GET"), "arg" },
+                   { SLICE("ARGS_GET_NAMES"), "arg" },
+                   { SLICE("ARGS_POST"), "arg" },
+                   { SLICE("ARGS_POST_NAMES"), "arg" },
+                   { SLICE("REQUEST_HEADERS"), "header" },
+                   { SLICE("REQUEST_HEADERS_NAMES"), "header" },
+                   { SLICE("REQUEST_COOKIES"), "cookie" },
+                   { SLICE("REQUEST_COOKIES_NAMES"), "cookie" } };
+    size_t colon = slice_find_byte(target, ':');
+    *ret_name = slice_after(target, colon + 1);
+    for (size_t i = 0; ret_name->len && i < ARRAY_LENGTH(places); i++)
+        if (slice_equal(slice_first(target, colon), places[i].variable))
+            return places[i].place;
+    return NULL;
+}
+
+/* "/blog/" and a star, of "/blog/save": all paths of the folder. */
+static slice folder_of(slice path)
+{
+    while (path.len && path.ptr[path.len - 1] != '/')
+        path.len--;
+    return path;
+}
+
+/* place, path: NULL and empty leave them out. False: the language has no word for the name. */
+static bool write_words(struct writer *w, uint32_t rule, const char *place, slice name, slice path)
+{
+    writer_format(w, "exclude rule %u", rule);
+    if (place) {
+        writer_format(w, " %s ", place);
+        if (!format_word(w, name))
+            return false;
+    }
+    if (path.len == 0)
+        return true;
+    writer_literal(w, " on ");
+    return format_word(w, path);
+}
+
+static int keep_words(struct arena *a, const struct writer *w, slice *ret)
+{
+    *ret = arena_copy(a, writer_slice(w));
+    return ret->ptr ? 0 : -ENOMEM;
+}
+
+/* The folder of the path, for a rule whose variable has no place. */
+static slice all_of_folder(struct arena *a, slice path)
+{
+    slice folder = folder_of(path);
+    char *memory = arena_take(a, folder.len + 1);
+    struct writer w = writer_over(memory, memory ? folder.len + 1 : 0);
+    writer_slice_add(&w, folder);
+    writer_byte(&w, '*');
+    return w.overflowed ? slice_of("", 0) : writer_slice(&w);
+}
+
+static int set_words(struct arena *a, slice path, struct exclusion_offer *offer)
+{
+    char memory[WORDS_BYTES];
+    slice name, nothing = slice_of("", 0);
+    const char *place = place_of(offer->target, &name);
+    slice on = is_path_for_on(path) ? path : nothing;
+    struct writer w = writer_over(memory, sizeof memory);
+    if (!write_words(&w, offer->rule, place, name, on) || w.overflowed) {
+        place = NULL;
+        w = writer_over(memory, sizeof memory);
+        if (!write_words(&w, offer->rule, NULL, nothing, on)) {
+            on = nothing;
+            w = writer_over(memory, sizeof memory);
+            (void)write_words(&w, offer->rule, NULL, nothing, nothing);
+        }
+    }
+    TRY(keep_words(a, &w, &offer->words[EXCLUSION_NARROW]));
+    w = writer_over(memory, sizeof memory);
+    (void)write_words(&w, offer->rule, NULL, nothing,
+                      place || on.len == 0 ? on : all_of_folder(a, on));
+    TRY(keep_words(a, &w, &offer->words[EXCLUSION_PATH]));
+    w = writer_over(memory, sizeof memory);
+    (void)write_words(&w, offer->rule, NULL, nothing, nothing);
+    return keep_words(a, &w, &offer->words[EXCLUSION_RULE]);
+}
+
+/* --- Rules ------------------------------------------------------------------------------------ */
+
+static bool adds_to_score(const json_t *rule)
+{
+    return json_integer_value(json_object_get(rule, "score")) > 0;
+}
+
+static bool any_adds(const json_t *rules)
+{
+    for (size_t i = 0; i < json_array_size(rules); i++)
+        if (adds_to_score(json_array_get(rules, i)))
+            return true;
+    return false;
+}
+
+static bool is_offered(const struct exclusion_offers *offers, const struct exclusion_offer *offer)
+{
+    for (uint32_t i = 0; i < offers->count; i++)
+        if (slice_equal(offers->items[i].words[EXCLUSION_NARROW], offer->words[EXCLUSION_NARROW]))
+            return true;
+    return false;
+}
+
+static int offer_for(struct exclusion_offers *ret, struct arena *a, const json_t *rule,
+                     slice target)
+{
+    struct exclusion_offer offer = {
+        .rule = (uint32_t)json_integer_value(json_object_get(rule, "id")),
+        .msg = text_of(rule, "msg"),
+        .target = target,
+    };
+    if (offer.rule == 0 || ret->count == EXCLUSION_OFFERS_MAX)
+        return 0;
+    TRY(set_words(a, ret->path, &offer));
+    if (!is_offered(ret, &offer))
+        ret->items[ret->count++] = offer;
+    return 0;
+}
+
+/* What the last link of a chain found is what the rule is about. */
+static int offers_for(struct exclusion_offers *ret, struct arena *a, const json_t *rule)
+{
+    const json_t *findings = json_object_get(rule, "findings");
+    const json_t *last = json_array_get(findings, json_array_size(findings) - 1);
+    return offer_for(ret, a, rule, text_of(last ? last : rule, "target"));
+}
+
+int exclusion_offers(const json_t *exchange, struct arena *a, struct exclusion_offers *ret)
+{
+    const json_t *request = json_object_get(exchange, "request");
+    const json_t *rules = json_object_get(json_object_get(exchange, "waf"), "rules");
+    slice head = text_of(request, "head");
+    *ret = (struct exclusion_offers){ .host = host_of(head), .path = path_of(head) };
+    if (!json_is_object(exchange) || !json_is_object(request))
+        return -EINVAL;
+    bool only_adding = any_adds(rules);
+    for (size_t i = 0; i < json_array_size(rules); i++) {
+        const json_t *rule = json_array_get(rules, i);
+        if (!only_adding || adds_to_score(rule))
+            TRY(offers_for(ret, a, rule));
+    }
+    return 0;
+}

@@ -1,0 +1,297 @@
+#include "filters/recent_text.h"
+
+#include "filters/log_text.h"
+
+#define ESCAPE_BYTES 6u
+#define NAME_BYTES   64u
+
+/* A text on its way, with an end that it must not pass. */
+struct put {
+    struct writer *w;
+    size_t end;   /* of w->len */
+    size_t taken; /* bytes of the text */
+    struct recent_masks *masks;
+};
+
+static struct put put_open(struct writer *w, size_t bytes_max, struct recent_masks *masks)
+{
+    return (struct put){ .w = w, .end = w->len + bytes_max, .masks = masks };
+}
+
+static bool is_plain(char c)
+{
+    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void escape(struct writer *w, char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char byte = (unsigned char)c;
+    char text[ESCAPE_BYTES] = { '\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15] };
+    writer_bytes(w, text, sizeof text);
+}
+
+/* Nothing more once it is full. */
+static void add(struct put *p, slice text)
+{
+    size_t at = 0;
+    while (at < text.len && p->w->len + ESCAPE_BYTES <= p->end) {
+        size_t run = at, most = p->end - p->w->len;
+        while (run < text.len && run - at < most && is_plain(text.ptr[run]))
+            run++;
+        writer_bytes(p->w, text.ptr + at, run - at);
+        at = run;
+        if (at < text.len && p->w->len + ESCAPE_BYTES <= p->end && !is_plain(text.ptr[at]))
+            escape(p->w, text.ptr[at++]);
+    }
+    p->taken += at;
+    if (at < text.len)
+        p->end = p->w->len;
+}
+
+static void note(struct put *p, const char *what, slice name)
+{
+    struct writer *names = &p->masks->names;
+    size_t before = names->len;
+    writer_format(names, "%s\"%s ", before ? "," : "", what);
+    writer_json(names, slice_first(name, NAME_BYTES));
+    writer_byte(names, '"');
+    if (!names->overflowed)
+        return;
+    names->len = before; /* the list is full: what is masked is masked all the same */
+    names->overflowed = false;
+}
+
+static void mask(struct put *p, slice secret, const char *what, slice name)
+{
+    size_t count = secret.len;
+    if (count)
+        note(p, what, name);
+    if (count > p->end - p->w->len)
+        count = p->end - p->w->len;
+    for (size_t i = 0; i < count; i++)
+        writer_byte(p->w, 'x');
+    p->taken += count;
+    if (count < secret.len)
+        p->end = p->w->len;
+}
+
+size_t recent_put(struct writer *w, slice text, size_t bytes_max)
+{
+    struct put p = put_open(w, bytes_max, NULL);
+    add(&p, text);
+    return p.taken;
+}
+
+/* --- Parameters ------------------------------------------------------------------------------- */
+
+static size_t find_any(slice s, const char *bytes)
+{
+    for (; *bytes; bytes++)
+        s.len = slice_find_byte(s, *bytes);
+    return s.len;
+}
+
+/* "user:password@" of "http://user:password@host/". */
+static slice put_authority(struct put *p, slice rest)
+{
+    size_t scheme = slice_find(rest, SLICE("://"));
+    if (scheme == rest.len || scheme > find_any(rest, "/?#"))
+        return rest;
+    slice behind = slice_after(rest, scheme + 3);
+    size_t end = find_any(behind, "/?#");
+    while (end > 0 && behind.ptr[end - 1] != '@')
+        end--;
+    add(p, slice_first(rest, scheme + 3));
+    if (end)
+        mask(p, slice_first(behind, end - 1), "url", SLICE("credentials"));
+    return slice_after(behind, end ? end - 1 : 0);
+}
+
+static void put_parameters(struct put *p, slice text)
+{
+    text = put_authority(p, text);
+    while (text.len) {
+        size_t end = find_any(text, "?&;#");
+        slice piece = slice_first(text, end),
+              name = slice_first(piece, slice_find_byte(piece, '='));
+        slice value = slice_after(piece, name.len + 1);
+        size_t step = end < text.len ? end + 1 : end;
+        /* of a path its last step is the name: /a/token=x */
+        if (value.len && log_name_is_secret(name)) {
+            add(p, slice_first(piece, name.len + 1));
+            mask(p, value, "arg", name);
+            add(p, slice_of(text.ptr + end, step - end));
+        } else {
+            add(p, slice_first(text, step));
+        }
+        text = slice_after(text, step);
+    }
+}
+
+size_t recent_put_parameters(struct writer *w, slice text, size_t bytes_max,
+                             struct recent_masks *masks)
+{
+    struct put p = put_open(w, bytes_max, masks);
+    put_parameters(&p, text);
+    return p.taken;
+}
+
+/* --- Fields ----------------------------------------------------------------------------------- */
+
+/* "a=b; c=d": the names stay. */
+static void put_cookies(struct put *p, slice text)
+{
+    while (text.len) {
+        size_t end = slice_find_byte(text, ';');
+        slice crumb = slice_first(text, end);
+        size_t equals = slice_find_byte(crumb, '=');
+        slice name = slice_trim(slice_first(crumb, equals));
+        if (equals == crumb.len) { /* a value without a name */
+            mask(p, crumb, "cookie", SLICE(""));
+        } else {
+            add(p, slice_first(crumb, equals + 1));
+            mask(p, slice_after(crumb, equals + 1), "cookie", name);
+        }
+        if (end < text.len)
+            add(p, SLICE(";"));
+        text = slice_after(text, end + 1);
+    }
+}
+
+size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_max,
+                        struct recent_masks *masks)
+{
+    struct put p = put_open(w, bytes_max, masks);
+    if (slice_equal_fold(name, SLICE("cookie")))
+        put_cookies(&p, value);
+    else if (log_name_is_secret(name))
+        mask(&p, value, "header", name);
+    else if (slice_equal_fold(name, SLICE("referer")) || slice_equal_fold(name, SLICE("origin")))
+        put_parameters(&p, value);
+    else
+        add(&p, value);
+    return p.taken;
+}
+
+/* --- Bodies ----------------------------------------------------------------------------------- */
+
+static bool is_word(char c)
+{
+    char lower = ascii_lower(c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+/* Where the first word that tells of a secret ends; *ret_name: the word. text.len: none. */
+static size_t find_secret_word(slice text, slice *ret_name)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        size_t begin = i;
+        while (i < text.len && is_word(text.ptr[i]))
+            i++;
+        *ret_name = slice_of(text.ptr + begin, i - begin);
+        if (ret_name->len && log_name_is_secret(*ret_name))
+            return i;
+    }
+    return text.len;
+}
+
+/* Whatever follows the word, to the end. */
+static void put_text(struct put *p, slice text)
+{
+    slice name;
+    size_t end = find_secret_word(text, &name);
+    add(p, slice_first(text, end));
+    if (end < text.len)
+        mask(p, slice_after(text, end), "body", name);
+}
+
+/* Bytes of a JSON string behind its opening quote, the closing one not counted. */
+static size_t string_length(slice s)
+{
+    size_t i = 0;
+    while (i < s.len && s.ptr[i] != '"')
+        i += s.ptr[i] == '\\' ? 2 : 1;
+    return i < s.len ? i : s.len;
+}
+
+static size_t blanks(slice s)
+{
+    size_t i = 0;
+    while (i < s.len && strchr(" \t\r\n", s.ptr[i]) && s.ptr[i])
+        i++;
+    return i;
+}
+
+/* The value of a member whose name tells. An object or a list: everything behind. */
+static slice put_secret_value(struct put *p, slice rest, slice name)
+{
+    size_t white = blanks(rest);
+    add(p, slice_first(rest, white));
+    rest = slice_after(rest, white);
+    size_t length = rest.len;
+    if (rest.len && rest.ptr[0] == '"') {
+        add(p, SLICE("\""));
+        rest = slice_after(rest, 1);
+        length = string_length(rest);
+    } else if (rest.len && rest.ptr[0] != '{' && rest.ptr[0] != '[') {
+        length = find_any(rest, ",}]");
+    }
+    mask(p, slice_first(rest, length), "json", name);
+    return slice_after(rest, length);
+}
+
+static void put_json(struct put *p, slice text)
+{
+    while (text.len) {
+        size_t quote = slice_find_byte(text, '"');
+        slice name = slice_after(text, quote + 1);
+        name = slice_first(name, string_length(name));
+        size_t end = quote + 1 + name.len + 1;
+        slice behind = slice_after(text, end);
+        size_t white = blanks(behind);
+        bool is_name = white < behind.len && behind.ptr[white] == ':';
+        size_t step = end < text.len ? end : text.len;
+        if (is_name)
+            step += white + 1;
+        add(p, slice_first(text, step));
+        text = slice_after(text, step);
+        /* what is escaped in a name might spell anything */
+        if (is_name && (slice_find_byte(name, '\\') < name.len || log_name_is_secret(name)))
+            text = put_secret_value(p, text, name);
+    }
+}
+
+/* Part by part: `name="password"` in the head of one makes its content a secret. */
+static void put_multipart(struct put *p, slice text)
+{
+    while (text.len) {
+        size_t end = slice_find(text, SLICE("\n--"));
+        end = end < text.len ? end + 1 : end;
+        slice part = slice_first(text, end);
+        size_t head = slice_find(part, SLICE("\n\r\n"));
+        size_t content = head < part.len ? head + 3 : part.len;
+        slice name;
+        bool is_secret = find_secret_word(slice_first(part, content), &name) < content;
+        add(p, is_secret ? slice_first(part, content) : part);
+        if (is_secret)
+            mask(p, slice_after(part, content), "part", name);
+        text = slice_after(text, end);
+    }
+}
+
+size_t recent_put_body(struct writer *w, slice type, slice body, size_t bytes_max,
+                       struct recent_masks *masks)
+{
+    struct put p = put_open(w, bytes_max, masks);
+    slice media = slice_trim(slice_first(type, slice_find_byte(type, ';')));
+    if (slice_equal_fold(media, SLICE("application/x-www-form-urlencoded")))
+        put_parameters(&p, body);
+    else if (slice_equal_fold(media, SLICE("multipart/form-data")))
+        put_multipart(&p, body);
+    else if (slice_equal_fold(media, SLICE("application/json")))
+        put_json(&p, body);
+    else
+        put_text(&p, body);
+    return p.taken;
+}

@@ -1,0 +1,27 @@
+/* Texts of a kept exchange: JSON strings from which the bytes can be had back, without secrets. A
+ * byte that is no printable ASCII is written as the character of its number (\u00ff for 0xff). What
+ * is masked becomes as many x: lengths stay true.
+ *
+ * Each writes at most bytes_max, on whole escapes, and says how many bytes of the text that were.
+ */
+#pragma once
+
+#include "base/writer.h"
+
+/* What has been masked, as a JSON array's inside: "cookie session","arg password". */
+struct recent_masks {
+    struct writer names;
+};
+
+size_t recent_put(struct writer *w, slice text, size_t bytes_max);
+
+/* A target or another text with parameters behind ?, & and ;, as in a form. */
+size_t recent_put_parameters(struct writer *w, slice text, size_t bytes_max,
+                             struct recent_masks *masks);
+/* A field's value: of credentials, cookies and names that tell. */
+size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_max,
+                        struct recent_masks *masks);
+/* A body of that Content-Type: forms, multipart and JSON by their syntax; of another text, and
+ * where a name's value has no certain end, everything behind the name. */
+size_t recent_put_body(struct writer *w, slice type, slice body, size_t bytes_max,
+                       struct recent_masks *masks);

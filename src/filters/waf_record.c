@@ -1,0 +1,162 @@
+/* What the rules found, as a kept exchange has it: everything that `explain ID` tells. */
+#include "filters/log_line.h"
+#include "filters/recent_text.h"
+#include "filters/waf.h"
+#include "filters/waf_class.h"
+#include "proxy/waf_settings.h"
+#include "waf/transforms/transform.h"
+
+/* Together below half of RECENT_RECORD_BYTES_MAX. */
+#define RULES_MAX    10u
+#define FINDINGS_MAX 2u /* of a chain: the last links */
+#define NAME_BYTES   200u
+#define MSG_BYTES    512u
+#define VALUE_BYTES  400u
+#define TAGS_MAX     4u
+#define TAG_BYTES    100u
+#define CHAIN_MAX    16u
+
+static void put(struct writer *w, const char *key, slice value, size_t bytes_max)
+{
+    writer_format(w, ",\"%s\":\"", key);
+    (void)recent_put(w, value, bytes_max);
+    writer_byte(w, '"');
+}
+
+/* From the raw value on. */
+static void write_transforms(struct writer *w, const struct ruleset *rules, uint32_t node)
+{
+    const char *names[CHAIN_MAX];
+    unsigned count = 0;
+    for (; node && node < rules->node_count && count < CHAIN_MAX; node = rules->nodes[node].parent)
+        names[count++] = rules->nodes[node].transform->name;
+    writer_literal(w, ",\"transforms\":[");
+    while (count--) {
+        writer_format(w, "\"%s\"", names[count]);
+        if (count)
+            writer_byte(w, ',');
+    }
+    writer_byte(w, ']');
+}
+
+/* --- What may be shown ------------------------------------------------------------------------ */
+
+static bool is_number(slice s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+    return true;
+}
+
+/* What was taken from elsewhere, or holds others: nobody can tell what is in it. */
+static bool is_unclear(const struct waf_finding *f)
+{
+    switch (f->variable) {
+    case VARIABLE_TX:
+        return !is_number(f->raw);
+    case VARIABLE_MATCHED_VAR:
+    case VARIABLE_MATCHED_VARS:
+    case VARIABLE_REQUEST_BODY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool has_secret(const struct waf_match *m)
+{
+    for (unsigned i = 0; i < m->findings; i++)
+        if (waf_finding_is_secret(&m->finding[i]))
+            return true;
+    return false;
+}
+
+static void put_value(struct writer *w, const char *key, slice value, bool is_hidden)
+{
+    char memory[256];
+    struct recent_masks unused = { .names = writer_over(memory, sizeof memory) };
+    writer_format(w, ",\"%s\":\"", key);
+    if (is_hidden)
+        writer_literal(w, "***");
+    else
+        (void)recent_put_parameters(w, value, VALUE_BYTES, &unused);
+    writer_byte(w, '"');
+}
+
+/* --- Findings --------------------------------------------------------------------------------- */
+
+static void write_finding(struct writer *w, const struct ruleset *rules,
+                          const struct waf_finding *f, bool is_secret)
+{
+    bool is_hidden = is_secret || is_unclear(f);
+    writer_literal(w, "{\"target\":\"");
+    (void)recent_put(w, f->name, NAME_BYTES);
+    writer_byte(w, '"');
+    put_value(w, "raw", f->raw, is_hidden);
+    log_number(w, "raw_bytes", f->raw_bytes);
+    write_transforms(w, rules, f->node);
+    put_value(w, "value", f->value, is_hidden || f->value_at > 0);
+    log_number(w, "value_bytes", f->value_bytes);
+    put_value(w, "matched", waf_matched(f), is_hidden);
+    writer_byte(w, '}');
+}
+
+static void write_match(struct writer *w, const struct ruleset *rules, const struct waf_match *m)
+{
+    unsigned first = m->findings > FINDINGS_MAX ? m->findings - FINDINGS_MAX : 0;
+    bool is_secret = has_secret(m);
+    writer_format(w, "{\"id\":%u", m->rule->id);
+    put(w, "file", m->rule->file, NAME_BYTES);
+    log_number(w, "line", m->rule->line);
+    log_number(w, "phase", m->phase);
+    put(w, "msg", is_secret ? m->rule->msg.source : m->msg, MSG_BYTES);
+    writer_format(w, ",\"score\":%lld", (long long)m->score);
+    if (m->is_shadow)
+        writer_literal(w, ",\"shadow\":true");
+    writer_literal(w, ",\"tags\":[");
+    for (unsigned i = 0; i < m->rule->tag_count && i < TAGS_MAX; i++) {
+        writer_text(w, i ? ",\"" : "\"");
+        (void)recent_put(w, m->rule->tags[i].source, TAG_BYTES);
+        writer_byte(w, '"');
+    }
+    writer_literal(w, "],\"findings\":[");
+    for (unsigned i = first; i < m->findings; i++) {
+        if (i > first)
+            writer_byte(w, ',');
+        write_finding(w, rules, &m->finding[i], is_secret);
+    }
+    writer_literal(w, "]}");
+}
+
+void waf_write_record(struct writer *w, const struct exchange *x)
+{
+    const struct waf_exchange *own = x->waf;
+    const struct waf_transaction *t = own->transaction;
+    int64_t score, threshold;
+    unsigned written = 0, left = 0;
+    writer_format(w, ",\"waf\":{\"verdict\":\"%s\",\"mode\":\"%s\"",
+                  rule_verdict_name(waf_verdict(t)),
+                  own->settings->mode == WAF_MODE_ENFORCE ? "enforce" : "shadow");
+    if (waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
+        writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
+                      (long long)threshold);
+    log_number(w, "paranoia", waf_paranoia(own->settings));
+    put(w, "where", own->settings->where, NAME_BYTES);
+    writer_literal(w, ",\"rules\":[");
+    for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
+        if (!waf_is_told(m))
+            continue;
+        if (written == RULES_MAX) {
+            left++;
+            continue;
+        }
+        if (written++)
+            writer_byte(w, ',');
+        write_match(w, own->settings->rules, m);
+    }
+    writer_byte(w, ']');
+    if (left)
+        log_number(w, "more", left);
+    writer_byte(w, '}');
+}
