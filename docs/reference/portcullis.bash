@@ -137,6 +137,7 @@ paranoia
 threshold
 exclude
 shadow
+inspect
 response
 budget
 include

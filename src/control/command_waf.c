@@ -36,6 +36,7 @@ struct waf_test {
     uint32_t sets_count;
     const char *paranoia, *response, *from, *client;
     bool is_json;
+    bool is_proxy; /* as the proxy judges by default, not as ModSecurity would */
     struct ruleset *ruleset;
     unsigned number; /* of the request */
 };
@@ -58,12 +59,13 @@ static void print_problems(const char *kind, const struct waf_problem *problems,
 
 /* A folder stands for its *.conf in the order of their names, `builtin` for the rules that are part
  * of the program, with what they rest on. */
-static int read_rules(struct seclang *load, const char *path)
+static int read_rules(struct seclang *load, const char *path, bool is_proxy)
 {
     struct stat status;
     char pattern[4096];
     if (strcmp(path, "builtin") == 0) {
-        TRY(seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude));
+        if (!is_proxy) /* else it has been read */
+            TRY(seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude));
         return waf_builtin_read(load);
     }
     if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode))
@@ -85,9 +87,10 @@ static int load_rules(struct waf_test *test)
     struct seclang *load __attribute__((cleanup(release_load))) = NULL;
     unsigned count = 0, total = 0;
     TRY(seclang_open(&waf_files, &load));
-    int result = 0;
+    int result =
+        test->is_proxy ? seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude) : 0;
     for (uint32_t i = 0; i < test->rules_count; i++) {
-        int one = read_rules(load, test->rules[i]);
+        int one = read_rules(load, test->rules[i], test->is_proxy);
         if (one != 0 && one != -EINVAL)
             return one;
         result = one ? one : result;
@@ -131,6 +134,8 @@ static int begin(const struct waf_test *test, struct arena *a, struct work *work
         .unique_id = id,
         .client = { .text = slice_from(test->client ? test->client : "127.0.0.1"), .port = 50000 },
         .server = { .text = SLICE("127.0.0.1"), .port = 80 },
+        .decodes_base64 = test->is_proxy,
+        .inspects_fields = test->is_proxy,
     };
     TRY(waf_open(test->ruleset, &world, a, work, ret));
     if (test->paranoia)
@@ -319,6 +324,7 @@ static int run_test(int argc, char **argv)
         { .name = "--from", .value = &test.from },
         { .name = "--client", .value = &test.client },
         { .name = "--json", .flag = &test.is_json },
+        { .name = "--proxy", .flag = &test.is_proxy },
     };
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK ||

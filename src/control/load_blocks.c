@@ -36,7 +36,9 @@ static const struct auth_settings builtin_auth = { .depth_max = 3 };
 static const struct waf_settings builtin_waf = { .mode = WAF_MODE_ENFORCE,
                                                  .body_bytes_max = 1u << 20,
                                                  .response_bytes_max = 512u << 10,
-                                                 .budget_ms = 200 };
+                                                 .budget_ms = 200,
+                                                 .inspects_base64 = true,
+                                                 .inspects_headers = true };
 static const struct tls_settings builtin_tls = { .kind = TLS_UNSET, .hsts_s = HSTS_UNWRITTEN };
 
 static void *own_block(struct loader *l, struct blocks *b, enum feature_slot slot)

@@ -78,10 +78,11 @@ const struct command commands[] = {
       "variables "
       "before the first rule; --response FILE is the response to go with the requests; --client "
       "ADDRESS is who sends them; --from LIST reads names of files, one a line, behind a tab the "
-      "response. --json prints one object a line. Exit code 1 when a request would be refused, 2 "
-      "on "
+      "response. --json prints one object a line. --proxy judges as the proxy does unless told "
+      "otherwise: its own settings stand before the rules, Base64 is decoded, unknown header "
+      "fields are looked at as arguments are. Exit code 1 when a request would be refused, 2 on "
       "errors. waf rules prints the rules that are part of the program, or those with the numbers.",
-      "--rules --paranoia --set --response --client --from --json", command_waf },
+      "--rules --paranoia --set --response --client --from --json --proxy", command_waf },
     { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",
       "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "

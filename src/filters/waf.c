@@ -214,7 +214,9 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
                                .application = x->site->name,
                                .is_shadow = s->mode == WAF_MODE_SHADOW,
                                .shadow_rules = s->shadows,
-                               .shadow_rule_count = s->shadow_count };
+                               .shadow_rule_count = s->shadow_count,
+                               .decodes_base64 = s->inspects_base64,
+                               .inspects_fields = s->inspects_headers };
     TRY(waf_open(s->rules, &world, &w->arena, &w->work, &w->transaction));
     for (uint32_t i = 0; i < s->preset_count; i++)
         TRY(waf_set_variable(w->transaction, s->presets[i].name, s->presets[i].value));

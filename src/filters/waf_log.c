@@ -87,6 +87,8 @@ static void put_masked(struct writer *w, slice value)
 static void write_finding(struct writer *w, const struct waf_finding *f)
 {
     put(w, "target", f->name, TARGET_BYTES_MAX);
+    if (f->is_decoded)
+        writer_literal(w, ",\"decoded\":\"base64\"");
     if (waf_finding_is_secret(f))
         writer_literal(w, ",\"matched\":\"***\"");
     else

@@ -211,6 +211,25 @@ static int exclude_apply(struct option_apply *a)
     return option_append(a->arena, OPTION_ARRAY(w->exclusions, w->exclusion_count), &e, 1);
 }
 
+/* --- What is inspected beyond the rules' own targets -------------------------------------------
+ */
+
+static int inspect_apply(struct option_apply *a)
+{
+    struct waf_settings *w = a->object;
+    const struct argument_value *what = option_argument(a, 0);
+    w->inspects_base64 = w->inspects_headers = false;
+    for (uint32_t i = 0; i < what->count; i++) {
+        if (slice_equal(what->texts[i], SLICE("base64")))
+            w->inspects_base64 = true;
+        else if (slice_equal(what->texts[i], SLICE("headers")))
+            w->inspects_headers = true;
+        else if (what->count > 1 || !slice_equal(what->texts[i], SLICE("off")))
+            return option_refuse(a, &what->words[i], "base64, headers, or off alone");
+    }
+    return 0;
+}
+
 /* --- Responses -------------------------------------------------------------------------------- */
 
 static int response_apply(struct option_apply *a)
@@ -337,6 +356,18 @@ static const struct directive rows[] = {
       .example = "shadow 942200 943100-943199",
       .since = "0.3",
       .apply = shadow_apply },
+    { .name = "inspect",
+      .scopes = SCOPE_WAF,
+      .arguments = { { .name = "WHAT", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
+      .object = OBJECT_WAF,
+      .preset = "base64 headers",
+      .meaning = "What is looked at beyond what the rules name: base64, headers; or off",
+      .details = "base64: arguments, cookies and header fields that are Base64 of text are looked "
+                 "into, under their own name. headers: rules for arguments look at header fields "
+                 "that no standard knows, and at the query of the Referer.",
+      .example = "inspect base64",
+      .since = "0.3",
+      .apply = inspect_apply },
     { .name = "body",
       .scopes = SCOPE_WAF,
       .arguments = { { .name = "SIZE",

@@ -61,6 +61,8 @@ struct waf_settings {
     uint32_t response_type_count;
     int64_t budget_ms;     /* of the processor, for one exchange */
     uint8_t budget_passes; /* what is over it goes on */
+    bool inspects_base64;  /* values that are Base64 of text are looked into */
+    bool inspects_headers; /* rules for arguments look at header fields that no standard knows */
     slice where;
     const struct word *level_word; /* only while loading */
 

@@ -64,6 +64,10 @@ struct waf_world {
     bool is_shadow;
     const struct id_range *shadow_rules;
     unsigned shadow_rule_count;
+
+    /* What ModSecurity does not do: values that are Base64 of text are looked into; rules for
+     * arguments look at the fields that no standard knows. */
+    bool decodes_base64, inspects_fields;
 };
 
 /* 0 · -ENOMEM. The world is copied, what its slices point to is not. */
@@ -165,7 +169,8 @@ struct waf_finding {
     unsigned link; /* 0: the head of a chain */
     enum variable_id variable;
     slice name;                  /* ARGS:q */
-    slice raw;                   /* the value before transformations: WAF_MATCH_BYTES_MAX of it */
+    bool is_decoded;             /* `value` came out of the Base64 that `raw` is */
+    slice raw;                   /* the value as it came: WAF_MATCH_BYTES_MAX of it */
     size_t raw_bytes;            /* how long it was */
     slice value;                 /* after them: WAF_MATCH_BYTES_MAX of it, around the first span */
     size_t value_bytes;          /* how long it was */

@@ -149,12 +149,13 @@ class ModSecurity:
 
 
 class Portcullis:
-    """`portcullis waf test`, all requests at once."""
+    """`portcullis waf test --proxy`, all requests at once: what the proxy reads before the rules stands
+    in for the base."""
 
     name = "portcullis"
 
     def __init__(self, files, program):
-        self.program, self.files = program, files
+        self.program, self.files = program, files[1:]
 
     def version(self):
         return subprocess.run([self.program, "version"], stdout=subprocess.PIPE, text=True,
@@ -168,7 +169,7 @@ class Portcullis:
                 pathlib.Path(name).write_bytes(request)
             (folder / "list").write_text("\n".join(names) + "\n", encoding="utf-8")
             rules = [word for path in self.files for word in ("--rules", str(path))]
-            done = subprocess.run([self.program, "waf", "test", *rules, "--json", "--from",
+            done = subprocess.run([self.program, "waf", "test", "--proxy", *rules, "--json", "--from",
                                    str(folder / "list")], stdout=subprocess.PIPE,
                                   stderr=subprocess.PIPE, check=False)
         lines = done.stdout.splitlines()

@@ -189,7 +189,7 @@ static int remove_target(struct waf_transaction *t, const struct ctl_action *ctl
 static int set_processor(struct waf_transaction *t, const struct ctl_action *ctl)
 {
     static const slice known[] = {
-        { "URLENCODED", 10 }, { "MULTIPART", 9 }, { "JSON", 4 }, { "XML", 3 }
+        { "URLENCODED", 10 }, { "MULTIPART", 9 }, { "JSON", 4 }, { "XML", 3 }, { "TEXT", 4 }
     };
     slice text;
     TRY(macro_expand(t, &ctl->text, &text));

@@ -10,7 +10,7 @@
 #include "waf/bodies/multipart.h"
 #include "waf/bodies/urlencoded.h"
 #include "waf/bodies/xml.h"
-#include "waf/engine/transaction.h"
+#include "waf/engine/decoded.h"
 
 static unsigned source_of_item(enum body_item kind)
 {
@@ -38,14 +38,14 @@ static int take_item(void *context, enum body_item kind, slice name, slice value
     struct waf_transaction *t = context;
     if (kind == BODY_ARG)
         t->arguments_bytes += name.len + value.len;
-    return source_add(t, &t->sources[source_of_item(kind)], name, value);
+    return decoded_add(t, &t->sources[source_of_item(kind)], name, value);
 }
 
 static int take_query(void *context, enum body_item kind, slice name, slice value)
 {
     struct waf_transaction *t = context;
     t->arguments_bytes += name.len + value.len;
-    return source_add(t, &t->sources[VARIABLE_ARGS_GET], name, value);
+    return decoded_add(t, &t->sources[VARIABLE_ARGS_GET], name, value);
 }
 
 static char separator(const struct waf_transaction *t)
@@ -98,11 +98,18 @@ static bool is_multipart(const struct waf_transaction *t)
     return slice_equal_fold(t->body.processor, SLICE("MULTIPART"));
 }
 
+/* TEXT is no format: what may be text is an argument then, and a variable when that is asked for.
+ */
+static bool has_format(const struct waf_transaction *t)
+{
+    return t->body.processor.len && !slice_equal(t->body.processor, SLICE("TEXT"));
+}
+
 /* Whether anything would come of the body: a reader knows it, or it may be the text that a rule
  * asked for. */
 static bool has_reader(const struct waf_transaction *t)
 {
-    if (t->body.processor.len)
+    if (has_format(t))
         return true;
     switch (body_kind_of(t->content_type)) {
     case BODY_KIND_URLENCODED:
@@ -126,7 +133,7 @@ static bool has_reader(const struct waf_transaction *t)
 static bool may_be_text_only(const struct waf_transaction *t)
 {
     enum body_kind kind = body_kind_of(t->content_type);
-    return !t->body.processor.len && (kind == BODY_KIND_NONE || kind == BODY_KIND_OTHER);
+    return !has_format(t) && (kind == BODY_KIND_NONE || kind == BODY_KIND_OTHER);
 }
 
 struct waf_body_wish waf_wants_request_body(const struct waf_transaction *t)
@@ -218,16 +225,17 @@ static bool is_text(const struct waf_transaction *t, slice body)
     return has_reader(t) && (!may_be_text_only(t) || body_is_text(body));
 }
 
-/* What no rule named a processor for, and ModSecurity would not look into. */
+/* What ModSecurity would not look into: lines of JSON, and text where a rule names its processor.
+ */
 static int read_other(struct waf_transaction *t, slice body)
 {
     struct body_reader *r = &t->body.reader;
-    if (t->body.processor.len)
+    if (has_format(t))
         return 0;
     enum body_kind kind = body_kind_of(t->content_type);
     if (kind == BODY_KIND_JSON_LINES)
         return json_lines_read(r, body);
-    return 0;
+    return t->body.processor.len && t->body.has_text ? text_read(r, body) : 0;
 }
 
 int waf_request_body(struct waf_transaction *t, slice body)

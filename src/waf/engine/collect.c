@@ -4,7 +4,7 @@
 
 #include "base/writer.h"
 #include "waf/bodies/cookies.h"
-#include "waf/engine/transaction.h"
+#include "waf/engine/decoded.h"
 
 /* The variable whose names a source has as its values; VARIABLE_COUNT: it is no such source. */
 static enum variable_id names_of(unsigned source)
@@ -55,7 +55,10 @@ static int add_array_name(struct waf_transaction *t, struct source *names, slice
 static int fill_names(struct waf_transaction *t, struct source *names, const struct source *of)
 {
     while (names->taken < of->count) {
-        slice name = of->items[names->taken++].name;
+        const struct item *item = &of->items[names->taken++];
+        slice name = item->name;
+        if (item->is_echo)
+            continue;
         TRY(source_add(t, names, name, name));
         TRY(add_array_name(t, names, name));
     }
@@ -75,6 +78,7 @@ static bool is_filled_from_outside(unsigned source)
     case VARIABLE_RESPONSE_HEADERS:
     case SOURCE_XML_TEXT:
     case SOURCE_XML_VALUES:
+    case SOURCE_FREE_FIELDS:
         return true;
     default:
         return false;
@@ -197,7 +201,7 @@ static int add_cookies(struct waf_transaction *t, slice field)
 {
     slice name, value;
     while (cookies_next(&field, &name, &value))
-        TRY(source_add(t, &t->sources[VARIABLE_REQUEST_COOKIES], name, value));
+        TRY(decoded_add(t, &t->sources[VARIABLE_REQUEST_COOKIES], name, value));
     return 0;
 }
 
@@ -235,6 +239,7 @@ int waf_add_request_field(struct waf_transaction *t, slice name, slice value)
     t->fields_bytes += name.len + value.len + SEPARATORS;
     TRY(same ? join_field(t, same, value, is_cookie ? SLICE("; ") : SLICE(", "))
              : source_add(t, fields, name, value));
+    TRY(free_field_add(t, name, value));
     if (is_cookie)
         return add_cookies(t, value);
     if (slice_equal_fold(name, SLICE("Content-Type")) && !t->content_type.ptr)

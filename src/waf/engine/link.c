@@ -10,7 +10,8 @@
 /* A value under judgement. */
 struct subject {
     const struct target *target;
-    slice key; /* the item's name; ptr NULL: the variable has none */
+    enum variable_id variable; /* what it is said to be of: mostly the target's */
+    slice key;                 /* the item's name; ptr NULL: the variable has none */
     struct item *item;
     bool is_transient; /* not worth a pass of the prefilter */
 };
@@ -35,7 +36,7 @@ static int name_matches(struct waf_transaction *t, const struct target *target, 
 static int exclusion_covers(struct waf_transaction *t, const struct target *exclusion,
                             const struct subject *s)
 {
-    if (exclusion->variable != s->target->variable)
+    if (exclusion->variable != s->variable)
         return 0;
     bool is_xml =
         exclusion->selector == SELECT_XML_TEXT || exclusion->selector == SELECT_XML_VALUES;
@@ -68,7 +69,7 @@ static int is_excluded(struct rule_run *run, const struct subject *s)
 /* ARGS:q, &ARGS:q, XML:/… */
 static int full_name(struct waf_transaction *t, const struct subject *s, slice *ret)
 {
-    const char *name = waf_variables[s->target->variable].name;
+    const char *name = waf_variables[s->variable].name;
     const char *path = s->target->selector == SELECT_XML_TEXT     ? "/*"
                        : s->target->selector == SELECT_XML_VALUES ? "//@*"
                                                                   : NULL;
@@ -132,13 +133,16 @@ static int matched_add(struct waf_transaction *t, slice name, slice value)
 static void finding_set(struct rule_run *run, const struct subject *s, const struct copy *copy,
                         uint32_t node, const struct operator_match *m)
 {
+    bool is_decoded = s->item->encoded.ptr != NULL;
+    slice raw = is_decoded ? s->item->encoded : s->item->raw.bytes;
     if (!run->findings)
         return;
     run->findings[run->link_index] = (struct waf_finding){ .link = run->link_index,
-                                                           .variable = s->target->variable,
+                                                           .variable = s->variable,
                                                            .name = run->t->matched_name,
-                                                           .raw = s->item->raw.bytes,
-                                                           .raw_bytes = s->item->raw.bytes.len,
+                                                           .raw = raw,
+                                                           .raw_bytes = raw.len,
+                                                           .is_decoded = is_decoded,
                                                            .value = copy->bytes,
                                                            .value_bytes = copy->bytes.len,
                                                            .node = node,
@@ -240,7 +244,8 @@ static int judge_stages(struct rule_run *run, const struct subject *s)
 static int judge_subject(struct rule_run *run, const struct subject *s)
 {
     bool is_told_before = s->item->is_echo && run->target_found && !run->link_plan->is_read_next;
-    if (run->is_stopped || is_told_before)
+    bool is_beside_point = s->item->encoded.ptr && !run->link_plan->is_search;
+    if (run->is_stopped || is_told_before || is_beside_point)
         return 0;
     if (run->link_plan->has_exclusions || run->t->removals) {
         int excluded = is_excluded(run, s);
@@ -257,7 +262,11 @@ static int judge_subject(struct rule_run *run, const struct subject *s)
 static int judge_text(struct rule_run *run, const struct target *target, slice key, slice value)
 {
     struct item item = { .name = key, .raw = { .bytes = value } };
-    struct subject s = { .target = target, .key = key, .item = &item, .is_transient = true };
+    struct subject s = { .target = target,
+                         .variable = target->variable,
+                         .key = key,
+                         .item = &item,
+                         .is_transient = true };
     return judge_subject(run, &s);
 }
 
@@ -296,11 +305,14 @@ static int run_source(struct rule_run *run, const struct target *target,
         if (may <= 0)
             return may;
     }
+    bool is_free = source == &run->t->sources[SOURCE_FREE_FIELDS];
+    enum variable_id variable = is_free ? VARIABLE_REQUEST_HEADERS : target->variable;
     for (unsigned i = 0; i < source->count && !run->is_stopped; i++) {
         struct item *item = &source->items[i];
         if (is_screened_out(run, item))
             continue;
         struct subject s = { .target = target,
+                             .variable = variable,
                              .key = p->has_names ? item->name : (slice){ 0 },
                              .item = item };
         if (target->selector == SELECT_NAME || target->selector == SELECT_PATTERN) {
@@ -506,7 +518,9 @@ static int run_compare(struct rule_run *run)
     if (compare(p->compare, left, right) == ((run->link->flags & LINK_NEGATED) != 0))
         return 0;
     struct item item = { .name = target->name };
-    struct subject s = { .target = target, .key = target->name, .item = &item };
+    struct subject s = {
+        .target = target, .variable = target->variable, .key = target->name, .item = &item
+    };
     if (t->removals) {
         int excluded = is_excluded(run, &s);
         if (excluded != 0)

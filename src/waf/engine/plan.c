@@ -78,7 +78,25 @@ static bool adds_score(const struct link *l)
     return false;
 }
 
-static struct target_plan plan_target(const struct target *t)
+/* Rules for arguments look at fields that are as free as these, unless they do so anyway. */
+static bool takes_free_fields(const struct link *l, const struct link_plan *p)
+{
+    for (unsigned i = 0; i < l->target_count; i++)
+        if (l->targets[i].variable == VARIABLE_REQUEST_HEADERS && !l->targets[i].is_excluded &&
+            l->targets[i].selector == SELECT_ALL)
+            return false;
+    return p->is_search;
+}
+
+static struct target_plan plan_arguments(const struct target *t, bool with_fields)
+{
+    struct target_plan p = { TARGET_SOURCE, { VARIABLE_ARGS_GET, VARIABLE_ARGS_POST }, 2, true };
+    if (with_fields && t->selector == SELECT_ALL && !t->is_count)
+        p.sources[p.count++] = SOURCE_FREE_FIELDS;
+    return p;
+}
+
+static struct target_plan plan_target(const struct target *t, bool with_fields)
 {
     struct target_plan p = { .sources = { (unsigned char)t->variable },
                              .count = 1,
@@ -94,9 +112,7 @@ static struct target_plan plan_target(const struct target *t)
     else if (t->variable == VARIABLE_MATCHED_VARS || t->variable == VARIABLE_MATCHED_VARS_NAMES)
         p.kind = TARGET_MATCHED;
     else if (t->variable == VARIABLE_ARGS)
-        p = (struct target_plan){
-            TARGET_SOURCE, { VARIABLE_ARGS_GET, VARIABLE_ARGS_POST }, 2, true
-        };
+        p = plan_arguments(t, with_fields);
     else if (t->variable == VARIABLE_ARGS_NAMES)
         p = (struct target_plan){
             TARGET_SOURCE, { VARIABLE_ARGS_GET_NAMES, VARIABLE_ARGS_POST_NAMES }, 2, true
@@ -115,8 +131,9 @@ static int plan_targets(struct ruleset *rules, const struct link *l, struct link
     p->targets = arena_take_array(&rules->arena, l->target_count, sizeof(*p->targets));
     if (!p->targets)
         return -ENOMEM;
+    bool with_fields = takes_free_fields(l, p);
     for (unsigned i = 0; i < l->target_count; i++) {
-        p->targets[i] = plan_target(&l->targets[i]);
+        p->targets[i] = plan_target(&l->targets[i], with_fields);
         p->has_exclusions |= l->targets[i].is_excluded;
     }
     return 0;
@@ -170,6 +187,7 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
         lp->kind = (l->flags & LINK_ALWAYS) ? LINK_KIND_ACTION
                    : is_compare(l, lp)      ? LINK_KIND_COMPARE
                                             : LINK_KIND_VALUES;
+        lp->is_search = l->operator&& l->operator->is_search && !(l->flags & LINK_NEGATED);
         lp->is_screened = l->need != WAF_NONE && !(l->flags & LINK_NEGATED);
         TRY(plan_targets(rules, l, lp));
         plan_view(plan, l, lp);

@@ -18,7 +18,7 @@ enum link_kind {
 
 /* Where the values of a target come from. */
 enum target_kind {
-    TARGET_SOURCE, /* one source or two, of struct waf_transaction */
+    TARGET_SOURCE, /* one source or more, of struct waf_transaction */
     TARGET_TX,
     TARGET_KEPT, /* a persistent collection */
     TARGET_ENV,
@@ -29,7 +29,7 @@ enum target_kind {
 
 struct target_plan {
     enum target_kind kind;
-    unsigned char sources[2];
+    unsigned char sources[3];
     unsigned char count; /* of sources */
     bool has_names;      /* the variable is a collection */
 };
@@ -48,6 +48,7 @@ struct link_plan {
     enum link_kind kind;
     bool has_exclusions; /* a target with ! */
     bool is_read_next;   /* the next link of the chain looks at MATCHED_VARS */
+    bool is_search;      /* asks whether something is in a value, not what form the value has */
     bool is_screened;    /* candidates tell of a source whether it can match */
     uint32_t view;       /* WAF_NONE: it has none */
     struct target_plan *targets;

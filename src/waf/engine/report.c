@@ -265,14 +265,17 @@ static void json_decision(struct writer *w, const struct waf_decision *d)
     writer_byte(w, '}');
 }
 
-/* The names of the transformations from the raw value to a node. */
-static void json_transforms(struct writer *w, const struct ruleset *rules, uint32_t node)
+/* The names of the transformations from the raw value to a node, and what came before them. */
+static void json_transforms(struct writer *w, const struct ruleset *rules, uint32_t node,
+                            bool is_decoded)
 {
     uint32_t chain[WAF_TRANSFORMS_MAX];
     unsigned count = 0;
     for (; node != 0 && count < WAF_TRANSFORMS_MAX; node = rules->nodes[node].parent)
         chain[count++] = node;
     writer_literal(w, ",\"transforms\":[");
+    if (is_decoded)
+        writer_text(w, count ? "\"base64Decode\"," : "\"base64Decode\"");
     while (count > 0) {
         writer_byte(w, '"');
         writer_text(w, rules->nodes[chain[--count]].transform->name);
@@ -305,7 +308,7 @@ static void json_finding(struct writer *w, const struct ruleset *rules, const st
         writer_byte(w, ']');
     }
     writer_byte(w, ']');
-    json_transforms(w, rules, f->node);
+    json_transforms(w, rules, f->node, f->is_decoded);
     writer_byte(w, '}');
 }
 

@@ -111,6 +111,12 @@ bool collect_is_source(unsigned source);
 /* Fills a source as far as it can be now. */
 MUST_CHECK int collect_source(struct waf_transaction *t, unsigned source);
 
+/* free_fields.c */
+
+/* A field of the request as it came, beside its place among REQUEST_HEADERS. 0 · -ENOMEM and the
+ * like */
+MUST_CHECK int free_field_add(struct waf_transaction *t, slice name, slice value);
+
 /* body.c */
 /* Before the first phase: forms and multipart by their type, as ModSecurity 2 does it; other
  * readers where a rule says so. */

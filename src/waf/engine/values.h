@@ -15,6 +15,8 @@
 enum source_id {
     SOURCE_XML_TEXT = VARIABLE_XML_DOCUMENT,
     SOURCE_XML_VALUES = VARIABLE_COUNT,
+    SOURCE_FREE_FIELDS, /* free_fields.c: said to be of REQUEST_HEADERS, looked at as arguments are
+                         */
     SOURCE_COUNT
 };
 
@@ -37,6 +39,7 @@ struct item {
     struct copy *made;   /* all copies but the raw one */
     bool is_echo;        /* says again what an earlier item of its source says: looked at only where
                                    that one did not match, and not counted */
+    slice encoded;       /* the value is what these bytes are the Base64 of; ptr NULL: as it came */
 };
 
 struct source {

@@ -25,6 +25,7 @@ static int evaluate(UNUSED const void *prepared, UNUSED slice argument, slice va
 const struct operator operator_detect_sqli = {
     .name = "detectSQLi",
     .evaluate = evaluate,
+    .is_search = true,
     .meaning = "The value is an SQL injection.",
     .example = "SecRule ARGS \"@detectSQLi\" \"id:1,phase:2,deny,capture,logdata:'%{TX.0}'\"",
 };

@@ -15,6 +15,7 @@ static int evaluate(UNUSED const void *prepared, UNUSED slice argument, slice va
 const struct operator operator_detect_xss = {
     .name = "detectXSS",
     .evaluate = evaluate,
+    .is_search = true,
     .meaning = "The value runs script when it is written into a page.",
     .example = "SecRule ARGS \"@detectXSS\" \"id:1,phase:2,deny\"",
 };

@@ -66,6 +66,8 @@ struct operator
     struct pattern *(*pattern)(const void *prepared);
     const struct phrases *(*phrases)(const void *prepared);
 
+    bool is_search; /* asks whether something is in the value, not what form the value has */
+
     const char *meaning, *example; /* the generated reference */
 };
 

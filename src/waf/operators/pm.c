@@ -88,6 +88,7 @@ const struct operator operator_pm = {
     .evaluate = evaluate,
     .release = release,
     .phrases = phrases_of,
+    .is_search = true,
     .meaning = "One of these phrases occurs in the value, whatever its case.",
     .example = "SecRule REQUEST_HEADERS:User-Agent \"@pm nikto sqlmap |00|\" \"id:1,phase:1,deny\"",
 };
@@ -100,6 +101,7 @@ const struct operator operator_pm_from_file = {
     .evaluate = evaluate,
     .release = release,
     .phrases = phrases_of,
+    .is_search = true,
     .meaning = "One of the phrases of these files occurs in the value, whatever its case.",
     .example =
         "SecRule REQUEST_FILENAME \"@pmFromFile restricted-files.data\" \"id:1,phase:1,deny\"",

@@ -152,6 +152,7 @@ const struct operator operator_rx = {
     .evaluate = evaluate,
     .release = release,
     .pattern = rx_pattern,
+    .is_search = true,
     .meaning = "A regular expression occurs in the value.",
     .example = "SecRule ARGS \"@rx (?i)<script\" \"id:1,phase:2,deny\"",
 };

@@ -93,6 +93,7 @@ const struct operator operator_begins_with = {
     .takes_argument = true,
     .has_macros = true,
     .evaluate = begins_with,
+    .is_search = true,
     .meaning = "The value begins with the argument.",
     .example = "SecRule REQUEST_LINE \"!@beginsWith GET\" \"id:1,phase:1,deny\"",
 };
@@ -102,6 +103,7 @@ const struct operator operator_contains = {
     .takes_argument = true,
     .has_macros = true,
     .evaluate = contains,
+    .is_search = true,
     .meaning = "The argument stands somewhere in the value.",
     .example = "SecRule REQUEST_LINE \"@contains .php\" \"id:1,phase:1,deny\"",
 };
@@ -111,6 +113,7 @@ const struct operator operator_contains_word = {
     .takes_argument = true,
     .has_macros = true,
     .evaluate = contains_word,
+    .is_search = true,
     .meaning = "The argument stands in the value as a word of its own.",
     .example = "SecRule ARGS \"@containsWord select\" \"id:1,phase:2,deny\"",
 };
@@ -120,6 +123,7 @@ const struct operator operator_ends_with = {
     .takes_argument = true,
     .has_macros = true,
     .evaluate = ends_with,
+    .is_search = true,
     .meaning = "The value ends with the argument.",
     .example = "SecRule REQUEST_FILENAME \"@endsWith /wp-login.php\" \"id:1,phase:1,deny\"",
 };
@@ -129,6 +133,7 @@ const struct operator operator_streq = {
     .takes_argument = true,
     .has_macros = true,
     .evaluate = equal,
+    .is_search = true,
     .meaning = "The value is the argument.",
     .example = "SecRule REQBODY_PROCESSOR \"@streq JSON\" \"id:1,phase:2,pass\"",
 };
@@ -137,6 +142,7 @@ const struct operator operator_strmatch = {
     .name = "strmatch",
     .takes_argument = true,
     .evaluate = contains,
+    .is_search = true,
     .meaning = "The argument stands somewhere in the value; without macros.",
     .example = "SecRule REQUEST_HEADERS:User-Agent \"@strmatch WebZIP\" \"id:1,phase:1,deny\"",
 };

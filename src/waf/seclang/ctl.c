@@ -88,13 +88,13 @@ static int read_number(struct seclang *l, const char *option, slice value, uint6
 
 static int read_processor(struct seclang *l, slice value, struct ctl_action *ctl)
 {
-    static const char *const names[] = { "URLENCODED", "MULTIPART", "JSON", "XML" };
+    static const char *const names[] = { "URLENCODED", "MULTIPART", "JSON", "XML", "TEXT" };
     for (unsigned i = 0; i < ARRAY_LENGTH(names); i++)
         if (slice_equal_fold(value, slice_from(names[i])))
             return macro_parse(l, slice_from(names[i]), false, &ctl->text);
     return load_error(l, value.ptr,
-                      "ctl:requestBodyProcessor=%.*s: URLENCODED, MULTIPART, JSON or XML was "
-                      "expected",
+                      "ctl:requestBodyProcessor=%.*s: URLENCODED, MULTIPART, JSON, XML or "
+                      "TEXT was expected",
                       SLICE_ARGUMENTS(value));
 }
 

@@ -236,7 +236,7 @@ TEST(wrong_options_of_ctl_are_told)
         { "SecAction \"id:1,ctl:debugLogLevel=10\"",
           "t:1:35: ctl:debugLogLevel=10: a number from 0 to 9 was expected\n" },
         { "SecAction \"id:1,ctl:requestBodyProcessor=YAML\"",
-          "t:1:42: ctl:requestBodyProcessor=YAML: URLENCODED, MULTIPART, JSON or XML was "
+          "t:1:42: ctl:requestBodyProcessor=YAML: URLENCODED, MULTIPART, JSON, XML or TEXT was "
           "expected\n" },
         { "SecAction \"id:1,ctl:auditLogParts=+E!\"",
           "t:1:37: ctl:auditLogParts=+E!: letters were expected, with + or - before them to add or "
