@@ -41,7 +41,7 @@ _portcullis() {
     show) options='-c --config --json --help';;
     explain) options='-c --config --json --from --method --header --on --ja4 --phases --state --help';;
     exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
-    waf) options='--rules --paranoia --set --response --client --from --json --help';;
+    waf) options='--rules --paranoia --set --response --client --from --json --proxy --help';;
     help) options='--reference --man --help';;
     completion) options='--help';;
     version) options='--json --help';;

@@ -1,5 +1,5 @@
 """The rules that are part of the program: nothing of what people write is refused, and of the attacks the share that
-docs/waf.md states. Judged by `portcullis waf test --rules builtin`."""
+docs/waf.md states. Judged by `portcullis waf test --proxy --rules builtin`: as the proxy does."""
 
 import json
 import pathlib
@@ -38,7 +38,7 @@ def refused(requests, place):
         names.append(place / str(number))
         names[-1].write_bytes(request)
     (place / "list").write_text("".join(f"{name}\n" for name in names))
-    done = subprocess.run([binary_path(), "waf", "test", "--rules", "builtin", "--json", "--from", place / "list"],
+    done = subprocess.run([binary_path(), "waf", "test", "--proxy", "--rules", "builtin", "--json", "--from", place / "list"],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     assert done.returncode in (0, 1) and done.stderr == "", done.stderr
     rows = [json.loads(line)["result"] for line in done.stdout.splitlines()]
