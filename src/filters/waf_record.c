@@ -23,14 +23,18 @@ static void put(struct writer *w, const char *key, slice value, size_t bytes_max
     writer_byte(w, '"');
 }
 
-/* From the raw value on. */
-static void write_transforms(struct writer *w, const struct ruleset *rules, uint32_t node)
+/* From the value on, as it came. */
+static void write_transforms(struct writer *w, const struct ruleset *rules,
+                             const struct waf_finding *f)
 {
+    uint32_t node = f->node;
     const char *names[CHAIN_MAX];
     unsigned count = 0;
     for (; node && node < rules->node_count && count < CHAIN_MAX; node = rules->nodes[node].parent)
         names[count++] = rules->nodes[node].transform->name;
     writer_literal(w, ",\"transforms\":[");
+    if (f->is_decoded)
+        writer_text(w, count ? "\"base64Decode\"," : "\"base64Decode\"");
     while (count--) {
         writer_format(w, "\"%s\"", names[count]);
         if (count)
@@ -95,7 +99,7 @@ static void write_finding(struct writer *w, const struct ruleset *rules,
     writer_byte(w, '"');
     put_value(w, "raw", f->raw, is_hidden);
     log_number(w, "raw_bytes", f->raw_bytes);
-    write_transforms(w, rules, f->node);
+    write_transforms(w, rules, f);
     put_value(w, "value", f->value, is_hidden || f->value_at > 0);
     log_number(w, "value_bytes", f->value_bytes);
     put_value(w, "matched", waf_matched(f), is_hidden);

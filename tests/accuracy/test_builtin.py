@@ -67,3 +67,18 @@ def test_attacks_are_refused_in_all_their_forms(tmp_path, kind):
     verdicts = refused(sent, tmp_path)
     share = 100 * sum(ids is not None for ids in verdicts) / len(sent)
     assert share >= SHARES[kind], f"{share:.1f} % of {len(sent)}"
+
+
+# The same in wrappings that the rules name no target for: Base64, and a header field that no standard knows.
+WRAPPED = {"sqli": 99, "xss": 99, "shell": 75, "traversal": 80, "php": 84, "java": 80, "template": 83, "node": 68, "nosql": 47,
+           "ldap": 84, "remote": 57, "splitting": 74}
+
+
+@pytest.mark.parametrize("kind", WRAPPED)
+def test_attacks_are_refused_in_base64_and_in_free_fields(tmp_path, kind):
+    forms = [form for form in carriers.ATTACK_FORMS if form.encoding.startswith("base64") or form.carrier in ("header", "Referer")]
+    values = [value for value in attack_sets.own() if value.kind == kind]
+    sent = [form.request(value.data) for value in values for form in forms]
+    verdicts = refused(sent, tmp_path)
+    share = 100 * sum(ids is not None for ids in verdicts) / len(sent)
+    assert share >= WRAPPED[kind], f"{share:.1f} % of {len(sent)}"
