@@ -182,7 +182,7 @@ static int print_text(const struct waf_transaction *t, struct arena *a, const ch
         if (!m->is_logged)
             continue;
         writer_literal(&w, "  ");
-        report_line(t, m, &w);
+        report_line(t, m, NULL, &w);
         writer_byte(&w, '\n');
         output_write(STDOUT_FILENO, writer_slice(&w));
     }
@@ -216,7 +216,7 @@ static int print_json(const struct waf_transaction *t, struct arena *a, const ch
                 continue;
             if (w.ptr[w.len - 1] != '[')
                 writer_byte(&w, ',');
-            report_line(t, m, &l);
+            report_line(t, m, NULL, &l);
             writer_byte(&w, '"');
             writer_json(&w, writer_slice(&l));
             writer_byte(&w, '"');

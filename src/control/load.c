@@ -81,10 +81,9 @@ static int load_top(struct loader *l)
     TRY(blocks_finish(l, &l->defaults));
     memcpy(l->c->defaults, l->defaults.all, sizeof l->c->defaults);
     struct configuration *c = l->c;
-    if (slice_equal(c->logs[LOG_REQUESTS].path, c->logs[LOG_SECURITY].path))
-        c->logs[LOG_SECURITY].sink = c->logs[LOG_REQUESTS].sink;
-    else
-        c->logs[LOG_SECURITY].sink = (uint16_t)(c->logs[LOG_REQUESTS].sink + 1);
+    for (uint16_t i = 0; i < LOG_CHANNELS; i++) /* the first that has this path */
+        while (!slice_equal(c->logs[c->logs[i].sink].path, c->logs[i].path))
+            c->logs[i].sink++;
     struct network_set trusted = c->trusted;
     return network_set_build(&c->arena, trusted.entries, trusted.count, &c->trusted);
 }

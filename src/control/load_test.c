@@ -103,6 +103,7 @@ TEST(settings_of_the_program_are_taken_over)
     assert_int_equal(c->logs[LOG_REQUESTS].format, LOG_FORMAT_COMBINED);
     assert_slice_equal(c->logs[LOG_REQUESTS].path, SLICE("/var/log/r.log"));
     assert_false(c->logs[LOG_SECURITY].is_on);
+    assert_false(c->logs[LOG_RULES].is_on);
     assert_int_equal(c->limits.head_bytes_max, 32768);
     assert_int_equal(c->limits.connections_max, 500);
     assert_int_equal(c->limits.fibers_max, 64);

@@ -309,12 +309,15 @@ static void write_reasons(struct writer *w, const struct shared_memory *m,
             write_number(w, &f, row, sum->failures[row]);
 }
 
-static void write_pair(struct writer *w, const char *name, const char *help, uint64_t requests,
-                       uint64_t security)
+/* offset: of a number inside struct log_counters */
+static void write_channels(struct writer *w, const char *name, const char *help,
+                           const struct worker_counters *sum, size_t offset)
 {
     describe(w, name, "counter", help);
-    writer_format(w, "portcullis_%s{log=\"requests\"} %llu\nportcullis_%s{log=\"security\"} %llu\n",
-                  name, (unsigned long long)requests, name, (unsigned long long)security);
+    for (unsigned i = 0; i < LOG_CHANNELS; i++)
+        writer_format(w, "portcullis_%s{log=\"%s\"} %llu\n", name,
+                      log_channel_name((enum log_channel)i),
+                      (unsigned long long)number_at(&sum->logs[i], offset));
 }
 
 static void write_logs(struct writer *w, const struct shared_memory *m,
@@ -332,11 +335,11 @@ static void write_logs(struct writer *w, const struct shared_memory *m,
         { "log_written_bytes_total", "Bytes written to the file.",
           offsetof(struct sink_entry, bytes) },
     };
-    write_pair(w, "log_records_total", "Records given to the logger.", sum->log_lines_written,
-               sum->security_lines_written);
-    write_pair(w, "log_records_dropped_total",
-               "Records dropped by the workers: the logger did not keep up.",
-               sum->log_lines_dropped, sum->security_lines_dropped);
+    write_channels(w, "log_records_total", "Records given to the logger.", sum,
+                   offsetof(struct log_counters, written));
+    write_channels(w, "log_records_dropped_total",
+                   "Records dropped by the workers: the logger did not keep up.", sum,
+                   offsetof(struct log_counters, dropped));
     for (size_t i = 0; i < ARRAY_LENGTH(numbers); i++) {
         describe(w, numbers[i].name, "counter", numbers[i].help);
         for (uint32_t id = 0; id < SINKS_MAX; id++) {

@@ -161,13 +161,12 @@ static void write_log(struct writer *w, const struct shared_memory *m,
                       const struct worker_counters *sum)
 {
     bool first = true;
-    writer_format(w,
-                  ",\"log\":{\"exchanges\":%llu,\"requests\":{\"offered\":%llu,\"dropped\":%llu},"
-                  "\"security\":{\"offered\":%llu,\"dropped\":%llu},\"files\":[",
-                  (unsigned long long)sum->requests, (unsigned long long)sum->log_lines_written,
-                  (unsigned long long)sum->log_lines_dropped,
-                  (unsigned long long)sum->security_lines_written,
-                  (unsigned long long)sum->security_lines_dropped);
+    writer_format(w, ",\"log\":{\"exchanges\":%llu", (unsigned long long)sum->requests);
+    for (unsigned i = 0; i < LOG_CHANNELS; i++)
+        writer_format(
+            w, ",\"%s\":{\"offered\":%llu,\"dropped\":%llu}", log_channel_name((enum log_channel)i),
+            (unsigned long long)sum->logs[i].written, (unsigned long long)sum->logs[i].dropped);
+    writer_literal(w, ",\"files\":[");
     for (uint32_t i = 0; i < SINKS_MAX; i++) {
         const struct sink_entry *e = &m->sinks->sinks[i];
         if (!e->is_set)

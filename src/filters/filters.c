@@ -14,6 +14,7 @@ const struct filter *const filters_in_order[] = {
     &metrics_filter,      /* counts what happened, whoever decided it */
     &access_log_filter,   /* one line per exchange, always */
     &security_log_filter, /* one line per refusal */
+    &rules_log_filter,    /* and one for each rule, where it is asked for */
     &recent_filter,       /* the whole story of the last ones, in memory */
     NULL,
 };

@@ -15,10 +15,7 @@ bool log_line_begin(enum log_channel channel, struct writer *ret)
         *ret = writer_over(memory, LOG_LINE_BYTES_MAX);
         return true;
     }
-    if (channel == LOG_REQUESTS)
-        gate.counters->log_lines_dropped++;
-    else
-        gate.counters->security_lines_dropped++;
+    gate.counters->logs[channel].dropped++;
     return false;
 }
 
@@ -28,11 +25,8 @@ void log_line_end(enum log_channel channel, struct writer *w)
     bool fits = !w->overflowed;
     if (fits)
         log_ring_commit(gate.shared.ring, (uint32_t)w->len, gate.configuration->logs[channel].sink);
-    if (channel == LOG_REQUESTS)
-        *(fits ? &gate.counters->log_lines_written : &gate.counters->log_lines_dropped) += 1;
-    else
-        *(fits ? &gate.counters->security_lines_written : &gate.counters->security_lines_dropped) +=
-            1;
+    struct log_counters *counters = &gate.counters->logs[channel];
+    *(fits ? &counters->written : &counters->dropped) += 1;
 }
 
 static void write_digits(char *to, unsigned value, unsigned digits)

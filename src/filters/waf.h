@@ -31,6 +31,10 @@ struct waf_exchange {
  * repeat it: neither is told. */
 bool waf_is_told(const struct waf_match *m);
 
+/* Whether what was found, or what it stands in, may be a secret: a line of free text about it tells
+ * no values. */
+bool waf_hides_values(const struct waf_match *m);
+
 /* What came of what the rules said. */
 enum rule_verdict waf_verdict(const struct waf_transaction *t);
 

@@ -77,6 +77,15 @@ bool waf_finding_is_secret(const struct waf_finding *f)
     return log_name_is_secret(key);
 }
 
+bool waf_hides_values(const struct waf_match *m)
+{
+    for (unsigned i = 0; i < m->findings; i++)
+        if (opens_doors(&m->finding[i]) || holds_others(m->finding[i].variable) ||
+            slice_equal_fold(m->finding[i].name, SLICE("REQUEST_HEADERS:Referer")))
+            return true;
+    return false;
+}
+
 static void put_masked(struct writer *w, slice value)
 {
     writer_literal(w, ",\"matched\":\"");

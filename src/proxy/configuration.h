@@ -11,6 +11,7 @@
 #include "proxy/network_set.h"
 #include "proxy/template.h"
 #include "proxy/tls_settings.h"
+#include "shared/counters.h"
 #include "wire/uri.h"
 
 struct origin_tls;
@@ -224,7 +225,7 @@ struct listen {
     bool is_plain; /* `plain` is written: no redirect to HTTPS */
 };
 
-enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED };
+enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED, LOG_FORMAT_MODSECURITY };
 struct log_settings {
     bool is_on;
     enum log_format format;
@@ -275,8 +276,8 @@ struct configuration {
     struct limits_global limits;
     struct network_set trusted; /* peers whose forwarding fields and request ids are believed */
     bool trusts_any;
-    struct log_settings logs[2];    /* LOG_REQUESTS, LOG_SECURITY */
-    uint8_t recent;                 /* enum recent_choice */
+    struct log_settings logs[LOG_CHANNELS];
+    uint8_t recent; /* enum recent_choice */
     struct address metrics_address; /* length 0: admin socket only */
     struct address admin_address;   /* length 0: the Unix socket of the state directory */
     slice resolvers;  /* name servers, "192.0.2.53:53,[::1]:53"; empty: the system's */

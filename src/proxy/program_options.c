@@ -36,20 +36,21 @@ static int resolver_apply(struct option_apply *a)
     return c->resolvers.ptr ? 0 : -ENOMEM;
 }
 
-enum log_choice { LOG_CHOICE_JSON, LOG_CHOICE_COMBINED, LOG_CHOICE_OFF };
+enum log_choice { LOG_CHOICE_JSON, LOG_CHOICE_COMBINED, LOG_CHOICE_MODSECURITY, LOG_CHOICE_OFF };
 
-static int log_apply(struct option_apply *a)
+/* By channel. */
+static const struct {
+    bool can_be[LOG_CHOICE_OFF];
+    const char *expected;
+} log_formats[LOG_CHANNELS] = {
+    { { true, true, false }, "json, combined or off for the log of requests" },
+    { { true, false, false }, "json or off for the security log" },
+    { { false, false, true }, "modsecurity or off for the log of rules" },
+};
+
+static int log_path_apply(struct option_apply *a, struct log_settings *log)
 {
-    struct configuration *c = a->object;
-    const struct argument_value *channel = option_argument(a, 0), *format = option_argument(a, 1),
-                                *path = option_argument(a, 2);
-    struct log_settings *log = &c->logs[channel->number == 0 ? LOG_REQUESTS : LOG_SECURITY];
-    if (channel->number == 1 && format->number == LOG_CHOICE_COMBINED)
-        return option_refuse(a, format->word, "json or off for the security log");
-    log->is_on = format->number != LOG_CHOICE_OFF;
-    log->format = format->number == LOG_CHOICE_COMBINED ? LOG_FORMAT_COMBINED : LOG_FORMAT_JSON;
-    if (!path->is_set)
-        return 0;
+    const struct argument_value *path = option_argument(a, 2);
     bool is_stream =
         slice_equal(path->text, SLICE("stdout")) || slice_equal(path->text, SLICE("stderr"));
     if (!is_stream && (path->text.len < 2 || path->text.ptr[0] != '/' ||
@@ -57,6 +58,24 @@ static int log_apply(struct option_apply *a)
         return option_refuse(a, path->word, "stdout, stderr or the full path of a file");
     log->path = arena_copy(a->arena, path->text);
     return log->path.ptr ? 0 : -ENOMEM;
+}
+
+static int log_apply(struct option_apply *a)
+{
+    struct configuration *c = a->object;
+    const struct argument_value *channel = option_argument(a, 0), *format = option_argument(a, 1),
+                                *path = option_argument(a, 2);
+    struct log_settings *log = &c->logs[channel->number]; /* the words stand in that order */
+    log->is_on = format->number != LOG_CHOICE_OFF;
+    if (log->is_on && !log_formats[channel->number].can_be[format->number])
+        return option_refuse(a, format->word, log_formats[channel->number].expected);
+    if (log->is_on)
+        log->format = (enum log_format)format->number; /* and so do these */
+    if (path->is_set)
+        return log_path_apply(a, log);
+    if (log->is_on && log->path.len == 0)
+        return option_refuse(a, format->word, "a place behind the format, such as to /var/log/x");
+    return 0;
 }
 
 /* "on ADDRESS" or "off". `ret` stays as it is for "off". */
@@ -181,8 +200,12 @@ static const struct directive rows[] = {
     { .name = "log",
       .scopes = SCOPE_TOP,
       .is_repeatable = true,
-      .arguments = { { .name = "WHAT", .kind = ARGUMENT_CHOICE, .choices = "requests|security" },
-                     { .name = "FORMAT", .kind = ARGUMENT_CHOICE, .choices = "json|combined|off" },
+      .arguments = { { .name = "WHAT",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "requests|security|rules" },
+                     { .name = "FORMAT",
+                       .kind = ARGUMENT_CHOICE,
+                       .choices = "json|combined|modsecurity|off" },
                      { .name = "to",
                        .kind = ARGUMENT_TEXT,
                        .form = FORM_KEYWORD,
@@ -190,9 +213,11 @@ static const struct directive rows[] = {
       .object = OBJECT_CONFIGURATION,
       .preset = "requests json",
       .meaning = "Where the record of each request, and of each refusal, goes",
-      .details = "To a file (its full path), stdout or stderr. Not written: files in "
-                 "/var/log/portcullis when the program is started by root, else stdout. combined "
-                 "is the format that fail2ban and GoAccess read.",
+      .details =
+          "To a file (its full path), stdout or stderr. Not written: files in "
+          "/var/log/portcullis when the program is started by root, else stdout. combined "
+          "is the format that fail2ban and GoAccess read. rules, with the format modsecurity: "
+          "what rules of the WAF found, as lines of ModSecurity; only where it is written.",
       .example = "log requests json to /var/log/portcullis/requests.json",
       .since = "0.1",
       .apply = log_apply },

@@ -77,6 +77,12 @@ uint32_t counters_find_reason(const struct counter_row *rows, slice name)
     return rows && rows[row].hash == hash ? row : COUNTER_REASONS_MAX - 1;
 }
 
+const char *log_channel_name(enum log_channel c)
+{
+    static const char *const names[] = { "requests", "security", "rules" };
+    return names[c];
+}
+
 const char *rule_verdict_name(enum rule_verdict v)
 {
     static const char *const names[] = { "refused", "would-refuse", "noticed" };
@@ -178,8 +184,10 @@ void counters_sum(const struct counters *c, struct worker_counters *ret)
 
 static uint64_t drops_of(const struct worker_counters *w)
 {
-    return __atomic_load_n(&w->log_lines_dropped, __ATOMIC_RELAXED) +
-           __atomic_load_n(&w->security_lines_dropped, __ATOMIC_RELAXED);
+    uint64_t total = 0;
+    for (unsigned i = 0; i < LOG_CHANNELS; i++)
+        total += __atomic_load_n(&w->logs[i].dropped, __ATOMIC_RELAXED);
+    return total;
 }
 
 uint64_t counters_log_drops(const struct counters *c, uint32_t slots)

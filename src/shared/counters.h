@@ -60,6 +60,16 @@ struct server_counters {
     struct histogram head_time;           /* from the request's end to the response head */
 };
 
+/* Which log a line is for: each goes to the sink (file, stdout …) of its generation. */
+enum log_channel { LOG_REQUESTS, LOG_SECURITY, LOG_RULES, LOG_CHANNELS };
+
+/* "requests", "security", "rules" */
+const char *log_channel_name(enum log_channel c);
+
+struct log_counters {
+    uint64_t written, dropped; /* given to the ring, or not for want of room */
+};
+
 struct worker_counters {
     /* gauges */
     uint64_t connections_open, connections_idle, tunnels_open, h2_connections, h2_streams, fibers,
@@ -71,7 +81,7 @@ struct worker_counters {
     uint64_t tls_handshakes, tls_resumed, tls_failures; /* with clients */
     uint64_t requests, refused, retries, panics;
     uint64_t bytes_in, bytes_out;
-    uint64_t log_lines_written, log_lines_dropped, security_lines_written, security_lines_dropped;
+    struct log_counters logs[LOG_CHANNELS];
     uint64_t refusals[COUNTER_REASONS_MAX]; /* by the client's fault or the configuration's will */
     uint64_t failures[COUNTER_REASONS_MAX]; /* what else did not go the ordinary way */
     struct site_counters sites[COUNTER_SITES_MAX];

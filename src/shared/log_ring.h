@@ -40,9 +40,6 @@ struct log_ring {
     uint32_t reserved;
 };
 
-/* Which sink (file, stdout …) of the generation a line goes to. */
-enum log_channel { LOG_REQUESTS, LOG_SECURITY, LOG_CHANNELS };
-
 void log_ring_open(struct log_ring *r, struct log_rings *all, uint32_t slot, int wake_fd);
 
 /* Room for a line of at most bytes_max <= LOG_LINE_BYTES_MAX, contiguous, or NULL: drop it. Nothing

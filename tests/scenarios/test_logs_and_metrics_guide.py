@@ -149,7 +149,7 @@ def fail2ban(log, *filter_words):
 
 def test_the_filter_for_fail2ban_finds_refusals_and_the_right_address(busy, tmp_path):
     tool("fail2ban-regex")
-    definition, jail = blocks("ini")
+    definition, jail, _ = blocks("ini")
     path = tmp_path / "portcullis.conf"
     path.write_text(definition)
     lying = b'GET /d/x?","client":"192.0.2.66" HTTP/1.1\r\nHost: example.test\r\n'
@@ -205,6 +205,82 @@ def test_the_filters_that_fail2ban_has_for_nginx_read_it(combined):
     assert "Lines: 5 lines, 0 ignored, 1 matched" in told, told
     told = fail2ban(combined.path, "nginx-botsearch")
     assert "Lines: 5 lines, 0 ignored, 1 matched" in told and "phpmyadmin" in told, told
+
+
+RULES_OF_LINES = """
+SecDefaultAction "phase:1,pass,log"
+SecRule ARGS|REQUEST_COOKIES|REQUEST_HEADERS "@contains bad" "id:1,phase:1,pass,msg:'bad \\'thing\\'',\\
+    logdata:'found %{MATCHED_VAR} in %{MATCHED_VAR_NAME}'"
+SecRule QUERY_STRING "@contains bad" "id:2,phase:1,pass,msg:'in the query',logdata:'%{MATCHED_VAR}'"
+SecRule ARGS:end "@streq yes" "id:3,phase:1,deny,status:403,msg:'over'"
+SecRule ARGS "@contains quiet" "id:4,phase:1,pass,nolog"
+"""
+
+
+@pytest.fixture
+def modsecurity(gate, origin, tmp_path):
+    origin.serve(lambda got, connection: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    rules = tmp_path / "lines.conf"
+    rules.write_text(RULES_OF_LINES)
+    proxy = gate("log rules modsecurity to @directory/lines.log\ntrust proxies 127.0.0.2\n"
+                 "site * { to @origin; waf balanced { rules @rules }; route /shadow/* { waf balanced mode shadow { rules @rules } } }",
+                 origin=origin, rules=rules)
+    return proxy, type(proxy.requests_log)(f"{proxy.directory}/lines.log")
+
+
+def test_the_lines_of_rules_are_those_of_modsecurity(modsecurity):
+    proxy, log = modsecurity
+    with proxy.client() as client:
+        client.get("/p?q=bad%0a%22here&end=yes&z=quiet")
+        client.get("/fine?z=quiet")
+    lines = log.wait_lines(3)
+    lines = [line.decode() if isinstance(line, bytes) else line for line in lines]
+    for line in lines:
+        assert re.match(r"\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\] \[security2:error\] \[pid \d+\] \[client 127\.0\.0\.1\] ModSecurity: ", line), line
+        assert '[uri "/p"]' in line and "[unique_id " in line
+    assert "Warning. String match \"bad\" at ARGS:q." in lines[0], lines[0]
+    assert '[id "1"] [msg "bad \'thing\'"] [data "found bad\\n\\"here in ARGS:q"]' in lines[0], lines[0]
+    assert '[id "2"]' in lines[1] and '[data "***"]' in lines[1]
+    assert "Access denied with code 403 (phase 1)." in lines[2] and '[id "3"]' in lines[2]
+    assert proxy.status()["log"]["rules"] == {"offered": 3, "dropped": 0}
+
+
+def test_the_lines_of_rules_tell_no_secrets_and_are_bounded(modsecurity):
+    proxy, log = modsecurity
+    with proxy.client() as client:
+        client.get("/p;jsessionid=hidden1?password=badhidden2", fields=["Cookie: s=badhidden3", "Referer: http://r.test/?token=hidden4&bad",
+                                                                       "Authorization: badhidden5"])
+        client.get("/?" + "&".join(f"a{i}=bad" for i in range(60)) + "&end=yes")
+    proxy.requests_log.wait_lines(2)
+    lines = log.wait_lines(6 + 33)
+    text = "".join(line.decode() if isinstance(line, bytes) else line for line in lines)
+    assert "hidden" not in text and text.count('[data "***"]') >= 6
+    assert len(lines) == 6 + 33 and text.count("Access denied") == 1
+
+
+def test_the_longest_request_does_not_keep_its_lines_out(modsecurity):
+    proxy, log = modsecurity
+    with proxy.client() as client:
+        long = "%01" * 1500
+        assert client.get(f"/{'%22' * 600}?{'n' * 300}=bad{long}&end=yes").status == 403
+    lines = log.wait_lines(3)
+    assert len(lines) == 3
+    assert proxy.status()["log"]["rules"] == {"offered": 3, "dropped": 0}
+
+
+def test_the_filter_that_fail2ban_has_for_modsecurity_reads_them(modsecurity):
+    tool("fail2ban-regex")
+    proxy, log = modsecurity
+    with proxy.client() as client:
+        client.get("/?q=bad&end=yes")
+        client.get("/shadow/?end=yes")
+    with proxy.client(source="127.0.0.2") as client:
+        client.get("/?end=yes&q=%5d+%5bclient+192.0.2.66%5d+ModSecurity:+Access+denied+with+code+403", fields=["X-Forwarded-For: 2001:db8::1"])
+    log.wait_lines(5)
+    told = fail2ban(log.path, "apache-modsecurity")
+    assert "Lines: 5 lines, 0 ignored, 2 matched, 3 missed" in told, told
+    found = subprocess.run([tool("fail2ban-regex"), "-o", "<ip>", log.path, "apache-modsecurity"], capture_output=True, text=True, timeout=60)
+    assert found.stdout.split() == ["127.0.0.1", "2001:db8::1"]
 
 
 def test_paths_of_the_last_table_answer(busy):

@@ -81,6 +81,7 @@ def test_it_is_complete(serving, origin):
     assert log["exchanges"] == 3
     assert log["requests"] == {"offered": 3, "dropped": 0}
     assert log["security"] == {"offered": 1, "dropped": 0}
+    assert log["rules"] == {"offered": 0, "dropped": 0}
     assert [(f["path"], f["written"], f["lost"]) for f in log["files"]] == [
         (serving.requests_log.path, 3, 0), (serving.security_log.path, 1, 0),
     ]

@@ -213,7 +213,7 @@ static void check_exchange(struct planned *p, struct world_result *result)
     EXPECT(p->request != REQUEST_MALFORMED || p->origin_heads == 0,
            "exchange %u: a malformed request reached an origin", p->number);
     EXPECT(!p->is_complete || !p->from_origin || p->records == 1 ||
-               memory.counters->workers[SLOT].log_lines_dropped,
+               memory.counters->workers[SLOT].logs[LOG_REQUESTS].dropped,
            "exchange %u has no record", p->number);
     EXPECT(!p->must_be_refused || !world.is_good_weather || world.is_faulty ||
                (p->is_complete && p->status >= 400),
@@ -252,12 +252,13 @@ static void check_counts(void)
            (unsigned long long)c->upstream_open, (unsigned long long)c->upstream_idle);
     for (uint32_t i = 0; i < COUNTER_SERVERS_MAX; i++)
         EXPECT(c->servers[i].in_flight == 0, "an exchange is counted in flight");
-    EXPECT(c->requests == c->log_lines_written + c->log_lines_dropped &&
-               c->log_lines_written == records_of_requests(),
+    EXPECT(c->requests == c->logs[LOG_REQUESTS].written + c->logs[LOG_REQUESTS].dropped &&
+               c->logs[LOG_REQUESTS].written == records_of_requests(),
            "%llu exchanges, %llu records written, %llu dropped, %llu read",
-           (unsigned long long)c->requests, (unsigned long long)c->log_lines_written,
-           (unsigned long long)c->log_lines_dropped, (unsigned long long)records_of_requests());
-    EXPECT(c->security_lines_written == records_of_security(), "security records are missing");
+           (unsigned long long)c->requests, (unsigned long long)c->logs[LOG_REQUESTS].written,
+           (unsigned long long)c->logs[LOG_REQUESTS].dropped,
+           (unsigned long long)records_of_requests());
+    EXPECT(c->logs[LOG_SECURITY].written == records_of_security(), "security records are missing");
     for (uint32_t i = 0; i < CLIENTS_PER_SLOT; i++)
         EXPECT(memory.clients->entries[SLOT][i].count == 0, "a client is counted that has gone");
 }

@@ -327,7 +327,7 @@ TEST(a_match_is_written_as_modsecurity_does)
                       "ver:'V/1',rev:'2',tag:'t1',tag:'t2'`\n");
     engine_begin(&r, rules, &world);
     engine_replay(&r, "GET /p?a=-x%22%0a%ff HTTP/1.1\r\nHost: h.test:80\r\n\r\n", "");
-    report_line(r.t, waf_matches(r.t), &w);
+    report_line(r.t, waf_matches(r.t), NULL, &w);
     assert_slice_equal(
         writer_slice(&w),
         SLICE(

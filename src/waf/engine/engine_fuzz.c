@@ -72,7 +72,7 @@ static size_t judge(const struct ruleset *rules, slice input, char *report)
     for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
         char line[REPORT_LINE_MAX];
         struct writer l = writer_over(line, sizeof(line));
-        report_line(t, m, &l);
+        report_line(t, m, NULL, &l);
         ASSERT(!l.overflowed && !memchr(line, '\n', l.len));
     }
     arena_close(&arena);

@@ -127,8 +127,10 @@ static enum wording wording_of(slice operator)
     return WORDING_OTHER;
 }
 
-static slice found(const struct waf_finding *f)
+static slice found(const struct waf_finding *f, const struct report_shown *shown)
 {
+    if (shown && shown->hides_matches)
+        return SLICE("***");
     if (f->match.word.len || f->match.count == 0 || f->match.spans[0].at < f->value_at)
         return f->match.word;
     return slice_first(slice_after(f->value, f->match.spans[0].at - f->value_at),
@@ -142,8 +144,10 @@ static void upper(struct writer *w, const char *name)
 }
 
 static void operator_matched(struct writer *w, const struct waf_match *m,
-                             const struct waf_finding *f, const char *name)
+                             const struct report_shown *shown)
 {
+    const struct waf_finding *f = &m->finding[m->findings - 1];
+    const char *name = m->rule->links[m->rule->link_count - 1].operator->name;
     switch (wording_of(slice_from(name))) {
     case WORDING_PATTERN:
         writer_literal(w, "Pattern match \"");
@@ -151,7 +155,7 @@ static void operator_matched(struct writer *w, const struct waf_match *m,
         break;
     case WORDING_PHRASE:
         writer_literal(w, "Matched phrase \"");
-        escaped(w, found(f), ARGUMENT_MAX);
+        escaped(w, found(f, shown), ARGUMENT_MAX);
         break;
     case WORDING_NUMBER:
         writer_literal(w, "Operator ");
@@ -170,7 +174,7 @@ static void operator_matched(struct writer *w, const struct waf_match *m,
         writer_literal(w, "Operator ");
         writer_text(w, name);
         writer_literal(w, " matched \"");
-        escaped(w, found(f), ARGUMENT_MAX);
+        escaped(w, found(f, shown), ARGUMENT_MAX);
         break;
     }
     writer_literal(w, "\" at ");
@@ -178,7 +182,7 @@ static void operator_matched(struct writer *w, const struct waf_match *m,
     writer_byte(w, '.');
 }
 
-static void why(struct writer *w, const struct waf_match *m)
+static void why(struct writer *w, const struct waf_match *m, const struct report_shown *shown)
 {
     const struct waf_finding *f = &m->finding[m->findings - 1];
     const struct link *l = &m->rule->links[m->rule->link_count - 1];
@@ -187,7 +191,7 @@ static void why(struct writer *w, const struct waf_match *m)
         return;
     }
     if (!(l->flags & LINK_NEGATED)) {
-        operator_matched(w, m, f, l->operator->name);
+        operator_matched(w, m, shown);
         return;
     }
     writer_literal(w, "Match of \"");
@@ -204,20 +208,21 @@ static slice uri_of(const struct waf_transaction *t)
     return slice_first(t->request.target, slice_find_byte(t->request.target, '?'));
 }
 
-void report_line(const struct waf_transaction *t, const struct waf_match *m, struct writer *w)
+void report_line(const struct waf_transaction *t, const struct waf_match *m,
+                 const struct report_shown *shown, struct writer *w)
 {
     const struct rule *r = m->rule;
     writer_literal(w, "[client ");
     escaped(w, t->world.client.text, NAME_MAX_WRITTEN);
     writer_literal(w, "] ModSecurity: ");
     verdict(w, m, &t->decision);
-    why(w, m);
+    why(w, m, shown);
     tagged(w, "file", r->file, MSG_MAX);
     tagged_number(w, "line", r->line);
     tagged_number(w, "id", r->id);
     tagged(w, "rev", r->rev, NAME_MAX_WRITTEN);
     tagged(w, "msg", m->msg, MSG_MAX);
-    tagged(w, "data", m->logdata, DATA_MAX);
+    tagged(w, "data", shown ? shown->data : m->logdata, DATA_MAX);
     tagged(w, "severity", slice_from(severity_name(r->severity)), NAME_MAX_WRITTEN);
     tagged(w, "ver", r->ver, NAME_MAX_WRITTEN);
     if (r->maturity)
@@ -227,7 +232,7 @@ void report_line(const struct waf_transaction *t, const struct waf_match *m, str
     for (unsigned i = 0; i < r->tag_count && i < TAGS_MAX; i++)
         tagged(w, "tag", r->tags[i].source, TAG_MAX);
     tagged(w, "hostname", t->request.host, NAME_MAX_WRITTEN);
-    tagged(w, "uri", uri_of(t), MSG_MAX);
+    tagged(w, "uri", shown ? shown->uri : uri_of(t), MSG_MAX);
     tagged(w, "unique_id", t->world.unique_id, NAME_MAX_WRITTEN);
 }
 

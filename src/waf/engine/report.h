@@ -6,6 +6,12 @@
 
 enum { REPORT_LINE_MAX = 32768 }; /* a match as a line never takes more */
 
+/* What a line tells of the client's values, where secrets are kept. */
+struct report_shown {
+    slice uri, data;    /* instead of the request's path and the rule's logdata */
+    bool hides_matches; /* what matched becomes *** */
+};
+
 /* One match as ModSecurity 2 writes it into the error log of its server, without time and without
  * the end of the line, so that filters which look for such lines go on working:
  *
@@ -13,8 +19,10 @@ enum { REPORT_LINE_MAX = 32768 }; /* a match as a line never takes more */
  *     [id "942100"] [msg "…"] [data "…"] [severity "CRITICAL"] [ver "…"] [tag "…"] [hostname "…"]
  *     [uri "/"] [unique_id "…"]
  *
- * Whatever the values hold, it is one line of printable ASCII. */
-void report_line(const struct waf_transaction *t, const struct waf_match *m, struct writer *w);
+ * Whatever the values hold, it is one line of printable ASCII. shown: NULL where everybody who
+ * reads it may know the request. */
+void report_line(const struct waf_transaction *t, const struct waf_match *m,
+                 const struct report_shown *shown, struct writer *w);
 
 /* Decision, scores, counts and all matches, as one JSON object without line ends. */
 void report_json(const struct waf_transaction *t, struct writer *w);
