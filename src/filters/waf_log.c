@@ -80,7 +80,7 @@ bool waf_finding_is_secret(const struct waf_finding *f)
 bool waf_hides_values(const struct waf_match *m)
 {
     for (unsigned i = 0; i < m->findings; i++)
-        if (opens_doors(&m->finding[i]) || holds_others(m->finding[i].variable) ||
+        if (waf_finding_is_secret(&m->finding[i]) || holds_others(m->finding[i].variable) ||
             slice_equal_fold(m->finding[i].name, SLICE("REQUEST_HEADERS:Referer")))
             return true;
     return false;

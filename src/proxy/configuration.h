@@ -277,7 +277,7 @@ struct configuration {
     struct network_set trusted; /* peers whose forwarding fields and request ids are believed */
     bool trusts_any;
     struct log_settings logs[LOG_CHANNELS];
-    uint8_t recent; /* enum recent_choice */
+    uint8_t recent;                 /* enum recent_choice */
     struct address metrics_address; /* length 0: admin socket only */
     struct address admin_address;   /* length 0: the Unix socket of the state directory */
     slice resolvers;  /* name servers, "192.0.2.53:53,[::1]:53"; empty: the system's */
