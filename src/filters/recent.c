@@ -15,31 +15,36 @@
 #define MASKS_BYTES_MAX 1024u
 #define TEXT_BYTES_MAX  1024u
 
-static void put(struct writer *w, const char *key, slice value)
+/* A member, unless its value is empty. Key, quotes and colon are one literal. */
+#define put(w, key, value) put_text(w, SLICE(",\"" key "\":\""), value)
+
+static void put_text(struct writer *w, slice opening, slice value)
 {
     if (value.len == 0)
         return;
-    writer_format(w, ",\"%s\":\"", key);
+    writer_slice_add(w, opening);
     (void)recent_put(w, value, TEXT_BYTES_MAX);
     writer_byte(w, '"');
 }
 
-static void write_moment(struct writer *w, const struct exchange *x, const char *name,
+static void write_moment(struct writer *w, const struct exchange *x, slice opening,
                          int64_t moment_us)
 {
-    if (moment_us >= x->times.begin)
-        writer_format(w, "%s\"%s\":%lld", w->ptr[w->len - 1] == '{' ? "" : ",", name,
-                      (long long)(moment_us - x->times.begin));
+    if (moment_us < x->times.begin)
+        return;
+    writer_slice_add(w, opening);
+    writer_decimal(w, (uint64_t)(moment_us - x->times.begin));
 }
 
+/* Since it began. */
 static void write_times(struct writer *w, const struct exchange *x)
 {
-    writer_literal(w, ",\"times_us\":{");
-    write_moment(w, x, "received", x->times.received);
-    write_moment(w, x, "chosen", x->times.chosen);
-    write_moment(w, x, "sent", x->times.sent);
-    write_moment(w, x, "head", x->times.head);
-    write_moment(w, x, "end", x->times.end);
+    writer_literal(w, ",\"times_us\":{\"begin\":0");
+    write_moment(w, x, SLICE(",\"received\":"), x->times.received);
+    write_moment(w, x, SLICE(",\"chosen\":"), x->times.chosen);
+    write_moment(w, x, SLICE(",\"sent\":"), x->times.sent);
+    write_moment(w, x, SLICE(",\"head\":"), x->times.head);
+    write_moment(w, x, SLICE(",\"end\":"), x->times.end);
     writer_byte(w, '}');
 }
 
