@@ -17,6 +17,7 @@
 
 #include "base/number.h"
 #include "load.h"
+#include "request.h"
 #include "websocket.h"
 
 enum {
@@ -31,7 +32,7 @@ struct options {
     uint64_t port, length, connections, concurrency, requests, warm_up, body, websocket, rate;
     uint64_t sources, timeout_seconds, close_each, once, retries, step;
     uint64_t tls, tls_1_2, resumes, streams;
-    const char *host, *path;
+    const char *host, *path, *request;
 };
 
 struct option_row {
@@ -70,7 +71,8 @@ static const struct option_row option_rows[] = {
 
 static void usage(FILE *to)
 {
-    fprintf(to, "usage: bench_load --port N [--path /] [--host NAME] [option ...]\n");
+    fprintf(to,
+            "usage: bench_load --port N [--path / | --request FILE] [--host NAME] [option ...]\n");
     for (size_t i = 0; i < ARRAY_LENGTH(option_rows); i++) {
         const struct option_row *row = &option_rows[i];
         fprintf(to, "  --%-12s%-3s%s\n", row->name, row->max > 0 ? "N" : "", row->meaning);
@@ -94,7 +96,7 @@ static int option_set(struct options *options, const struct option_row *row, con
 
 static int options_parse(int argc, char **argv, struct options *options)
 {
-    struct option names[ARRAY_LENGTH(option_rows) + 3] = { 0 };
+    struct option names[ARRAY_LENGTH(option_rows) + 4] = { 0 };
     size_t count = 0;
     for (; count < ARRAY_LENGTH(option_rows); count++) {
         const struct option_row *row = &option_rows[count];
@@ -103,12 +105,15 @@ static int options_parse(int argc, char **argv, struct options *options)
     }
     names[count] = (struct option){ "path", required_argument, NULL, 'p' };
     names[count + 1] = (struct option){ "host", required_argument, NULL, 'h' };
+    names[count + 2] = (struct option){ "request", required_argument, NULL, 'r' };
     int index = 0, letter;
     while ((letter = getopt_long(argc, argv, "", names, &index)) != -1) {
         if (letter == 'p')
             options->path = optarg;
         else if (letter == 'h')
             options->host = optarg;
+        else if (letter == 'r')
+            options->request = optarg;
         else if (letter != 0)
             return -EINVAL;
         else
@@ -117,9 +122,11 @@ static int options_parse(int argc, char **argv, struct options *options)
     bool is_tls = options->tls || options->tls_1_2;
     bool whole = optind == argc && options->port > 0 && options->connections > 0;
     bool fits = !(options->tls && options->tls_1_2) && (!options->resumes || is_tls);
+    bool is_plain = !options->body && !options->websocket && !options->close_each;
     /* HTTP/2 does what the scenarios need: GET on connections that stay. */
-    bool is_get = !options->body && !options->websocket && !options->close_each && !options->once;
-    return whole && fits && (is_get || !options->streams) ? 0 : -EINVAL;
+    fits = fits && ((is_plain && !options->once && !options->request) || !options->streams);
+    fits = fits && (is_plain || !options->request);
+    return whole && fits ? 0 : -EINVAL;
 }
 
 static slice request_make(const struct options *options)
@@ -150,6 +157,22 @@ static slice request_make(const struct options *options)
     return slice_of(bytes, (size_t)head + options->body);
 }
 
+/* The one of the file, or one that is made. 0 · -ENOMEM · -errno, the file's problem told on stderr
+ */
+static int request_prepare(const struct options *options, slice *ret)
+{
+    if (!options->request) {
+        *ret = request_make(options);
+        return ret->ptr ? 0 : -ENOMEM;
+    }
+    TRY(request_read(options->request, ret));
+    const char *problem = request_problem(*ret);
+    if (problem)
+        fprintf(stderr, "bench_load: %s is no request that can be sent: %s\n", options->request,
+                problem);
+    return problem ? -EINVAL : 0;
+}
+
 /* Where to, and how. 0 · -ENOMEM */
 static int transport_plan_make(const struct options *options, struct transport_plan *plan)
 {
@@ -170,7 +193,6 @@ static void load_plan(const struct options *options, struct load *load)
     struct client_plan *plan = &load->plan;
     plan->streams = (unsigned)options->streams;
     plan->path = options->path;
-    plan->request = request_make(options);
     plan->length = options->length;
     plan->close_each = options->close_each != 0;
     if (options->websocket > 0) {
@@ -275,7 +297,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     static struct load load;
     load_plan(&options, &load);
-    int error = load.plan.request.ptr ? 0 : -ENOMEM;
+    int error = request_prepare(&options, &load.plan.request);
     if (error == 0)
         error = transport_plan_make(&options, &load.plan.transport);
     if (error == 0)

@@ -76,6 +76,25 @@ class AgainstTheOrigin(unittest.TestCase):
         options = ("--path", "/1k", "--length", 1024, "--connections", 300)
         self.assert_all_done(300, *options, "--concurrency", 32, "--once", "--sources", 20)
 
+    def test_a_request_from_a_file_is_sent_as_it_is(self):
+        with tempfile.TemporaryDirectory() as place:
+            path = pathlib.Path(place) / "request"
+            for request, length in (
+                (b"GET /1k?a=b HTTP/1.1\r\nHost: a\r\nCookie: c=d\r\n\r\n", 1024),
+                (b"POST /sink HTTP/1.1\r\nHost: a\r\nContent-Length: 9000\r\n\r\n" + b"x" * 9000, 2),
+            ):
+                path.write_bytes(request)
+                self.assert_all_done(100, "--request", path, "--length", length, "--connections", 4)
+
+    def test_a_file_that_is_no_request_is_refused(self):
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(b"GET /1k HTTP/1.1\r\nHost: a\r\n\r\nsurplus")
+            file.flush()
+            command = [LOAD, "--port", str(self.port), "--length", "1024", "--request", file.name]
+            done = subprocess.run(command, capture_output=True, timeout=60, text=True)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("its body is not as long as Content-Length says", done.stderr)
+
     def test_a_wrong_length_or_status_is_a_failure(self):
         for path, length, error in (
             ("/1k", 1000, "unexpected Content-Length"),

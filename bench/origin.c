@@ -1,6 +1,6 @@
 /* The benchmark's origin: as cheap as a server can be, so that what is measured is the proxy.
  *
- *   GET /1k /10k /100k   a fixed response of that many bytes of body
+ *   GET /1k /10k /100k   a fixed response of that many bytes of body, whatever the query
  *   POST /sink           reads the body of Content-Length, then answers 2 bytes
  *   GET /ws              WebSocket; sends every frame back
  *
@@ -117,15 +117,23 @@ static slice head_field(slice head, slice name)
     return (slice){ 0 };
 }
 
+/* Whether the request is this one, with a query or without. */
+static bool asks(slice head, slice what)
+{
+    slice rest = slice_after(head, what.len);
+    return slice_starts_with(head, what) &&
+           (slice_starts_with(rest, SLICE(" ")) || slice_starts_with(rest, SLICE("?")));
+}
+
 static slice response_for(slice head)
 {
-    if (slice_starts_with(head, SLICE("GET /1k ")))
+    if (asks(head, SLICE("GET /1k")))
         return responses.one;
-    if (slice_starts_with(head, SLICE("GET /10k ")))
+    if (asks(head, SLICE("GET /10k")))
         return responses.ten;
-    if (slice_starts_with(head, SLICE("GET /100k ")))
+    if (asks(head, SLICE("GET /100k")))
         return responses.hundred;
-    if (slice_starts_with(head, SLICE("POST /sink ")))
+    if (asks(head, SLICE("POST /sink")))
         return responses.sink;
     return responses.not_found;
 }

@@ -253,6 +253,8 @@ class Nginx(Proxy):
         return {
             "user": user,
             "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+            "modules": "",
+            "waf": "",
             "log_options": self.log_options,
             "listen": listen,
             "tls": TLS_OF_NGINX + self.certificate(0) if self.entry.pairs else "",
@@ -389,7 +391,8 @@ class Portcullis(Proxy):
         return f"site {name} {{ {tls}to 127.0.0.1:{self.origin} }}\n"
 
     def command(self, path):
-        return [self.program, "run", "-c", str(path)]
+        # Of its own: another one may run beside it.
+        return [self.program, "run", "-c", str(path), "--state", str(self.directory / "state")]
 
     def version(self):
         return first_line(self.program, "version")

@@ -1,11 +1,13 @@
 """The benchmark's own arithmetic: what it reads from the kernel, and what it makes of it."""
 
+import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
+import urllib.parse
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -15,6 +17,7 @@ import environment
 import peers
 import report
 import scenarios
+import waf
 
 
 class Accounts(unittest.TestCase):
@@ -196,6 +199,50 @@ class Floods(unittest.TestCase):
         text = floods.markdown({"PING": [flooded(10, 15)], "none": []}, {"Kernel": "x"}, "bench/run")
         self.assertIn("| PING  |  100.0 % |             10 |              15 |  1.50 |", text)
         self.assertNotIn("none", text)
+
+
+class Waf(unittest.TestCase):
+    ROUND = waf.Round(on_us=60, off_us=20, peer_on_us=2420, peer_off_us=20)  # 40 against 2,400
+
+    def test_requests_are_as_large_as_their_names_say(self):
+        for case, size in (("get", 0), ("form", 1024), ("json", 8192)):
+            (made,) = [case_.make for case_ in waf.CASES if case_.name == case]
+            for value in waf.words(1, 3), waf.ATTACK:
+                head, _, body = made(value).partition(b"\r\n\r\n")
+                self.assertEqual(len(body), size)
+                self.assertEqual(f"Content-Length: {size}".encode() in head, size > 0)
+
+    def test_the_bodies_can_be_read_and_hold_the_value(self):
+        body = waf.json_document(waf.ATTACK).partition(b"\r\n\r\n")[2]
+        document = json.loads(body)
+        self.assertEqual(document["comment"], waf.ATTACK)
+        self.assertGreater(len(document["orders"]), 20)
+        fields = urllib.parse.parse_qs(waf.form(waf.ATTACK).partition(b"\r\n\r\n")[2].decode())
+        self.assertEqual(fields["comment"], [waf.ATTACK])
+        self.assertGreater(len(fields), 10)
+
+    def test_ratios_and_costs_are_those_within_a_round(self):
+        slow = waf.Round(on_us=140, off_us=40, peer_on_us=5000, peer_off_us=1000)
+        self.assertEqual(waf.ratio([self.ROUND]), 60)
+        self.assertEqual(waf.ratio([self.ROUND, slow, self.ROUND]), 60)
+        self.assertEqual(waf.ratio([slow]), 40)
+
+    def test_goals_and_aims_are_judged_on_their_own(self):
+        get = waf.CASES[0]
+        self.assertEqual(waf.row(get, [self.ROUND])[5:], ["1/60", "≤ 1/50: met", "≤ 50 µs: met"])
+        dear = waf.Round(on_us=80, off_us=20, peer_on_us=4020, peer_off_us=20)
+        self.assertEqual(waf.row(get, [dear])[6:], ["≤ 1/50: met", "≤ 50 µs: **missed**"])
+        near = waf.Round(on_us=60, off_us=20, peer_on_us=1020, peer_off_us=20)
+        self.assertEqual(waf.row(get, [near])[6:], ["≤ 1/50: **missed**", "≤ 50 µs: met"])
+
+    def test_what_was_not_measured_has_no_row(self):
+        text = waf.markdown({"get": [self.ROUND], "form": []}, {"Kernel": "x"}, "bench/run")
+        self.assertIn("GET of a browser", text)
+        self.assertNotIn("form of", text)
+
+    def test_a_folder_without_rules_is_missing(self):
+        with tempfile.TemporaryDirectory() as place, self.assertRaises(waf.Missing):
+            waf.crs_setup(pathlib.Path(place))
 
 
 if __name__ == "__main__":

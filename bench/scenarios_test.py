@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import floods
 import peers
 import scenarios
+import waf
 
 PROGRAM, BUILD = map(os.path.abspath, sys.argv[1:3])  # proxies run in folders of their own
 REQUESTS = {"sites": 20, "certificates": 20, "memory": 0}
@@ -55,6 +56,19 @@ class EveryScenario(unittest.TestCase):
         self.assertEqual(wrong, [])
         (measured,) = values["PING"]
         self.assertEqual((measured.control["failed"], measured.flooded["failed"]), (0, 0))
+
+    def test_rules_are_measured_where_libmodsecurity_and_the_core_rule_set_are(self):
+        crs = pathlib.Path(os.environ.get("PORTCULLIS_CRS", waf.DISTRIBUTION))
+        try:
+            proxies = waf.four(PROGRAM, crs)
+            waf.crs_setup(crs)
+        except waf.Missing as missing:
+            self.skipTest(str(missing))
+        cpus = os.sched_getaffinity(0)
+        with scenarios.Bench(BUILD, cpus, cpus) as bench:
+            values, wrong = waf.run(bench, proxies, 1, lambda text: None, share=1000)
+        self.assertEqual(wrong, [])
+        self.assertEqual({name: len(rounds) for name, rounds in values.items()}, dict.fromkeys(values, 1))
 
 
 if __name__ == "__main__":
