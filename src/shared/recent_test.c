@@ -94,8 +94,9 @@ TEST(reader_sees_whole_records_while_the_worker_overwrites_them)
     for (int i = 0; i < 3000; i++)
         put(&r, i, 1000);
     pid_t writer = fork();
-    for (int i = 0; writer == 0; i++)
-        put(&r, i, 64 + (uint32_t)random() % 3000);
+    if (writer == 0)
+        for (int i = 0;; i++)
+            put(&r, i, 64 + (uint32_t)random() % 3000);
     unsigned seen = 0;
     for (int i = 0; i < 50; i++) {
         struct recent_walk w;
