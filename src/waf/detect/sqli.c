@@ -38,6 +38,16 @@ static int find_traits(slice value, struct traits *ret, struct work *work)
     return 0;
 }
 
+/* What find_traits calls a word has none of them. */
+void sqli_required(struct byte_set *ret)
+{
+    *ret = (struct byte_set){ 0 };
+    byte_set_add_range(ret, '0', '9');
+    byte_set_add_range(ret, 'A', 'Z');
+    byte_set_add_range(ret, 'a', 'z');
+    byte_set_invert(ret);
+}
+
 /* 1 with *ret filled in · 0 · -errno */
 static int judge(slice value, enum sql_place place, bool is_mysql, struct sqli_result *ret,
                  struct work *work)

@@ -10,7 +10,7 @@
  * Nothing is allocated, no recursion, the cost is linear in the value. */
 #pragma once
 
-#include "base/slice.h"
+#include "waf/byte_set.h"
 #include "waf/work.h"
 
 enum { SQLI_FINGERPRINT_MAX = 8 };
@@ -27,3 +27,6 @@ struct sqli_result {
 /* 1 an injection, *ret says which · 0 none, *ret untouched · -errno of the work. ret may be NULL.
  */
 MUST_CHECK int sqli_detect(slice value, struct sqli_result *ret, struct work *work);
+
+/* Bytes of which a value has one whenever sqli_detect says yes. */
+void sqli_required(struct byte_set *ret);

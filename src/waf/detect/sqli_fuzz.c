@@ -2,6 +2,17 @@
 #include "base/fuzz.h"
 #include "waf/detect/sqli.h"
 
+/* Whether the rules' prefilter would have let the value through to the detector. */
+static bool is_candidate(slice value)
+{
+    struct byte_set required;
+    sqli_required(&required);
+    for (size_t i = 0; i < value.len; i++)
+        if (byte_set_has(&required, (unsigned char)value.ptr[i]))
+            return true;
+    return false;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
 {
     struct sqli_result result = { .because = NULL };
@@ -14,6 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     ASSERT(work_spent(&work) <= 13 * 9 * (uint64_t)count + 1024);
     if (!found)
         return 0;
+    ASSERT(is_candidate(fuzz_input(bytes, count)));
     size_t length = strlen(result.fingerprint);
     ASSERT(length > 0 && length <= SQLI_FINGERPRINT_MAX);
     ASSERT(strspn(result.fingerprint, "s1nvfkEUBTto&cA(){},;?") == length);

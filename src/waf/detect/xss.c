@@ -1,5 +1,6 @@
 #include "waf/detect/xss.h"
 
+#include "base/number.h"
 #include "waf/detect/html_token.h"
 #include "waf/detect/xss_evidence.h"
 #include "waf/detect/xss_url.h"
@@ -35,6 +36,14 @@ static int find_traits(slice value, struct traits *ret, struct work *work)
     ret->has_place[HTML_PLACE_DOUBLE] = has_attributes && has['"'];
     ret->has_place[HTML_PLACE_BACKTICK] = has_attributes && has['`'];
     return 0;
+}
+
+/* As xss_detect goes by its traits: a tag, an attribute, a colon or a reference to one. */
+void xss_required(struct byte_set *ret)
+{
+    *ret = (struct byte_set){ 0 };
+    for (const char *c = "<=:&"; *c; c++)
+        byte_set_add(ret, (unsigned char)*c);
 }
 
 static int judge(slice value, enum html_place place, const struct traits *traits,
@@ -91,7 +100,7 @@ int xss_detect(slice value, struct xss_result *ret, struct work *work)
     }
     if (!traits.has_colon)
         return 0;
-    TRY(work_spend(work, XSS_URL_BYTES_MAX));
+    TRY(work_spend(work, number_min(value.len, XSS_URL_BYTES_MAX)));
     if (!xss_url_is_script(value))
         return 0;
     if (ret)

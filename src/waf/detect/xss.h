@@ -9,7 +9,7 @@
  * Nothing is allocated, no recursion, the cost is linear in the value. */
 #pragma once
 
-#include "base/slice.h"
+#include "waf/byte_set.h"
 #include "waf/work.h"
 
 struct xss_result {
@@ -20,3 +20,6 @@ struct xss_result {
 /* 1 script would run, *ret says why · 0 not, *ret untouched · -errno of the work. ret may be NULL.
  */
 MUST_CHECK int xss_detect(slice value, struct xss_result *ret, struct work *work);
+
+/* Bytes of which a value has one whenever xss_detect says yes. */
+void xss_required(struct byte_set *ret);

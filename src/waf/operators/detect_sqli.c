@@ -22,10 +22,16 @@ static int evaluate(UNUSED const void *prepared, UNUSED slice argument, slice va
     return result;
 }
 
+static void required(UNUSED const void *prepared, struct byte_set *ret)
+{
+    sqli_required(ret);
+}
+
 const struct operator operator_detect_sqli = {
     .name = "detectSQLi",
     .evaluate = evaluate,
     .is_search = true,
+    .required = required,
     .meaning = "The value is an SQL injection.",
     .example = "SecRule ARGS \"@detectSQLi\" \"id:1,phase:2,deny,capture,logdata:'%{TX.0}'\"",
 };

@@ -12,10 +12,16 @@ static int evaluate(UNUSED const void *prepared, UNUSED slice argument, slice va
     return result == 1 ? operator_matched(match, found.at, found.len) : result;
 }
 
+static void required(UNUSED const void *prepared, struct byte_set *ret)
+{
+    xss_required(ret);
+}
+
 const struct operator operator_detect_xss = {
     .name = "detectXSS",
     .evaluate = evaluate,
     .is_search = true,
+    .required = required,
     .meaning = "The value runs script when it is written into a page.",
     .example = "SecRule ARGS \"@detectXSS\" \"id:1,phase:2,deny\"",
 };

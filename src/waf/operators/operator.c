@@ -110,6 +110,14 @@ const struct phrases *operator_phrases(const struct operator* op, const void *pr
     return op->phrases && prepared ? op->phrases(prepared) : NULL;
 }
 
+bool operator_required(const struct operator* op, const void *prepared, struct byte_set *ret)
+{
+    *ret = (struct byte_set){ 0 };
+    if (op->required)
+        op->required(prepared, ret);
+    return op->required != NULL;
+}
+
 static slice next_word(slice *rest)
 {
     size_t from = 0;

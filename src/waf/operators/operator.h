@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "waf/byte_set.h"
 #include "waf/match.h"
 #include "waf/problem.h"
 #include "waf/work.h"
@@ -68,6 +69,9 @@ struct operator
 
     bool is_search; /* asks whether something is in the value, not what form the value has */
 
+    /* Of others: bytes of which a value must have one for a match; NULL: not known. ret: empty. */
+    void (*required)(const void *prepared, struct byte_set *ret);
+
     const char *meaning, *example; /* the generated reference */
 };
 
@@ -88,3 +92,5 @@ MUST_CHECK int operator_prepare(const struct operator* op, struct operator_setup
 void operator_release(const struct operator* op, void *prepared);
 struct pattern *operator_pattern(const struct operator* op, const void *prepared);
 const struct phrases *operator_phrases(const struct operator* op, const void *prepared);
+/* false: any value may match. */
+bool operator_required(const struct operator* op, const void *prepared, struct byte_set *ret);

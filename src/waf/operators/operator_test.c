@@ -566,6 +566,70 @@ TEST(what_the_world_cannot_do_matches_nothing)
     }
 }
 
+enum { RANDOM_VALUE_MAX = 64 };
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Of allowed bytes, half of them such as attacks have. */
+static slice random_value(uint64_t *state, const struct byte_set *refused, char *memory)
+{
+    static const char likely[] = "'\"<>=:;&%/*-#()| \\`\n0129aeimnorstuxAOR";
+    size_t wanted = next_random(state) % RANDOM_VALUE_MAX, len = 0;
+    while (len < wanted) {
+        uint64_t r = next_random(state);
+        char byte = r & 256 ? (char)r : likely[(r >> 16) % (sizeof likely - 1)];
+        if (!byte_set_has(refused, (unsigned char)byte))
+            memory[len++] = byte;
+    }
+    return slice_of(memory, len);
+}
+
+/* What the prefilter keeps from the operator must be what the operator says no to. */
+TEST(a_value_without_the_required_bytes_never_matches)
+{
+    static const struct {
+        const char *name, *argument;
+    } operators[] = { { "detectSQLi", "" },
+                      { "detectXSS", "" },
+                      { "validateByteRange", "9,10,13,32-126,128-255" },
+                      { "validateByteRange", "1-255" },
+                      { "validateByteRange", "0-255" },
+                      { "validateUrlEncoding", "" },
+                      { "validateUtf8Encoding", "" } };
+    enum { ROUNDS = 20000 };
+    uint64_t random = 4711;
+    for (size_t i = 0; i < ARRAY_LENGTH(operators); i++) {
+        struct arena arena;
+        arena_open(&arena, NULL, 0, 65536, 1 << 20);
+        struct waf_problem problem = { 0 };
+        struct operator_setup setup = { .arena = &arena, .problem = &problem };
+        const struct operator* op = operator_find(slice_from(operators[i].name));
+        void *prepared;
+        struct byte_set required;
+        char memory[RANDOM_VALUE_MAX];
+        slice argument = slice_from(operators[i].argument);
+        assert_int_equal(operator_prepare(op, &setup, argument, false, &prepared), 0);
+        assert_true(operator_required(op, prepared, &required));
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            struct work work;
+            slice value = random_value(&random, &required, memory);
+            work_open(&work, 0, NULL, NULL);
+            if (op->evaluate(prepared, argument, value, NULL, &work) != 0)
+                fail_msg("@%s matches \"%.*s\"", op->name, SLICE_ARGUMENTS(value));
+        }
+        operator_release(op, prepared);
+        arena_close(&arena);
+    }
+    struct byte_set none;
+    assert_false(operator_required(operator_find(SLICE("eq")), NULL, &none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -581,6 +645,7 @@ int main(void)
         cmocka_unit_test(text_is_found_anywhere_in_a_long_value),
         cmocka_unit_test(a_long_value_stops_when_nobody_wants_it),
         cmocka_unit_test(what_the_world_cannot_do_matches_nothing),
+        cmocka_unit_test(a_value_without_the_required_bytes_never_matches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,6 +61,12 @@ static int evaluate_range(const void *prepared, UNUSED slice argument, slice val
     return 0;
 }
 
+static void required_by_range(const void *prepared, struct byte_set *ret)
+{
+    *ret = *(const struct byte_set *)prepared;
+    byte_set_invert(ret);
+}
+
 static bool is_hex(char c)
 {
     char lower = ascii_lower(c);
@@ -82,6 +88,11 @@ static int evaluate_url(UNUSED const void *prepared, UNUSED slice argument, slic
         i += 3;
     }
     return 0;
+}
+
+static void required_by_url(UNUSED const void *prepared, struct byte_set *ret)
+{
+    byte_set_add(ret, '%');
 }
 
 /* The length of the character at the front of s, which begins with a byte of 0x80 or more; 0: it is
@@ -137,11 +148,17 @@ static int evaluate_utf8(UNUSED const void *prepared, UNUSED slice argument, sli
     return 0;
 }
 
+static void required_by_utf8(UNUSED const void *prepared, struct byte_set *ret)
+{
+    byte_set_add_range(ret, 0x80, 0xff);
+}
+
 const struct operator operator_validate_byte_range = {
     .name = "validateByteRange",
     .takes_argument = true,
     .prepare = prepare_range,
     .evaluate = evaluate_range,
+    .required = required_by_range,
     .meaning = "The value has a byte that is not in these ranges.",
     .example = "SecRule ARGS \"@validateByteRange 9,10,13,32-126\" \"id:1,phase:2,deny\"",
 };
@@ -149,6 +166,7 @@ const struct operator operator_validate_byte_range = {
 const struct operator operator_validate_url_encoding = {
     .name = "validateUrlEncoding",
     .evaluate = evaluate_url,
+    .required = required_by_url,
     .meaning = "The value has a percent sign without two hexadecimal digits behind it.",
     .example = "SecRule REQUEST_URI_RAW \"@validateUrlEncoding\" \"id:1,phase:1,deny\"",
 };
@@ -156,6 +174,7 @@ const struct operator operator_validate_url_encoding = {
 const struct operator operator_validate_utf8_encoding = {
     .name = "validateUtf8Encoding",
     .evaluate = evaluate_utf8,
+    .required = required_by_utf8,
     .meaning = "The value is no valid UTF-8.",
     .example = "SecRule ARGS \"@validateUtf8Encoding\" \"id:1,phase:2,deny\"",
 };

@@ -95,6 +95,13 @@ int prefilter_add_always(struct prefilter *p, uint32_t *ret_need)
     return add_need(p, NEED_ALWAYS, ret_need);
 }
 
+int prefilter_add_bytes(struct prefilter *p, const struct byte_set *bytes, uint32_t *ret_need)
+{
+    TRY(add_need(p, NEED_GUARDED, ret_need));
+    p->facts[*ret_need].guards = (struct guards){ .sets = { *bytes }, .count = 1 };
+    return 0;
+}
+
 int prefilter_add_phrases(struct prefilter *p, const struct phrases *phrases, uint32_t *ret_need)
 {
     uint32_t need;

@@ -37,6 +37,9 @@ MUST_CHECK int prefilter_add_pattern(struct prefilter *prefilter, const struct p
                                      uint32_t *ret_need);
 MUST_CHECK int prefilter_add_phrases(struct prefilter *prefilter, const struct phrases *phrases,
                                      uint32_t *ret_need);
+/* A need that a value meets which has one of these bytes. */
+MUST_CHECK int prefilter_add_bytes(struct prefilter *prefilter, const struct byte_set *bytes,
+                                   uint32_t *ret_need);
 /* A need that every value may meet. */
 MUST_CHECK int prefilter_add_always(struct prefilter *prefilter, uint32_t *ret_need);
 

@@ -118,6 +118,27 @@ TEST(phrases_are_decided)
     phrases_free(phrases);
 }
 
+TEST(a_need_of_bytes_is_met_where_one_of_them_is)
+{
+    struct prefilter *p;
+    struct byte_set high = { 0 }, none = { 0 };
+    uint32_t need, never;
+    uint64_t candidates[WORDS_MAX];
+    byte_set_add_range(&high, 0x80, 0xff);
+    assert_int_equal(prefilter_open(&p), 0);
+    assert_int_equal(prefilter_add_bytes(p, &high, &need), 0);
+    assert_int_equal(prefilter_add_bytes(p, &none, &never), 0);
+    assert_int_equal(prefilter_build(p), 0);
+    assert_int_equal(prefilter_need_kind(p, need), NEED_GUARDED);
+    scan(p, SLICE(""), candidates);
+    assert_false(has_bit(candidates, need));
+    scan(p, SLICE("plain text\x7f"), candidates);
+    assert_false(has_bit(candidates, need));
+    scan(p, SLICE("caf\xc3\xa9"), candidates);
+    assert_true(has_bit(candidates, need) && !has_bit(candidates, never));
+    prefilter_free(p);
+}
+
 TEST(the_phrase_that_ends_first_is_found)
 {
     static const struct {
@@ -291,6 +312,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pattern_is_told_by_what_it_must_have),
         cmocka_unit_test(phrases_are_decided),
+        cmocka_unit_test(a_need_of_bytes_is_met_where_one_of_them_is),
         cmocka_unit_test(the_phrase_that_ends_first_is_found),
         cmocka_unit_test(a_file_of_phrases_has_one_a_line),
         cmocka_unit_test(an_automaton_too_large_for_its_cells_takes_shorter_heads),

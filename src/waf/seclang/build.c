@@ -77,11 +77,14 @@ static int register_need(struct seclang *l, struct prepared *p)
     p->is_registered = true;
     const struct pattern *pattern = operator_pattern(p->operator, p->made);
     const struct phrases *phrases = operator_phrases(p->operator, p->made);
+    struct byte_set required;
     int result = 0;
     if (pattern)
         result = prefilter_add_pattern(l->prefilter, pattern, &p->need);
     else if (phrases)
         result = prefilter_add_phrases(l->prefilter, phrases, &p->need);
+    else if (operator_required(p->operator, p->made, &required))
+        result = prefilter_add_bytes(l->prefilter, &required, &p->need);
     if (result == -E2BIG)
         p->need = WAF_NONE;
     return result == -E2BIG ? 0 : result;
