@@ -39,7 +39,7 @@ _portcullis() {
     certs) options='--json --state --storage --help';;
     fmt) options='-w --write --help';;
     show) options='-c --config --json --help';;
-    explain) options='-c --config --json --from --method --header --on --ja4 --phases --state --help';;
+    explain) options='-c --config --json --from --method -H --header --data --on --ja4 --phases --state --help';;
     exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
     waf) options='--rules --paranoia --set --response --client --from --json --proxy --help';;
     help) options='--reference --man --help';;

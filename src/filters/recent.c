@@ -103,11 +103,24 @@ static bool write_line(struct writer *w, const struct exchange *x, struct recent
     return is_whole;
 }
 
+static bool has_host(const struct exchange *x)
+{
+    for (uint32_t i = 0; i < x->client_fields; i++)
+        if (x->request.fields.items[i].id == FIELD_HOST)
+            return true;
+    return false;
+}
+
 static bool write_head(struct writer *w, const struct exchange *x, struct recent_masks *masks)
 {
     size_t end = w->len + HEAD_BYTES_MAX;
     bool is_whole = write_line(w, x, masks);
     writer_literal(w, "\\r\\n");
+    if (x->client_stream && x->request.host.len && !has_host(x)) {
+        writer_literal(w, "Host: "); /* :authority */
+        (void)recent_put(w, x->request.host, TEXT_BYTES_MAX);
+        writer_literal(w, "\\r\\n");
+    }
     for (uint32_t i = 0; i < x->client_fields; i++) {
         const struct field *f = &x->request.fields.items[i];
         size_t room = w->len < end ? end - w->len : 0;

@@ -12,6 +12,7 @@
 #include "filters/filters.h"
 #include "filters/waf_class.h"
 #include "filters/waf_collections.h"
+#include "filters/waf_judge.h"
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "proxy/gate_state.h"
@@ -24,8 +25,7 @@
 #define CONTENT_ENCODING  SLICE("content-encoding")
 #define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_BYTES_BASE  (16u << 20)
-#define ARENA_PER_BODY    40u  /* copies of a body as transformations make them */
-#define RATIO_MAX         200u /* of a compressed body */
+#define ARENA_PER_BODY    40u /* copies of a body as transformations make them */
 #define STEPS_PER_MS      1000000ull
 #define NS_PER_MS         1000000
 
@@ -76,11 +76,6 @@ static enum verdict refuse(struct exchange *x, uint16_t status, const char *reas
     return ANSWERED;
 }
 
-static bool is_enforced(const struct waf_settings *s)
-{
-    return s->mode == WAF_MODE_ENFORCE;
-}
-
 static enum verdict give_up(struct waf_exchange *w)
 {
     w->is_given_up = true;
@@ -90,7 +85,7 @@ static enum verdict give_up(struct waf_exchange *w)
 /* Memory is what was lacking: of all exchanges together, of this one, or of the machine. */
 static enum verdict refuse_for_memory(struct exchange *x, enum arena_refusal why)
 {
-    if (!is_enforced(x->waf->settings))
+    if (!waf_is_enforced(x->waf->settings))
         return give_up(x->waf);
     switch (why) {
     case ARENA_PURSE_EMPTY:
@@ -111,7 +106,7 @@ static enum verdict refuse_over_budget(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     const struct rule *rule = waf_current_rule(w->transaction);
-    if (w->settings->budget_passes || !is_enforced(w->settings))
+    if (w->settings->budget_passes || !waf_is_enforced(w->settings))
         return give_up(w);
     char *memory = arena_take(&x->arena, 160);
     struct writer text = writer_over(memory, memory ? 159 : 0);
@@ -146,11 +141,10 @@ static enum verdict refuse_by_rule(struct exchange *x, const struct waf_decision
 {
     const struct waf_transaction *t = x->waf->transaction;
     struct waf_class class = waf_class_of(t, d);
-    uint16_t status = d->disposition == WAF_DROP ? 0 : (uint16_t)(d->status ? d->status : 403);
     char *memory = arena_take(&x->arena, WAF_CLASS_TEXT_BYTES);
     if (memory)
         waf_class_describe(t, d, &class, memory);
-    return refuse(x, status, class.reason, memory ? memory : class.text);
+    return refuse(x, waf_judge_status(d), class.reason, memory ? memory : class.text);
 }
 
 static enum verdict judge(struct exchange *x, int result)
@@ -211,117 +205,29 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
                                .server = { ip_text(x, connection_local_ip(x->connection)),
                                            x->connection->local_port },
                                .store = waf_collections(),
-                               .application = x->site->name,
-                               .is_shadow = s->mode == WAF_MODE_SHADOW,
-                               .shadow_rules = s->shadows,
-                               .shadow_rule_count = s->shadow_count,
-                               .decodes_base64 = s->inspects_base64,
-                               .inspects_fields = s->inspects_headers };
-    TRY(waf_open(s->rules, &world, &w->arena, &w->work, &w->transaction));
-    for (uint32_t i = 0; i < s->preset_count; i++)
-        TRY(waf_set_variable(w->transaction, s->presets[i].name, s->presets[i].value));
-    return 0;
-}
-
-/* "GET /x HTTP/2.0": what the line would be that HTTP/2 has none of. */
-static slice request_line(struct exchange *x)
-{
-    slice head = x->request.head;
-    if (!x->client_stream)
-        return slice_first(head, slice_find_byte(head, '\r'));
-    size_t room = x->request.method_text.len + x->request.target.len + 16;
-    char *memory = arena_take(&x->waf->arena, room);
-    struct writer w = writer_over(memory, memory ? room : 0);
-    writer_slice_add(&w, x->request.method_text);
-    writer_byte(&w, ' ');
-    writer_slice_add(&w, x->request.target);
-    writer_literal(&w, " HTTP/2.0");
-    return memory ? writer_slice(&w) : slice_of(NULL, 0);
-}
-
-static slice protocol_of(const struct exchange *x)
-{
-    if (x->client_stream)
-        return SLICE("HTTP/2.0");
-    return x->request.minor_version ? SLICE("HTTP/1.1") : SLICE("HTTP/1.0");
-}
-
-static bool is_in_force(const struct exchange *x, const struct waf_exclusion *e)
-{
-    if (e->until_s && x->times.wall_ms / 1000 > e->until_s)
-        return false;
-    if (e->path.len == 0)
-        return true;
-    return e->path_is_prefix ? slice_starts_with(x->path, e->path) : slice_equal(x->path, e->path);
-}
-
-static int apply_exclusion(struct waf_transaction *t, const struct waf_exclusion *e)
-{
-    for (uint32_t i = 0; i < e->action_count; i++)
-        TRY(waf_apply(t, &e->actions[i]));
-    return 0;
+                               .application = x->site->name };
+    return waf_judge_open(s, world, &w->arena, &w->work, &w->transaction);
 }
 
 /* All that the client sent, also what no origin will see. */
 static int give_request(struct exchange *x)
 {
-    struct waf_transaction *t = x->waf->transaction;
-    const struct waf_settings *s = x->waf->settings;
-    struct waf_request request = { .line = request_line(x),
-                                   .method = x->request.method_text,
-                                   .target = x->request.target,
-                                   .protocol = protocol_of(x),
-                                   .path = slice_equal(x->path, x->target.path) ? slice_of(NULL, 0)
-                                                                                : x->path,
-                                   .host = x->host,
-                                   .length = x->request.head.len };
-    for (uint32_t i = 0; i < s->exclusion_count; i++)
-        if (is_in_force(x, &s->exclusions[i]))
-            TRY(apply_exclusion(t, &s->exclusions[i]));
-    TRY(waf_set_request(t, &request));
-    for (uint32_t i = 0; i < x->client_fields; i++) {
-        const struct field *f = &x->request.fields.items[i];
-        TRY(waf_add_request_field(t, f->name, f->value));
-    }
-    return 0;
+    struct waf_asked asked = { .head = x->request.head,
+                               .method = x->request.method_text,
+                               .target = x->request.target,
+                               .raw_path = x->target.path,
+                               .path = x->path,
+                               .authority = x->request.host,
+                               .host = x->host,
+                               .items = x->request.fields.items,
+                               .count = x->client_fields,
+                               .minor_version = x->request.minor_version,
+                               .is_http2 = x->client_stream };
+    return waf_judge_request(x->waf->transaction, x->waf->settings, &asked, x->times.wall_ms,
+                             &x->waf->arena);
 }
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
-
-/* Content-Encoding undone. 0 · -EBADMSG · -ENOMEM · -EDQUOT · -ECANCELED */
-static int undo_encoding(struct waf_exchange *w, struct decompress *d, uint64_t bytes_max,
-                         slice encoding, slice *body)
-{
-    *d = (struct decompress){ .limits = { .bytes_max = bytes_max, .ratio_max = RATIO_MAX },
-                              .work = &w->work,
-                              .purse = &held_purse };
-    return encoding.len ? decompress_body(d, encoding, *body, body) : 0;
-}
-
-/* What cannot be read is for the rules to judge. */
-static int give_body(struct exchange *x, slice body, slice encoding)
-{
-    struct waf_exchange *w = x->waf;
-    int result = undo_encoding(w, &w->request_body, w->settings->body_bytes_max, encoding, &body);
-    if (result == -EBADMSG) {
-        waf_request_body_unreadable(w->transaction,
-                                    slice_from(decompress_problem_text(w->request_body.problem)));
-        return 0;
-    }
-    return result == 0 ? waf_request_body(w->transaction, body) : result;
-}
-
-/* Contents of files are not kept; the rest counts. */
-static int give_pieces(struct exchange *x, slice body)
-{
-    struct waf_exchange *w = x->waf;
-    while (body.len) {
-        slice piece = slice_first(body, WORK_BLOCK);
-        TRY(waf_request_body_part(w->transaction, piece));
-        body = slice_after(body, piece.len);
-    }
-    return waf_request_body_end(w->transaction);
-}
 
 static bool is_stream(const struct exchange *x)
 {
@@ -339,7 +245,7 @@ static bool passes_for_want_of_room(const struct exchange *x, uint64_t bytes_max
 {
     uint64_t bytes =
         x->request.framing == H1_FRAMING_LENGTH ? x->request.content_length : bytes_max;
-    return !is_enforced(x->waf->settings) && !purse_has_more(&held_purse, bytes);
+    return !waf_is_enforced(x->waf->settings) && !purse_has_more(&held_purse, bytes);
 }
 
 /* 0 · -EREFUSED · -ENOMEM · -ECANCELED · -EDQUOT */
@@ -347,32 +253,27 @@ static int inspect_body(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     struct waf_body_wish wish = waf_wants_request_body(w->transaction);
-    slice body, encoding = value_of(&x->request.fields, CONTENT_ENCODING);
+    struct waf_seen_body body = { .wish = wish,
+                                  .encoding = value_of(&x->request.fields, CONTENT_ENCODING) };
     if (!wish.is_wanted || x->request.framing == H1_FRAMING_NONE || is_stream(x))
         return 0;
-    bool in_pieces = wish.may_stream && encoding.len == 0;
     uint64_t bytes_max = w->settings->body_bytes_max;
     if (passes_for_want_of_room(x, bytes_max)) {
         w->is_given_up = true;
         return 0;
     }
     clock_stop(w); /* the client's time */
-    int result = upload_hold(x, in_pieces ? 0 : bytes_max + 1, &body);
+    int result = upload_hold(x, waf_body_is_in_pieces(&body) ? 0 : bytes_max + 1, &body.bytes);
     clock_start(w);
     if (result != 0)
         return result;
-    if (encoding.len == 0)
-        w->body = body;
-    if (in_pieces)
-        return give_pieces(x, body);
-    if (body.len <= bytes_max)
-        return give_body(x, body, encoding);
-    if (is_enforced(w->settings) && wish.is_refused_beyond)
-        return exchange_refuse(x, FAULT_POLICY, 413, "waf.body",
-                               "the request body is longer than `waf { body }` looks at");
-    w->is_given_up = !is_enforced(w->settings);
-    return w->is_given_up || encoding.len ? 0
-                                          : give_body(x, slice_first(body, bytes_max), encoding);
+    if (body.encoding.len == 0)
+        w->body = body.bytes;
+    w->request_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
+    result = waf_judge_body(w->transaction, w->settings, &body, &w->request_body, &w->is_given_up);
+    if (result == -EMSGSIZE)
+        return exchange_refuse(x, FAULT_POLICY, 413, "waf.body", WAF_BODY_REFUSED);
+    return result;
 }
 
 /* --- Hooks ------------------------------------------------------------------------------------ */
@@ -436,7 +337,10 @@ static int give_response_body(struct exchange *x)
     clock_start(w);
     if (result != 0 || body.len == 0)
         return result;
-    result = undo_encoding(w, &w->response_body, bytes_max, encoding, &body);
+    w->response_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
+    waf_judge_bound(&w->response_body, bytes_max);
+    if (encoding.len)
+        result = decompress_body(&w->response_body, encoding, body, &body);
     if (result == -EBADMSG)
         return 0; /* cut at the limit, or in a coding that nobody here knows */
     return result == 0 ? waf_response_body(w->transaction, slice_first(body, bytes_max)) : result;

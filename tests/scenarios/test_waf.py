@@ -379,6 +379,22 @@ def test_streams_of_http2_are_held_and_judged_alike(gate, origin, rules):
     assert curl(g, "--data-binary", "@-", "-H", "Content-Type: application/json", input=bad)[1] == 400
 
 
+def test_rules_see_the_host_of_http2(gate, origin, tmp_path):
+    rules = tmp_path / "own.conf"
+    rules.write_text("""SecRule &REQUEST_HEADERS:Host "@eq 0" "id:1,phase:1,deny,log,status:400,msg:'no host'"
+SecRule REQUEST_HEADERS:X-Probe "@streq 1" "id:2,phase:1,deny,log,status:418,msg:'seen',chain"
+    SecRule REQUEST_HEADERS:Host "@streq a.test"
+""")
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate(H2, origin=origin, rules=rules, options={"bare": True})
+    assert curl(g) == (b"ok", 200)
+    g.requests_log.skip()
+    assert curl(g, "-H", "X-Probe: 1")[1] == 418
+    id_ = g.requests_log.wait(1)[0]["id"]
+    told = subprocess.run([binary_path(), "explain", id_, "--json", "--state", g.state], capture_output=True, text=True, timeout=60)
+    assert "\r\nHost: a.test\r\n" in json.loads(told.stdout)["request"]["head"]
+
+
 def test_a_client_that_goes_while_its_body_is_held_leaves_nothing(gate, origin, rules):
     origin.serve(lambda got, connection: response(b"ok"))
     g = gate(SITE, origin=origin, rules=rules)

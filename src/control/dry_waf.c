@@ -1,0 +1,157 @@
+/* The rules in a dry run: what filters/waf.c does, without waiting and holding. */
+#include <errno.h>
+
+#include "base/writer.h"
+#include "control/dry_parts.h"
+#include "filters/waf_class.h"
+#include "filters/waf_judge.h"
+#include "wire/grpc.h"
+
+static slice ip_text(struct dry *d, struct ip ip)
+{
+    char *memory = arena_take(d->arena, IP_TEXT_MAX);
+    struct writer w = writer_over(memory, memory ? IP_TEXT_MAX : 0);
+    if (memory)
+        ip_write(&w, ip);
+    return writer_slice(&w);
+}
+
+static bool keeps_collections(const struct ruleset *rules)
+{
+    for (unsigned i = 0; i < rules->rule_count; i++)
+        for (unsigned j = 0; j < rules->rules[i].link_count; j++)
+            if (rules->rules[i].links[j].initcol_count)
+                return true;
+    return false;
+}
+
+static int open_transaction(struct dry *d, struct waf_transaction **ret)
+{
+    struct dry_result *r = d->result;
+    const struct address *local = &d->c->listens[d->asked->listener].address;
+    struct waf_world world = { .now_ms = d->asked->now_ms,
+                               .unique_id = d->asked->id,
+                               .client = { ip_text(d, d->asked->client), d->asked->client_port },
+                               .server = { ip_text(d, address_ip(local)), address_port(local) },
+                               .application = r->site->name };
+    work_open(&d->result->work, 0, NULL, NULL);
+    return waf_judge_open(r->waf, world, d->arena, &d->result->work, ret);
+}
+
+static int give_request(struct dry *d, struct waf_transaction *t)
+{
+    struct waf_asked asked = { .head = d->request.head,
+                               .method = d->request.method_text,
+                               .target = d->request.target,
+                               .raw_path = d->target.path,
+                               .path = d->result->path,
+                               .authority = d->request.host,
+                               .host = d->host,
+                               .items = d->request.fields.items,
+                               .count = d->request.fields.count,
+                               .minor_version = d->request.minor_version,
+                               .is_http2 = d->is_http2 };
+    return waf_judge_request(t, d->result->waf, &asked, d->asked->now_ms, d->arena);
+}
+
+/* --- The body --------------------------------------------------------------------------------- */
+
+static bool is_stream(const struct dry *d)
+{
+    const struct field *type = fields_find(&d->request.fields, FIELD_CONTENT_TYPE);
+    return d->request.upgrades_to_websocket ||
+           (d->request.method == METHOD_POST && type && grpc_is_content_type(type->value));
+}
+
+static int give_body(struct dry *d, struct waf_transaction *t, bool *ret_passes)
+{
+    const struct field *encoding = fields_find_name(&d->request.fields, SLICE("content-encoding"));
+    struct waf_seen_body body = { .wish = waf_wants_request_body(t),
+                                  .bytes = d->asked->body,
+                                  .encoding = encoding ? encoding->value : SLICE("") };
+    if (!body.wish.is_wanted || d->request.framing == H1_FRAMING_NONE || is_stream(d))
+        return 0;
+    d->result->looked_at_body = true;
+    d->result->body = (struct decompress){ .work = &d->result->work };
+    int result = waf_judge_body(t, d->result->waf, &body, &d->result->body, ret_passes);
+    if (result == -EMSGSIZE) {
+        TRY(dry_step(d, "waf", SLICE(WAF_BODY_REFUSED), d->result->waf->where));
+        return dry_refuse(d, 413, "waf.body", WAF_BODY_REFUSED);
+    }
+    return result;
+}
+
+/* --- What came of it -------------------------------------------------------------------------- */
+
+static bool refuses(const struct waf_decision *d)
+{
+    return d->disposition != WAF_PASS && d->disposition != WAF_ALLOW;
+}
+
+static int tell_refusal(struct dry *d, const struct waf_transaction *t,
+                        const struct waf_decision *decision)
+{
+    struct waf_class class = waf_class_of(t, decision);
+    char *memory = arena_take(d->arena, WAF_CLASS_TEXT_BYTES + 16);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, 16);
+    if (d->result->would_refuse)
+        writer_literal(&w, "would refuse: ");
+    waf_class_describe(t, decision, &class, memory + w.len);
+    TRY(dry_step(d, "waf", slice_from(memory), d->result->waf->where));
+    if (d->result->would_refuse)
+        return 0;
+    if (decision->disposition == WAF_REDIRECT)
+        return dry_answer(d, decision->status ? decision->status : 302, "redirect");
+    d->result->where = d->result->waf->where;
+    return dry_refuse(d, waf_judge_status(decision), class.reason, memory);
+}
+
+static int tell(struct dry *d, const struct waf_transaction *t)
+{
+    const struct waf_decision *decision = waf_decision(t), *would_be = waf_would_be(t);
+    int64_t score, threshold;
+    char text[128];
+    struct writer w = writer_over(text, sizeof text);
+    if (refuses(decision))
+        return tell_refusal(d, t, decision);
+    d->result->would_refuse = refuses(would_be);
+    if (d->result->would_refuse)
+        return tell_refusal(d, t, would_be);
+    writer_literal(&w, "passed");
+    if (waf_class_score(t, WAF_REQUEST_BODY, &score, &threshold))
+        writer_format(&w, ", score %lld, refused from %lld", (long long)score,
+                      (long long)threshold);
+    if (d->result->waf->mode == WAF_MODE_SHADOW)
+        writer_literal(&w, ", in shadow");
+    return dry_step(d, "waf", writer_slice(&w), d->result->waf->where);
+}
+
+/* 0: the rules have run as far as they do. */
+static int run(struct dry *d, struct waf_transaction *t)
+{
+    bool passes = false;
+    TRY(give_request(d, t));
+    TRY(waf_run(t, WAF_REQUEST_HEADERS));
+    if (refuses(waf_decision(t)))
+        return 0;
+    TRY(give_body(d, t, &passes));
+    return passes ? 0 : waf_run(t, WAF_REQUEST_BODY);
+}
+
+int dry_waf(struct dry *d)
+{
+    const struct waf_settings *s = d->result->route->blocks[FEATURE_WAF];
+    struct waf_transaction *t = NULL;
+    if (!s->rules)
+        return dry_step(d, "waf", SLICE("off"), SLICE(""));
+    d->result->waf = s;
+    d->result->has_collections = keeps_collections(s->rules);
+    TRY(open_transaction(d, &t));
+    d->result->transaction = t;
+    int result = run(d, t);
+    if (result == 0)
+        result = tell(d, t);
+    return result;
+}
