@@ -80,6 +80,8 @@ static void run(void *argument)
     list_remove(&link->base.link);
     timer_clear(&link->base.timer);
     link->reader = NULL;
+    if (s->failed != -ECONNRESET)
+        socket_close(&link->base.socket); /* the server hears of it before its slowest client */
     if (link->users)
         return; /* the last of them frees it */
     note_idle(link, false);

@@ -55,6 +55,8 @@ def refuses(address):
         Client(address).close()
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # the listener closed between our SYN and the end of the handshake
+        return False
     return False
 
 
