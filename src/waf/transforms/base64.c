@@ -78,6 +78,15 @@ static void encode(struct transform_run *run, size_t bytes_max)
     run_end(run, i);
 }
 
+/* What the letters at the front decode to. */
+static size_t longest_decoded(slice in, size_t enough)
+{
+    size_t count = 0, bytes = 0;
+    while (count < in.len && bytes < enough && letters[(unsigned char)in.ptr[count]] != 0)
+        bytes = ++count * 3 / 4;
+    return bytes;
+}
+
 static size_t decoded_max(size_t in_len)
 {
     return in_len / 4 * 3 + 3;
@@ -91,6 +100,7 @@ static size_t encoded_max(size_t in_len)
 const struct transform transform_base64_decode = {
     .name = "base64Decode",
     .out_max = decoded_max,
+    .longest = longest_decoded,
     .step = decode_strict,
     .meaning = "Decodes Base64 up to the first byte that is not of its alphabet.",
     .example = "`PHNjcmlwdD4=` becomes `<script>`",

@@ -85,6 +85,27 @@ static void remove_marks_step(struct transform_run *run, size_t bytes_max)
     run_end(run, i);
 }
 
+static bool has_comment_of_c(slice in)
+{
+    for (size_t at = slice_find_byte(in, '/'); at + 1 < in.len;
+         at += 1 + slice_find_byte(slice_after(in, at + 1), '/'))
+        if (in.ptr[at + 1] == '*')
+            return true;
+    return false;
+}
+
+/* All marks but "#" are two bytes of them at least. */
+static bool has_mark(slice in)
+{
+    for (size_t at = byte_set_find(&mark_begins, in, 0, in.len); at < in.len;
+         at = byte_set_find(&mark_begins, in, at + 1, in.len))
+        if (in.ptr[at] == '#' ||
+            (at + 1 < in.len &&
+             (byte_set_has(&mark_begins, (unsigned char)in.ptr[at + 1]) || in.ptr[at + 1] == '!')))
+            return true;
+    return false;
+}
+
 static void replace_step(struct transform_run *run, size_t bytes_max)
 {
     size_t stop = run_stop(run, bytes_max), i = run->at;
@@ -125,6 +146,7 @@ const struct transform transform_remove_comments_char = {
     .name = "removeCommentsChar",
     .out_max = transform_same,
     .triggers = &marks,
+    .may_change = has_mark,
     .step = remove_marks_step,
     .meaning = "Removes the marks of comments and leaves their text.",
     .example = "`/*!union*/ select --` becomes `!union select `",
@@ -134,6 +156,7 @@ const struct transform transform_replace_comments = {
     .name = "replaceComments",
     .out_max = transform_same,
     .triggers = &slash,
+    .may_change = has_comment_of_c,
     .step = replace_step,
     .meaning = "Makes one space of each comment of C.",
     .example = "`union/**/select` becomes `union select`",

@@ -27,6 +27,15 @@ static bool is_alphanumeric(int byte)
     return is_digit(byte) || (byte > 0 && lower >= 'a' && lower <= 'z');
 }
 
+static bool has_reference(slice in)
+{
+    for (size_t at = slice_find_byte(in, '&'); at + 2 < in.len;
+         at += 1 + slice_find_byte(slice_after(in, at + 1), '&'))
+        if (in.ptr[at + 1] == '#' || is_alphanumeric((unsigned char)in.ptr[at + 1]))
+            return true;
+    return false;
+}
+
 /* A digit of the number under way, -1 when it has ended. */
 static int next_digit(const struct transform_run *run, size_t at)
 {
@@ -111,6 +120,7 @@ const struct transform transform_html_entity_decode = {
     .name = "htmlEntityDecode",
     .out_max = transform_same,
     .triggers = &triggers,
+    .may_change = has_reference,
     .step = step,
     .meaning = "Decodes character references of HTML to a byte each.",
     .example = "`&lt;script&#x3e;` becomes `<script>`",

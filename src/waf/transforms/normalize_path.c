@@ -53,6 +53,24 @@ static void begin_segment(struct transform_run *run, bool is_kept)
     run->state[0] = run->out_len;
 }
 
+/* Whether there is an empty segment, or one that begins with a dot. */
+static bool has_odd_segment(slice in)
+{
+    if (in.len > 0 && in.ptr[0] == '.')
+        return true;
+    for (size_t at = slice_find_byte(in, '/'); at + 1 < in.len;) {
+        if (in.ptr[at + 1] == '/' || in.ptr[at + 1] == '.')
+            return true;
+        at += 1 + slice_find_byte(slice_after(in, at + 1), '/');
+    }
+    return false;
+}
+
+static bool may_change_windows(slice in)
+{
+    return has_odd_segment(in) || slice_find_byte(in, '\\') < in.len;
+}
+
 static void normalize(struct transform_run *run, size_t bytes_max,
                       const struct byte_set *separators)
 {
@@ -92,6 +110,7 @@ const struct transform transform_normalize_path = {
     .alias = "normalisePath",
     .out_max = transform_same,
     .triggers = &triggers,
+    .may_change = has_odd_segment,
     .step = step,
     .meaning = "Resolves `//`, `/./` and `/../`.",
     .example = "`/a//b/./../etc/passwd` becomes `/a/etc/passwd`",
@@ -102,6 +121,7 @@ const struct transform transform_normalize_path_win = {
     .alias = "normalisePathWin",
     .out_max = transform_same,
     .triggers = &triggers_windows,
+    .may_change = may_change_windows,
     .step = step_windows,
     .meaning = "As `normalizePath`, with backslashes turned into slashes first.",
     .example = "`\\a\\..\\etc\\passwd` becomes `/etc/passwd`",

@@ -124,6 +124,11 @@ int escape_letter(int letter)
     }
 }
 
+bool transform_never_grows(const struct transform *t)
+{
+    return t->out_max == transform_same || t->longest;
+}
+
 /* Runs to the end, accounting for what it reads. */
 static int run_through(const struct transform *t, struct transform_run *run, size_t out_max,
                        struct work *work)
@@ -144,6 +149,10 @@ int transform_apply(const struct transform *t, slice in, const struct unicode_ma
                     struct arena *arena, struct work *work, slice *ret_out)
 {
     if (t->triggers && byte_set_find(t->triggers, in, 0, in.len) == in.len) {
+        *ret_out = in;
+        return work_spend(work, in.len / 4);
+    }
+    if (t->may_change && in.len <= WORK_BLOCK && !t->may_change(in)) {
         *ret_out = in;
         return work_spend(work, in.len / 4);
     }

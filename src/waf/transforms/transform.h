@@ -36,6 +36,14 @@ struct transform {
     /* A value with none of these bytes comes out as it is; NULL: any value may change. */
     const struct byte_set *triggers;
 
+    /* false: the value comes out as it is, though it has a trigger; cheaper than to try. NULL: not
+     * known without trying. */
+    bool (*may_change)(slice in);
+
+    /* A bound of out_len for this very value, at most in.len; whatever is `enough` or more may be
+     * told of a longer one. NULL: only out_max is known. */
+    size_t (*longest)(slice in, size_t enough);
+
     /* Goes on for about bytes_max bytes of `in` (at least one; a few more when something ends
      * there) and sets `done` when there is nothing left to say. However a value is cut, the result
      * is the same. */
@@ -59,6 +67,9 @@ const char *transform_suggest(slice name);
 /* All of them, by name, for the reference and for tests. */
 extern const struct transform *const waf_transforms[];
 extern const size_t waf_transform_count;
+
+/* Whether the value after it is never longer than the one before. */
+bool transform_never_grows(const struct transform *t);
 
 /* The value after one transformation: in memory of the arena, or `in` itself, same pointer and same
  * length, when nothing changed. What the arena gave too much is given back.

@@ -37,6 +37,17 @@ static inline void transform_check_unchanged(const struct transform *t, slice in
     free((void *)(uintptr_t)out.ptr);
 }
 
+static inline void transform_check_longest(const struct transform *t, slice in, slice out)
+{
+    for (size_t enough = 1; t->longest && enough < in.len * 2 + 2; enough *= 2) {
+        size_t longest = t->longest(in, enough);
+        if (longest > in.len || (longest < enough && longest < out.len)) {
+            fprintf(stderr, "%s gives %zu bytes, and says %zu\n", t->name, out.len, longest);
+            abort();
+        }
+    }
+}
+
 static inline void transform_check(const struct transform *t, slice in,
                                    const struct unicode_map *map)
 {
@@ -49,10 +60,12 @@ static inline void transform_check(const struct transform *t, slice in,
         }
         free((void *)(uintptr_t)cut.ptr);
     }
+    transform_check_longest(t, in, whole);
+    ASSERT(!transform_never_grows(t) || whole.len <= in.len);
     free((void *)(uintptr_t)whole.ptr);
     bool has_trigger = !t->triggers;
     for (size_t i = 0; i < in.len && !has_trigger; i++)
         has_trigger = byte_set_has(t->triggers, (unsigned char)in.ptr[i]);
-    if (!has_trigger)
+    if (!has_trigger || (t->may_change && !t->may_change(in)))
         transform_check_unchanged(t, in);
 }

@@ -13,6 +13,16 @@ static bool is_wide_space(int byte)
     return is_space(byte) || byte == NO_BREAK_SPACE;
 }
 
+/* Whether some white space is no single space. */
+static bool has_wide_space(slice in)
+{
+    for (size_t at = byte_set_find(&spaces, in, 0, in.len); at < in.len;
+         at = byte_set_find(&spaces, in, at + 1, in.len))
+        if (in.ptr[at] != ' ' || (at + 1 < in.len && in.ptr[at + 1] == ' '))
+            return true;
+    return false;
+}
+
 /* state[0]: the byte before was white space, and its space is written */
 static void compress(struct transform_run *run, size_t bytes_max)
 {
@@ -84,6 +94,7 @@ const struct transform transform_compress_whitespace = {
     .name = "compressWhitespace",
     .out_max = transform_same,
     .triggers = &spaces,
+    .may_change = has_wide_space,
     .step = compress,
     .meaning = "Makes one space of every run of white space.",
     .example = "`union \\t select` becomes `union select`",
