@@ -8,6 +8,7 @@
 #include "waf/operators/operator.h"
 #include "waf/patterns/pattern.h"
 #include "waf/patterns/prefilter.h"
+#include "waf/transforms/transform.h"
 
 static bool is_text(const struct macro *m)
 {
@@ -197,14 +198,58 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
     return 0;
 }
 
+/* How short a value a link tells apart by its length alone. */
+static size_t length_wanted(const struct ruleset *rules, const struct link *l)
+{
+    if (l->need == WAF_NONE || (l->flags & LINK_NEGATED))
+        return 0;
+    return prefilter_need_length(rules->prefilter, l->need);
+}
+
+static void note_length(struct node_plan *n, size_t len)
+{
+    if (len < n->len_min)
+        n->len_min = len;
+}
+
+/* What the links of all rules want at least, then what the nodes below want: children stand behind
+ * their parents. */
+static void plan_lengths(const struct ruleset *rules, struct plan *p)
+{
+    for (unsigned i = 0; i < rules->node_count; i++)
+        p->nodes[i].len_min = SIZE_MAX;
+    for (unsigned i = 0; i < rules->rule_count; i++)
+        for (unsigned j = 0; j < rules->rules[i].link_count; j++) {
+            const struct link *l = &rules->rules[i].links[j];
+            note_length(&p->nodes[l->node], length_wanted(rules, l));
+            for (unsigned s = 0; s < l->stage_count; s++)
+                note_length(&p->nodes[l->stages[s]], length_wanted(rules, l));
+        }
+    for (unsigned i = rules->node_count; i-- > 1;) {
+        const struct transform_node *n = &rules->nodes[i];
+        note_length(&p->nodes[n->parent],
+                    transform_never_grows(n->transform) ? p->nodes[i].len_min : 0);
+    }
+}
+
+static void plan_growth(struct node_plan *p, const struct node_plan *parent,
+                        const struct transform_node *n, uint32_t number)
+{
+    bool never_grows = transform_never_grows(n->transform);
+    p->never_grows = never_grows && parent->never_grows;
+    p->decoder = n->transform->longest ? number : never_grows ? parent->decoder : 0;
+}
+
 static int plan_nodes(struct ruleset *rules, struct plan *p)
 {
     p->nodes = arena_take_array(&rules->arena, rules->node_count + 1, sizeof(*p->nodes));
     if (!p->nodes)
         return -ENOMEM;
+    p->nodes[0].never_grows = true;
     for (unsigned i = 1; i < rules->node_count; i++) {
         const struct transform_node *n = &rules->nodes[i];
         p->nodes[i] = p->nodes[n->parent];
+        plan_growth(&p->nodes[i], &p->nodes[n->parent], n, i);
         if (n->triggers == PREFILTER_NO_CLASS)
             p->nodes[i].is_always = true;
         else
@@ -357,6 +402,7 @@ int waf_prepare(struct ruleset *rules)
         return -ENOMEM;
     rules->plan = p;
     TRY(plan_nodes(rules, p));
+    plan_lengths(rules, p);
     TRY(plan_names(rules, p));
     for (unsigned i = 0; i < rules->rule_count; i++) {
         struct rule *r = &rules->rules[i];

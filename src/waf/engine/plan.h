@@ -70,6 +70,12 @@ struct node_plan {
     uint64_t triggers[2]; /* classes of a raw value of which one must be there for the value of this
                              node to differ from the raw one */
     bool is_always;       /* it may differ whatever the value holds */
+
+    size_t len_min;   /* no rule that looks at what this node makes, or at what is made of it, can
+                         match a shorter value */
+    uint32_t decoder; /* this node or the nearest above whose transformation knows how long it
+                         leaves a value; 0: none, or one between may lengthen it */
+    bool never_grows; /* nor does any above */
 };
 
 struct plan {

@@ -183,6 +183,22 @@ static int copy_quickly(struct waf_transaction *t, struct item *item, uint32_t n
     return item_copy(t, item, node, ret);
 }
 
+/* Whether what the node makes of the item, and all that is made of that, is too short for whoever
+ * looks at it. */
+static int is_too_short(struct waf_transaction *t, struct item *item, uint32_t node, bool *ret)
+{
+    const struct node_plan *plan = &t->plan->nodes[node];
+    *ret = plan->never_grows && item->raw.bytes.len < plan->len_min;
+    if (*ret || !plan->decoder || plan->len_min == 0)
+        return 0;
+    const struct transform_node *decoder = &t->rules->nodes[plan->decoder];
+    struct copy *before;
+    TRY(item_copy(t, item, decoder->parent, &before));
+    TRY(work_spend(t->work, 1));
+    *ret = decoder->transform->longest(before->bytes, plan->len_min) < plan->len_min;
+    return 0;
+}
+
 static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node, uint64_t *all)
 {
     const struct node_plan *plan = &t->plan->nodes[node];
@@ -192,7 +208,11 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         struct item *item = &s->items[i];
         struct copy *copy;
         const uint64_t *set;
+        bool is_short;
         if (!node_may_change(plan, item->raw.classes.bits))
+            continue;
+        TRY(is_too_short(t, item, node, &is_short));
+        if (is_short)
             continue;
         TRY(copy_quickly(t, item, node, &copy));
         if (copy == &item->raw || copy == copy_at(item, above))

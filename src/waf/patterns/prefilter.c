@@ -98,6 +98,7 @@ int prefilter_add_always(struct prefilter *p, uint32_t *ret_need)
 int prefilter_add_bytes(struct prefilter *p, const struct byte_set *bytes, uint32_t *ret_need)
 {
     TRY(add_need(p, NEED_GUARDED, ret_need));
+    p->needs[*ret_need].len_min = 1;
     p->facts[*ret_need].guards = (struct guards){ .sets = { *bytes }, .count = 1 };
     return 0;
 }
@@ -106,8 +107,13 @@ int prefilter_add_phrases(struct prefilter *p, const struct phrases *phrases, ui
 {
     uint32_t need;
     TRY(add_need(p, NEED_PHRASES, &need));
-    for (unsigned i = 0; i < phrases_count(phrases); i++)
-        TRY(automaton_add(&p->automaton, phrases_get(phrases, i), TARGET_NEED | need));
+    uint32_t len_min = UINT32_MAX;
+    for (unsigned i = 0; i < phrases_count(phrases); i++) {
+        slice phrase = phrases_get(phrases, i);
+        TRY(automaton_add(&p->automaton, phrase, TARGET_NEED | need));
+        len_min = phrase.len < len_min ? (uint32_t)phrase.len : len_min;
+    }
+    p->needs[need].len_min = len_min;
     *ret_need = need;
     return 0;
 }
@@ -327,6 +333,11 @@ int prefilter_build(struct prefilter *p)
     p->facts = NULL;
     p->is_built = true;
     return 0;
+}
+
+size_t prefilter_need_length(const struct prefilter *p, uint32_t need)
+{
+    return p->needs[need].len_min;
 }
 
 unsigned prefilter_needs(const struct prefilter *p)

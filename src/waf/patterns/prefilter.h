@@ -50,6 +50,9 @@ MUST_CHECK int prefilter_add_class(struct prefilter *prefilter, const struct byt
 
 MUST_CHECK int prefilter_build(struct prefilter *prefilter);
 
+/* The least length of a value that meets the need; 0 when it is not known. */
+size_t prefilter_need_length(const struct prefilter *prefilter, uint32_t need);
+
 unsigned prefilter_needs(const struct prefilter *prefilter);
 /* 64-bit words of a set of candidates. */
 unsigned prefilter_words(const struct prefilter *prefilter);
