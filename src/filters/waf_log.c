@@ -10,6 +10,7 @@
 
 /* Together with everything else in a line they fit in LOG_LINE_BYTES_MAX. */
 #define RULES_MAX         8u
+#define IDS_MAX           100u
 #define MSG_BYTES_MAX     100u
 #define TARGET_BYTES_MAX  64u
 #define MATCHED_BYTES_MAX 160u
@@ -142,33 +143,48 @@ enum rule_verdict waf_verdict(const struct waf_transaction *t)
     return waf_would_be(t)->disposition > WAF_ALLOW ? RULE_WOULD_REFUSE : RULE_NOTICED;
 }
 
-void waf_log_findings(struct writer *w, const struct exchange *x)
+/* In full as many as fit; of the rest the ids, so that none goes unnamed. */
+static void write_rules(struct writer *w, const struct waf_match *m)
 {
-    const struct waf_transaction *t = x->waf->transaction;
-    const struct waf_decision *d = waf_decision(t);
-    int64_t score, threshold;
-    unsigned written = 0, left = 0;
-    log_key(w, "waf");
-    writer_format(w, "{\"verdict\":\"%s\"", rule_verdict_name(waf_verdict(t)));
-    if (waf_class_score(t, d->phase, &score, &threshold))
-        writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
-                      (long long)threshold);
+    unsigned written = 0;
     log_key(w, "rules");
     writer_byte(w, '[');
-    for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
+    for (; m && written < RULES_MAX; m = m->next) {
         if (!waf_is_told(m))
             continue;
-        if (written == RULES_MAX) {
-            left++;
-            continue;
-        }
         if (written++)
             writer_byte(w, ',');
         write_match(w, m);
     }
     writer_byte(w, ']');
+    unsigned named = 0, left = 0;
+    uint32_t last = 0; /* one that found several values in a row is named once */
+    for (; m; m = m->next) {
+        if (!waf_is_told(m) || m->rule->id == last)
+            continue;
+        last = m->rule->id;
+        if (named == IDS_MAX)
+            left++;
+        else
+            writer_format(w, "%s%u", named++ ? "," : ",\"more\":[", last);
+    }
+    if (named)
+        writer_byte(w, ']');
     if (left)
-        writer_format(w, ",\"more\":%u", left);
+        log_number(w, "unnamed", left);
+}
+
+void waf_log_findings(struct writer *w, const struct exchange *x)
+{
+    const struct waf_transaction *t = x->waf->transaction;
+    const struct waf_decision *d = waf_decision(t);
+    int64_t score, threshold;
+    log_key(w, "waf");
+    writer_format(w, "{\"verdict\":\"%s\"", rule_verdict_name(waf_verdict(t)));
+    if (waf_class_score(t, d->phase, &score, &threshold))
+        writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
+                      (long long)threshold);
+    write_rules(w, waf_matches(t));
     log_number(w, "us", waf_time_us(x));
     writer_byte(w, '}');
 }

@@ -132,6 +132,20 @@ def test_what_passes_arrives_as_it_was_sent(gate, origin, rules):
     assert len(g.requests_log.wait(len(PASSED))) == len(PASSED)
 
 
+def test_rules_that_have_no_room_in_a_record_are_named_by_their_ids(gate, origin, tmp_path):
+    path = tmp_path / "many.conf"
+    path.write_text("".join(f'SecRule ARGS:q "@streq x" "id:{i},phase:2,pass,log,msg:\'rule {i}\'"\n' for i in range(1001, 1121)))
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate("site * { to @origin; waf balanced { rules @rules } }", origin=origin, rules=path)
+    with g.client() as client:
+        client.send(request("/?q=x"))
+        assert client.response().status == 200
+    waf = g.security_log.wait(1)[0]["waf"]
+    assert [rule["id"] for rule in waf["rules"]] == list(range(1001, 1009))
+    assert waf["more"] == list(range(1009, 1109))
+    assert waf["unnamed"] == 12
+
+
 def test_the_record_says_what_matched_where_and_why(gate, origin, rules):
     g = gate(SITE, origin=origin, rules=rules)
     with g.client() as client:
@@ -455,13 +469,16 @@ def test_the_core_rule_set_of_the_distribution_is_found_and_names_what_matched(g
 
 
 def test_no_client_can_keep_its_record_out_of_the_log(gate, origin, rules):
+    many = "".join(f'SecRule ARGS:q "@contains attack" "id:{4294960000 + i},phase:2,pass,log"\n' for i in range(120))
+    rules.write_text(RULES.replace("SecRule FILES", many + "SecRule FILES", 1))
     g = gate("limits { line 16K; target 8K }\n" + SITE.replace("limits { body 20M }", ""), origin=origin, rules=rules)
-    arguments = "&".join(f"{i}{'%01' * 30}=" + "%01" * 40 + "attack" + "%01" * 20 for i in range(16))
+    arguments = "&".join(f"{i}{'%01' * 30}=" + "%01" * 40 + "attack" + "%01" * 20 for i in range(16)) + "&q=attack"
     with g.client() as client:
         client.send(request("/" + "x%22" * 300 + "?" + arguments, fields=["User-Agent: " + '\\"' * 2000]))
         assert client.response().status == 403
     record = g.security_log.wait(1)[0]
-    assert record["reason"] == "waf.sqli" and record["waf"]["more"] >= 8
+    assert record["reason"] == "waf.sqli" and record["waf"]["more"][:2] == [201, 4294960000]
+    assert len(record["waf"]["more"]) == 100 and record["waf"]["unnamed"] == 22
 
 
 def test_what_holds_secrets_is_not_shown_whole(gate, origin, tmp_path):
