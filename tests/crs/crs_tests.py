@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import yaml
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where it is there: some ten times as fast
+
 
 @dataclass
 class Test:
@@ -25,7 +27,7 @@ def load(folder):
     """The stages of all tests below a folder; those of one test have the same key."""
     tests = []
     for path in sorted(p for end in ("yaml", "yml") for p in pathlib.Path(folder).rglob(f"*.{end}")):
-        document = yaml.safe_load(path.read_text()) or {}
+        document = yaml.load(path.read_text(), Loader=LOADER) or {}
         for number, test in enumerate(document.get("tests") or [], 1):
             tests += _stages(path, document, number, test)
     return tests
@@ -37,7 +39,7 @@ def _stages(path, document, number, test):
         is_old = "stage" in stage  # the format of the tests of 3.x
         stage = stage.get("stage", stage)
         request = _request(stage["input"], is_old)
-        yield Test((path, number), str(name), request, _response(request), stage.get("output") or {})
+        yield Test((path, number), str(name), request, response(request), stage.get("output") or {})
 
 
 def _request(given, is_old):
@@ -66,7 +68,7 @@ def _request(given, is_old):
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\r\n"
 
 
-def _response(request):
+def response(request):
     """What the origin of the tests says."""
     head, _, body = request.partition(b"\r\n\r\n")
     if not re.match(rb"POST /reflect(\?\S*)? ", head):

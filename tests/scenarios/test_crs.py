@@ -1,15 +1,22 @@
-"""The regression tests of the OWASP Core Rule Set, all of them, through the rules engine at paranoia level 4. They are read where
+"""The regression tests of the OWASP Core Rule Set, all of them, at paranoia level 4, through the rules engine and through the running
+program. They are read where
 PORTCULLIS_CRS_TESTS says: folders with tests/regression/tests and, but for the distribution's version, rules beside it."""
 
 import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 from harness.gate import binary_path
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "crs"))
+import crs_tests  # noqa: E402
+import through_proxy  # noqa: E402
+from through_proxy import Outcome  # noqa: E402
+
 FOLDERS = [pathlib.Path(f) for f in os.environ.get("PORTCULLIS_CRS_TESTS", "").split(":") if f]
 DISTRIBUTION = pathlib.Path("/usr/share/modsecurity-crs")
 VARIABLES = ["arg_length=400", "arg_name_length=100", "max_num_args=255", "combined_file_sizes=65535"]
@@ -29,12 +36,71 @@ def arguments(folder):
         yield from ("--set", f"tx.{variable}")
 
 
-@pytest.mark.skipif(not FOLDERS, reason="PORTCULLIS_CRS_TESTS names no folder with tests of the Core Rule Set")
-@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
-def test_every_regression_test_passes(folder):
+def run(folder, *options):
     command = [ROOT / "tools" / "crs-tests", "--binary", binary_path(), "--tests", folder / "tests/regression/tests",
-               *arguments(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+               *arguments(folder), *options]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def assert_all_pass(done):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     passed, of = map(int, re.search(r"(\d+) of (\d+) passed", done.stdout).groups())
     assert passed == of > 2000
+
+
+def refused(folder):
+    """The list of those that the program does not pass as they are written."""
+    return ROOT / "tests" / "crs" / f"refused-{folder.name.lstrip('v')}.txt"
+
+
+with_tests = pytest.mark.skipif(not FOLDERS, reason="PORTCULLIS_CRS_TESTS names no folder with tests of the Core Rule Set")
+each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+
+
+@with_tests
+@each_folder
+def test_every_regression_test_passes(folder):
+    assert_all_pass(run(folder))
+
+
+@with_tests
+@each_folder
+def test_every_regression_test_passes_through_the_program(folder):
+    assert_all_pass(run(folder, "--through-proxy", refused(folder)))
+
+
+REFUSED = Outcome(status=400, reason="h1.method")
+JUDGED = Outcome(status=200, was_judged=True, would_refuse=True, ids={942100}, log='[id "942100"]')
+ON_THE_LIST = [  # what became of it, what the list says, the rule that the test wants, what is wrong
+    (REFUSED, ("400", "h1.method"), 942100, []),
+    (REFUSED, None, 942100, ["refused with 400 h1.method, but the list says nothing"]),
+    (REFUSED, ("400", "h1.target"), 942100, ["refused with 400 h1.method, but the list says 400 h1.target"]),
+    (Outcome(), ("0", "-"), 942100, []),
+    (JUDGED, None, 942100, []),
+    (JUDGED, None, 942999, ["rule 942999 did not match"]),
+    (JUDGED, ("400", "h1.method"), 942100, ["judged by the rules, but the list says 400 h1.method"]),
+    (JUDGED, ("log", "data"), 942100, ["passes, but the list says log data"]),
+    (JUDGED, ("log", "data"), 942999, []),
+    (JUDGED, ("inspect", "types"), 942100, ["passes, but the list says inspect types"]),
+    (JUDGED, ("inspect", "types"), 942999, []),
+    (REFUSED, ("inspect", "types"), 942100, ["refused with 400 h1.method, but the list says inspect types"]),
+]
+
+
+@pytest.mark.parametrize("outcome, pinned, rule, wrong", ON_THE_LIST)
+def test_a_list_of_refusals_that_is_not_exact_is_a_failure(outcome, pinned, rule, wrong):
+    test = crs_tests.Test(("file", 1), "942100-1", b"", b"", {"log": {"expect_ids": [rule]}})
+    assert through_proxy.faults(test, outcome, pinned) == wrong
+
+
+@pytest.mark.parametrize("line", ["920100-2 400", "920100-2 four h1.method", "920100-1 400 h1.method\n920100-1 400 h1.method"])
+def test_a_line_that_names_no_refusal_is_told(tmp_path, line):
+    path = tmp_path / "list.txt"
+    path.write_text(f"# why\n\n{line}\n")
+    with pytest.raises(ValueError, match=r"list\.txt:\d+: expected TEST STATUS REASON"):
+        through_proxy.exceptions(path)
+
+
+def test_the_lists_of_the_project_can_be_read():
+    for version, count in ("3.3.4", 78), ("4.28.0", 133):
+        assert len(through_proxy.exceptions(ROOT / "tests" / "crs" / f"refused-{version}.txt")) == count
