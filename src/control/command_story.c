@@ -153,6 +153,7 @@ static void print_rules(const json_t *x)
     output_format(STDOUT_FILENO, ", paranoia %lld  (", number_of(waf, "paranoia"));
     print_text(text_of(waf, "where"));
     output_write(STDOUT_FILENO, SLICE(")\n"));
+    print_line("not judged", text_of(waf, "unjudged"));
     for (size_t i = 0; i < json_array_size(rules); i++)
         print_rule(json_array_get(rules, i));
     if (number_of(waf, "more"))

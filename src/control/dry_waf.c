@@ -63,7 +63,7 @@ static bool is_stream(const struct dry *d)
            (d->request.method == METHOD_POST && type && grpc_is_content_type(type->value));
 }
 
-static int give_body(struct dry *d, struct waf_transaction *t, bool *ret_passes)
+static int give_body(struct dry *d, struct waf_transaction *t)
 {
     const struct field *encoding = fields_find_name(&d->request.fields, SLICE("content-encoding"));
     struct waf_seen_body body = { .wish = waf_wants_request_body(t),
@@ -73,7 +73,11 @@ static int give_body(struct dry *d, struct waf_transaction *t, bool *ret_passes)
         return 0;
     d->result->looked_at_body = true;
     d->result->body = (struct decompress){ .work = &d->result->work };
-    int result = waf_judge_body(t, d->result->waf, &body, &d->result->body, ret_passes);
+    bool is_cut;
+    int result = waf_judge_body(t, d->result->waf, &body, &d->result->body, &is_cut);
+    if (is_cut)
+        TRY(dry_step(d, "waf", SLICE("the body is longer than is looked at; its beginning is"),
+                     d->result->waf->where));
     if (result == -EMSGSIZE) {
         TRY(dry_step(d, "waf", SLICE(WAF_BODY_REFUSED), d->result->waf->where));
         return dry_refuse(d, 413, "waf.body", WAF_BODY_REFUSED);
@@ -131,13 +135,12 @@ static int tell(struct dry *d, const struct waf_transaction *t)
 /* 0: the rules have run as far as they do. */
 static int run(struct dry *d, struct waf_transaction *t)
 {
-    bool passes = false;
     TRY(give_request(d, t));
     TRY(waf_run(t, WAF_REQUEST_HEADERS));
     if (refuses(waf_decision(t)))
         return 0;
-    TRY(give_body(d, t, &passes));
-    return passes ? 0 : waf_run(t, WAF_REQUEST_BODY);
+    TRY(give_body(d, t));
+    return waf_run(t, WAF_REQUEST_BODY);
 }
 
 int dry_waf(struct dry *d)

@@ -143,6 +143,12 @@ static void write_judging(struct writer *w, const struct shared_memory *m,
     for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
         if (sum->sites[row].judged)
             write_number(w, &f, row, sum->sites[row].judged);
+    f.name = "waf_unjudged_total";
+    describe(w, f.name, "counter",
+             "Requests of which not all was judged, and which went on all the same.");
+    for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)
+        if (sum->sites[row].unjudged)
+            write_number(w, &f, row, sum->sites[row].unjudged);
     f.name = "waf_seconds_total";
     describe(w, f.name, "counter", "Time in the rules, with that of the responses.");
     for (uint32_t row = 0; row < COUNTER_SITES_MAX; row++)

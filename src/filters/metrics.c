@@ -55,6 +55,8 @@ static void on_finish(struct exchange *x)
         site->judging_us += waf_time_us(x);
         count_rules(x);
     }
+    if (x->waf && x->waf->unjudged)
+        site->unjudged++;
     if (x->failure.whose != FAULT_NONE)
         metrics_count_reason(x->failure.reason, failure_is_refusal(&x->failure));
     if (failure_is_refusal(&x->failure)) {

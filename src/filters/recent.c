@@ -172,7 +172,7 @@ static bool is_kept(const struct exchange *x)
     case RECENT_OFF:
         return false;
     case RECENT_REFUSED:
-        return failure_is_refusal(&x->failure) || waf_has_findings(x);
+        return failure_is_refusal(&x->failure) || waf_has_record(x);
     case RECENT_ALL:
         return true;
     }
@@ -195,7 +195,7 @@ static void on_finish(struct exchange *x)
     write_client(&w, x);
     write_verdict(&w, x);
     write_request(&w, x);
-    if (waf_has_findings(x))
+    if (waf_has_record(x))
         waf_write_record(&w, x);
     writer_byte(&w, '}');
     if (!w.overflowed)

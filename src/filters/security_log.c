@@ -18,14 +18,14 @@ static void write_reason(struct writer *w, const struct failure *f)
 static void on_finish(struct exchange *x)
 {
     struct writer w;
-    bool is_refusal = failure_is_refusal(&x->failure), has_findings = waf_has_findings(x);
-    if ((!is_refusal && !has_findings) || !log_line_begin(LOG_SECURITY, &w))
+    bool is_refusal = failure_is_refusal(&x->failure), has_record = waf_has_record(x);
+    if ((!is_refusal && !has_record) || !log_line_begin(LOG_SECURITY, &w))
         return;
     log_begin_object(&w, x->times.wall_ms);
     log_text(&w, "id", x->request_id);
     if (is_refusal)
         write_reason(&w, &x->failure);
-    if (has_findings)
+    if (has_record)
         waf_log_findings(&w, x);
     if (x->failure.where.len || x->route)
         log_text(&w, "where", x->failure.where.len ? x->failure.where : x->route->where);

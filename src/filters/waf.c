@@ -76,30 +76,45 @@ static enum verdict refuse(struct exchange *x, uint16_t status, const char *reas
     return ANSWERED;
 }
 
-static enum verdict give_up(struct waf_exchange *w)
+static enum verdict give_up(struct waf_exchange *w, const char *reason)
 {
     w->is_given_up = true;
+    w->unjudged = reason;
     return NEXT;
 }
 
 /* Memory is what was lacking: of all exchanges together, of this one, or of the machine. */
 static enum verdict refuse_for_memory(struct exchange *x, enum arena_refusal why)
 {
-    if (!waf_is_enforced(x->waf->settings))
-        return give_up(x->waf);
+    bool is_enforcing = waf_is_enforced(x->waf->settings);
     switch (why) {
     case ARENA_PURSE_EMPTY:
-        return refuse(x, 503, "limits.held", "no memory for the rules within `limits held`");
+        return is_enforcing
+                   ? refuse(x, 503, "limits.held", "no memory for the rules within `limits held`")
+                   : give_up(x->waf, "limits.held");
     case ARENA_AT_LIMIT:
-        return refuse(
-            x, 413, "waf.body",
-            "what the rules make of the body takes more memory than one exchange may have");
+        return is_enforcing
+                   ? refuse(x, 413, "waf.body",
+                            "what the rules make of the body takes more memory than one exchange "
+                            "may have")
+                   : give_up(x->waf, "waf.body");
     case ARENA_NOT_REFUSED:
     case ARENA_NO_MEMORY:
         break;
     }
+    if (!is_enforcing)
+        return give_up(x->waf, "resources.memory");
     (void)exchange_refuse(x, FAULT_OURS, 503, "resources.memory", "out of memory");
     return BROKEN;
+}
+
+/* A body does not fit into what all of them may hold. */
+static enum verdict refuse_for_room(struct exchange *x)
+{
+    return waf_is_enforced(x->waf->settings)
+               ? refuse(x, 503, "limits.held",
+                        "no room for the body within `limits held` and `buffered`")
+               : give_up(x->waf, "limits.held");
 }
 
 static enum verdict refuse_over_budget(struct exchange *x)
@@ -107,7 +122,7 @@ static enum verdict refuse_over_budget(struct exchange *x)
     struct waf_exchange *w = x->waf;
     const struct rule *rule = waf_current_rule(w->transaction);
     if (w->settings->budget_passes || !waf_is_enforced(w->settings))
-        return give_up(w);
+        return give_up(w, "waf.budget");
     char *memory = arena_take(&x->arena, 160);
     struct writer text = writer_over(memory, memory ? 159 : 0);
     writer_format(&text, "judging took more than `budget` allows; rule %u was at work",
@@ -122,8 +137,8 @@ static enum verdict break_off(struct exchange *x, int result)
         return refuse_over_budget(x);
     if (result == -ENOMEM)
         return refuse_for_memory(x, x->waf->arena.refused);
-    if (result == -ENOBUFS) /* of decompression */
-        return refuse_for_memory(x, ARENA_PURSE_EMPTY);
+    if (result == -ENOBUFS)
+        return refuse_for_room(x);
     return BROKEN; /* refused, or cancelled */
 }
 
@@ -172,13 +187,15 @@ static enum verdict run(struct exchange *x, enum waf_phase phase)
 
 /* --- The transaction -------------------------------------------------------------------------- */
 
+/* NULL: no memory at all. Without `first`: none for the rules. */
 static struct waf_exchange *make(struct exchange *x, const struct waf_settings *s)
 {
     struct waf_exchange *w = arena_take(&x->arena, sizeof *w);
     struct buffer *first = w ? buffer_take() : NULL;
+    if (w)
+        w->settings = s;
     if (!first)
-        return NULL;
-    w->settings = s;
+        return w;
     w->first = first;
     arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES,
                ARENA_BYTES_BASE + ARENA_PER_BODY * s->body_bytes_max);
@@ -206,6 +223,8 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
                                            x->connection->local_port },
                                .store = waf_collections(),
                                .application = x->site->name };
+    if (!world.client.text.ptr || !world.server.text.ptr)
+        return -ENOMEM;
     return waf_judge_open(s, world, &w->arena, &w->work, &w->transaction);
 }
 
@@ -248,7 +267,7 @@ static bool passes_for_want_of_room(const struct exchange *x, uint64_t bytes_max
     return !waf_is_enforced(x->waf->settings) && !purse_has_more(&held_purse, bytes);
 }
 
-/* 0 · -EREFUSED · -ENOMEM · -ECANCELED · -EDQUOT */
+/* 0 · -EREFUSED · -ENOBUFS · -ENOMEM · -ECANCELED · -EDQUOT */
 static int inspect_body(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
@@ -258,10 +277,8 @@ static int inspect_body(struct exchange *x)
     if (!wish.is_wanted || x->request.framing == H1_FRAMING_NONE || is_stream(x))
         return 0;
     uint64_t bytes_max = w->settings->body_bytes_max;
-    if (passes_for_want_of_room(x, bytes_max)) {
-        w->is_given_up = true;
-        return 0;
-    }
+    if (passes_for_want_of_room(x, bytes_max))
+        return -ENOBUFS;
     clock_stop(w); /* the client's time */
     int result = upload_hold(x, waf_body_is_in_pieces(&body) ? 0 : bytes_max + 1, &body.bytes);
     clock_start(w);
@@ -270,7 +287,10 @@ static int inspect_body(struct exchange *x)
     if (body.encoding.len == 0)
         w->body = body.bytes;
     w->request_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
-    result = waf_judge_body(w->transaction, w->settings, &body, &w->request_body, &w->is_given_up);
+    bool is_cut;
+    result = waf_judge_body(w->transaction, w->settings, &body, &w->request_body, &is_cut);
+    if (is_cut)
+        w->unjudged = "waf.body";
     if (result == -EMSGSIZE)
         return exchange_refuse(x, FAULT_POLICY, 413, "waf.body", WAF_BODY_REFUSED);
     return result;
@@ -300,7 +320,9 @@ static enum verdict on_request(struct exchange *x)
     if (!s->rules)
         return NEXT;
     x->waf = make(x, s);
-    if (!x->waf) {
+    if (x->waf && !x->waf->first && !waf_is_enforced(s))
+        return give_up(x->waf, "limits.buffered");
+    if (!x->waf || !x->waf->first) {
         (void)exchange_refuse(x, FAULT_POLICY, 503, "limits.buffered",
                               "no memory for the rules within `limits buffered`");
         return BROKEN;

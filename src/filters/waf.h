@@ -25,6 +25,10 @@ struct waf_exchange {
     int64_t cpu_used_ns; /* between pauses */
     bool is_over;        /* the budget is spent */
     bool is_given_up;    /* it goes on without a verdict */
+
+    /* Not all of it was judged, although nobody refused it: the reason that would have been given.
+     * NULL: all that should be was. */
+    const char *unjudged;
 };
 
 /* Rules without a word of their own only add up what others have found, and those of reporting
@@ -40,6 +44,13 @@ enum rule_verdict waf_verdict(const struct waf_transaction *t);
 
 /* Whether a rule has something to tell: a record is due. */
 bool waf_has_findings(const struct exchange *x);
+
+/* A record is due for that, or for what was not judged. */
+bool waf_has_record(const struct exchange *x);
+
+/* "refused", "would-refuse", "noticed", or "unjudged" where nothing was found and not all was
+ * looked at. */
+const char *waf_verdict_name(const struct exchange *x);
 
 /* ,"waf":{…}: the verdict, the score and every rule that contributed. */
 void waf_log_findings(struct writer *w, const struct exchange *x);

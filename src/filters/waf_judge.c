@@ -12,6 +12,7 @@ int waf_judge_open(const struct waf_settings *s, struct waf_world world, struct 
     world.is_shadow = s->mode == WAF_MODE_SHADOW;
     world.shadow_rules = s->shadows;
     world.shadow_rule_count = s->shadow_count;
+    world.fields_bytes_max = s->body_bytes_max;
     world.decodes_base64 = s->inspects_base64;
     world.inspects_fields = s->inspects_headers;
     TRY(waf_open(s->rules, &world, arena, work, ret));
@@ -74,7 +75,10 @@ static bool lacks_host(const struct waf_asked *asked)
 int waf_judge_request(struct waf_transaction *t, const struct waf_settings *s,
                       const struct waf_asked *asked, int64_t now_ms, struct arena *arena)
 {
-    struct waf_request request = { .line = request_line(asked, arena),
+    slice line = request_line(asked, arena);
+    if (asked->is_http2 && !line.ptr)
+        return -ENOMEM;
+    struct waf_request request = { .line = line,
                                    .method = asked->method,
                                    .target = asked->target,
                                    .protocol = protocol_of(asked),
@@ -124,18 +128,26 @@ static int give_pieces(struct waf_transaction *t, slice body)
     return waf_request_body_end(t);
 }
 
-int waf_judge_body(struct waf_transaction *t, const struct waf_settings *s,
-                   const struct waf_seen_body *b, struct decompress *d, bool *ret_passes)
+/* 0: its beginning is judged */
+static int note_too_long(const struct waf_settings *s, const struct waf_seen_body *b,
+                         bool *ret_is_cut)
 {
-    *ret_passes = false;
-    if (waf_body_is_in_pieces(b))
-        return give_pieces(t, b->bytes);
+    *ret_is_cut = !waf_is_enforced(s);
+    return !*ret_is_cut && b->wish.is_refused_beyond ? -EMSGSIZE : 0;
+}
+
+int waf_judge_body(struct waf_transaction *t, const struct waf_settings *s,
+                   const struct waf_seen_body *b, struct decompress *d, bool *ret_is_cut)
+{
+    *ret_is_cut = false;
+    if (waf_body_is_in_pieces(b)) {
+        TRY(give_pieces(t, b->bytes));
+        return waf_request_body_is_too_long(t) ? note_too_long(s, b, ret_is_cut) : 0;
+    }
     if (b->bytes.len <= s->body_bytes_max)
         return give_whole(t, s, b->bytes, b->encoding, d);
-    if (waf_is_enforced(s) && b->wish.is_refused_beyond)
-        return -EMSGSIZE;
-    *ret_passes = !waf_is_enforced(s);
-    if (*ret_passes || b->encoding.len)
+    TRY(note_too_long(s, b, ret_is_cut));
+    if (b->encoding.len)
         return 0;
     return give_whole(t, s, slice_first(b->bytes, s->body_bytes_max), b->encoding, d);
 }

@@ -52,11 +52,11 @@ static inline bool waf_body_is_in_pieces(const struct waf_seen_body *b)
  * `work` and `purse` set; it holds what is given until it is released.
  *
  * returns 0 · -EMSGSIZE it is longer than is looked at, and refused (413, waf.body) · -ECANCELED
- * and -EDQUOT of the work · -ENOMEM · -ENOBUFS; *ret_passes: nothing is refused and it is too long,
- * so that no further phase is run */
+ * and -EDQUOT of the work · -ENOMEM · -ENOBUFS; *ret_is_cut: it is longer, nothing is refused, and
+ * only its beginning has been looked at */
 MUST_CHECK int waf_judge_body(struct waf_transaction *t, const struct waf_settings *s,
                               const struct waf_seen_body *b, struct decompress *d,
-                              bool *ret_passes);
+                              bool *ret_is_cut);
 
 /* Bounds of what comes out of a body; work and purse stay. */
 void waf_judge_bound(struct decompress *d, uint64_t bytes_max);

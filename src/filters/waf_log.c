@@ -35,6 +35,11 @@ bool waf_has_findings(const struct exchange *x)
     return false;
 }
 
+bool waf_has_record(const struct exchange *x)
+{
+    return waf_has_findings(x) || (x->waf && x->waf->unjudged);
+}
+
 static void put(struct writer *w, const char *key, slice value, size_t bytes_max)
 {
     writer_format(w, ",\"%s\":\"", key);
@@ -174,17 +179,26 @@ static void write_rules(struct writer *w, const struct waf_match *m)
         log_number(w, "unnamed", left);
 }
 
+const char *waf_verdict_name(const struct exchange *x)
+{
+    const struct waf_exchange *own = x->waf;
+    enum rule_verdict verdict = own->transaction ? waf_verdict(own->transaction) : RULE_NOTICED;
+    bool is_unjudged = verdict == RULE_NOTICED && own->unjudged;
+    return is_unjudged ? "unjudged" : rule_verdict_name(verdict);
+}
+
 void waf_log_findings(struct writer *w, const struct exchange *x)
 {
     const struct waf_transaction *t = x->waf->transaction;
-    const struct waf_decision *d = waf_decision(t);
     int64_t score, threshold;
     log_key(w, "waf");
-    writer_format(w, "{\"verdict\":\"%s\"", rule_verdict_name(waf_verdict(t)));
-    if (waf_class_score(t, d->phase, &score, &threshold))
+    writer_format(w, "{\"verdict\":\"%s\"", waf_verdict_name(x));
+    if (x->waf->unjudged)
+        log_text(w, "unjudged", slice_from(x->waf->unjudged));
+    if (t && waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);
-    write_rules(w, waf_matches(t));
+    write_rules(w, t ? waf_matches(t) : NULL);
     log_number(w, "us", waf_time_us(x));
     writer_byte(w, '}');
 }

@@ -139,16 +139,17 @@ void waf_write_record(struct writer *w, const struct exchange *x)
     const struct waf_transaction *t = own->transaction;
     int64_t score, threshold;
     unsigned written = 0, left = 0;
-    writer_format(w, ",\"waf\":{\"verdict\":\"%s\",\"mode\":\"%s\"",
-                  rule_verdict_name(waf_verdict(t)),
+    writer_format(w, ",\"waf\":{\"verdict\":\"%s\",\"mode\":\"%s\"", waf_verdict_name(x),
                   own->settings->mode == WAF_MODE_ENFORCE ? "enforce" : "shadow");
-    if (waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
+    if (own->unjudged)
+        put(w, "unjudged", slice_from(own->unjudged), NAME_BYTES);
+    if (t && waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);
     log_number(w, "paranoia", waf_paranoia(own->settings));
     put(w, "where", own->settings->where, NAME_BYTES);
     writer_literal(w, ",\"rules\":[");
-    for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
+    for (const struct waf_match *m = t ? waf_matches(t) : NULL; m; m = m->next) {
         if (!waf_is_told(m))
             continue;
         if (written == RULES_MAX) {

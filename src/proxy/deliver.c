@@ -158,6 +158,21 @@ void response_close_body(struct exchange *x)
     x->from_origin = NULL;
 }
 
+static int refuse_no_room(struct exchange *x)
+{
+    return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
+                           "no room for the response within `limits held` and `buffered`");
+}
+
+/* 0 · -EREFUSED */
+static int settle_held(struct exchange *x, struct held_body *h)
+{
+    struct body_source *behind = x->from_origin;
+    if (held_body_settle(h) != 0 || (behind->operations->keep && behind->operations->keep(behind)))
+        return refuse_no_room(x);
+    return 0;
+}
+
 int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
 {
     *ret_body = slice_of(NULL, 0);
@@ -173,16 +188,12 @@ int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
     int result = relay_begin(&r);
     if (result == 0)
         result = relay_finish(&r);
-    if (result == 0)
-        result = held_body_settle(h);
-    if (result == 0 && x->from_origin->operations->keep)
-        result = x->from_origin->operations->keep(x->from_origin);
+    bool is_full = result == -ENOBUFS && r.failed == RELAY_TO;
+    if ((result == 0 || is_full) && settle_held(x, h) != 0)
+        result = -EREFUSED;
     x->from_origin = held_body_source(h);
     *ret_body = held_body_bytes(h);
-    if (result == -ENOBUFS)
-        return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
-                               "no room for the response within `limits held` and `buffered`");
-    return result == 0 ? 0 : note_failure(x, &r, result);
+    return result == 0 || result == -EREFUSED || is_full ? result : note_failure(x, &r, result);
 }
 
 int exchange_deliver(struct exchange *x)

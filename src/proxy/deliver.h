@@ -17,7 +17,8 @@ MAY_WAIT int exchange_deliver(struct exchange *x);
  * there is no body.
  *
  * ret_body   valid until response_close_body()
- * returns    0 · -EREFUSED · -ECANCELED · -ENOMEM */
+ * returns    0 · -ENOBUFS there is no room for all of it: what has come is held, and the body may
+ *            go on or be refused · -EREFUSED · -ECANCELED · -ENOMEM */
 MAY_WAIT int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body);
 
 /* Nobody reads from the origin's body any more; before its connection is given back. */

@@ -22,6 +22,8 @@ struct held_body {
     struct buffer *memory;
     int file; /* -1: none */
     const char *mapping;
+    struct buffer *rest; /* taken when there was no room any more: it follows what is held */
+    bool is_torn;        /* and there was no room for that either */
     uint64_t length, given;
 };
 
@@ -34,7 +36,7 @@ static struct held_body *of_sink(struct body_sink *s)
     return CONTAINER_OF(s, struct held_body, sink);
 }
 
-/* Room for `more` bytes in the buffer. 0 · -ENOBUFS */
+/* Makes room for `more` bytes in the buffer. 0 · -ENOBUFS */
 static int grow_memory(struct held_body *h, size_t more)
 {
     struct buffer *old = h->memory;
@@ -56,46 +58,51 @@ static int grow_memory(struct held_body *h, size_t more)
     return 0;
 }
 
-/* 0 · -ENOBUFS */
-static int write_file(struct held_body *h, const char *bytes, size_t count)
+/* All of it at `offset`, or nothing that counts. 0 · -ENOBUFS */
+static int write_file(int file, slice bytes, uint64_t offset)
 {
-    if (!purse_take_more(&held_purse, count))
+    if (!purse_take_more(&held_purse, bytes.len))
         return -ENOBUFS;
-    for (size_t done = 0; done < count;) {
-        ssize_t wrote = write(h->file, bytes + done, count - done);
+    for (size_t done = 0; done < bytes.len;) {
+        slice left = slice_after(bytes, done);
+        ssize_t wrote = pwrite(file, left.ptr, left.len, (off_t)(offset + done));
         if (wrote <= 0 && !(wrote < 0 && errno == EINTR)) {
-            purse_give(&held_purse, count - done);
+            purse_give(&held_purse, bytes.len);
             return -ENOBUFS;
         }
-        if (wrote > 0) {
-            done += (size_t)wrote;
-            h->length += (uint64_t)wrote;
-        }
+        done += wrote > 0 ? (size_t)wrote : 0;
     }
     return 0;
 }
 
+/* What is in the buffer stays there unless all of it is in the file. 0 · -ENOBUFS */
 static int move_to_file(struct held_body *h)
 {
-    h->file = memfd_create("held body", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-    if (h->file < 0 && errno == EINVAL) /* a kernel before 6.3 */
-        h->file = memfd_create("held body", MFD_CLOEXEC);
-    if (h->file < 0)
+    int file = memfd_create("held body", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+    if (file < 0 && errno == EINVAL) /* a kernel before 6.3 */
+        file = memfd_create("held body", MFD_CLOEXEC);
+    if (file < 0)
         return -ENOBUFS;
-    h->length = 0;
-    if (!h->memory)
-        return 0;
-    TRY(write_file(h, h->memory->memory, h->memory->end));
+    slice held = held_body_bytes(h);
+    if (write_file(file, held, 0) != 0) {
+        close(file);
+        return -ENOBUFS;
+    }
+    h->file = file;
     buffer_drop(&h->memory);
     return 0;
 }
 
+/* 0 · -ENOBUFS, and what was held before is held still */
 static int store(struct held_body *h, const char *bytes, size_t count)
 {
     if (h->file < 0 && h->length + count > MEMORY_BYTES_MAX)
         TRY(move_to_file(h));
-    if (h->file >= 0)
-        return write_file(h, bytes, count);
+    if (h->file >= 0) {
+        TRY(write_file(h->file, slice_of(bytes, count), h->length));
+        h->length += count;
+        return 0;
+    }
     TRY(grow_memory(h, count));
     memcpy(h->memory->memory + h->memory->end, bytes, count);
     h->memory->end += (uint32_t)count;
@@ -103,11 +110,31 @@ static int store(struct held_body *h, const char *bytes, size_t count)
     return 0;
 }
 
+/* No room for these pieces from number `first` on: they are put by, so that nothing is lost. */
+static void put_by(struct held_body *h, const struct pieces *p, int first)
+{
+    size_t bytes = 0;
+    for (int i = first; i < p->count; i++)
+        bytes += p->parts[PIECES_FIRST + i].iov_len;
+    h->rest = buffer_take_large((uint32_t)bytes);
+    h->is_torn = !h->rest;
+    for (int i = first; h->rest && i < p->count; i++) {
+        const struct iovec *part = &p->parts[PIECES_FIRST + i];
+        memcpy(h->rest->memory + h->rest->end, part->iov_base, part->iov_len);
+        h->rest->end += (uint32_t)part->iov_len;
+    }
+}
+
 static int send_now(struct body_sink *s, struct pieces *p)
 {
+    struct held_body *h = of_sink(s);
+    ASSERT(!h->rest && !h->is_torn);
     for (int i = 0; i < p->count; i++) {
         const struct iovec *part = &p->parts[PIECES_FIRST + i];
-        TRY(store(of_sink(s), part->iov_base, part->iov_len));
+        if (store(h, part->iov_base, part->iov_len) == 0)
+            continue;
+        put_by(h, p, i);
+        return -ENOBUFS;
     }
     return 0;
 }
@@ -134,11 +161,29 @@ static struct held_body *of_source(struct body_source *s)
     return CONTAINER_OF(s, struct held_body, source);
 }
 
+static size_t rest_bytes(const struct held_body *h)
+{
+    return h->rest ? buffer_length(h->rest) : 0;
+}
+
+static bool is_all_given(const struct held_body *h)
+{
+    return h->given == h->length + rest_bytes(h);
+}
+
+/* What comes next of what is here. */
+static slice next_piece(const struct held_body *h)
+{
+    if (h->given < h->length)
+        return slice_after(held_body_bytes(h), h->given);
+    return slice_after(slice_of(h->rest->memory, h->rest->end), h->given - h->length);
+}
+
 /* Where what is behind has come to. */
 static void follow(struct held_body *h)
 {
     struct body_source *s = &h->source;
-    bool all_given = h->given == h->length;
+    bool all_given = is_all_given(h);
     s->bytes_read = h->behind->bytes_read;
     s->closed = all_given && h->behind->closed;
     s->ended = all_given && h->behind->ended;
@@ -149,9 +194,8 @@ static int take(struct body_source *s, struct pieces *to)
 {
     struct held_body *h = of_source(s);
     size_t before = to->bytes;
-    if (h->given < h->length) {
-        slice piece = slice_after(held_body_bytes(h), h->given);
-        pieces_add(to, slice_first(piece, GIVEN_BYTES_MAX));
+    if (!is_all_given(h)) {
+        pieces_add(to, slice_first(next_piece(h), GIVEN_BYTES_MAX));
         h->given += to->bytes - before;
     } else if (!h->behind->ended) {
         TRY(h->behind->operations->take(h->behind, to));
@@ -164,7 +208,7 @@ static int take(struct body_source *s, struct pieces *to)
 static int wait_for_more(struct body_source *s, int64_t deadline_ms)
 {
     struct held_body *h = of_source(s);
-    if (h->given < h->length)
+    if (!is_all_given(h))
         return 0;
     int result = h->behind->operations->wait(h->behind, deadline_ms);
     follow(h);
@@ -180,7 +224,7 @@ static int keep(struct body_source *s)
 static void release(struct body_source *s)
 {
     struct held_body *h = of_source(s);
-    if (h->given == h->length && h->behind->operations->release)
+    if (is_all_given(h) && h->behind->operations->release)
         h->behind->operations->release(h->behind);
 }
 
@@ -203,6 +247,7 @@ static void close_source(struct body_source *s)
         close(h->file);
     }
     buffer_drop(&h->memory);
+    buffer_drop(&h->rest);
     free(h);
 }
 
@@ -234,6 +279,8 @@ struct body_sink *held_body_sink(struct held_body *h)
 int held_body_settle(struct held_body *h)
 {
     follow(h);
+    if (h->is_torn)
+        return -ENOBUFS;
     if (h->file < 0 || h->length == 0)
         return 0;
     void *mapping = mmap(NULL, h->length, PROT_READ, MAP_SHARED, h->file, 0);

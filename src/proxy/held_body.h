@@ -19,11 +19,14 @@ extern struct purse held_purse;
 /* NULL: no memory. */
 MUST_CHECK struct held_body *held_body_make(struct body_source *behind);
 
-/* Never lets anybody wait; -ENOBUFS when there is no room within the limits. */
+/* Never lets anybody wait; -ENOBUFS when there is no room within the limits. Then nothing more may
+ * be put in; what could not be held is put by and comes behind what is, so that the body can go on
+ * unseen. */
 struct body_sink *held_body_sink(struct held_body *h);
 
 /* Nothing more is put in. From here on the body is in held_body_source(), which may be used in the
- * place of what it was taken from. 0 · -ENOBUFS there is no room to see it as a whole */
+ * place of what it was taken from. 0 · -ENOBUFS there is no room to see it as a whole, or a part of
+ * it could not even be put by: it is lost */
 MUST_CHECK int held_body_settle(struct held_body *h);
 struct body_source *held_body_source(struct held_body *h);
 

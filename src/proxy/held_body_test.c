@@ -152,12 +152,51 @@ TEST(no_more_is_held_than_all_of_them_may)
     free(bytes);
 }
 
+TEST(what_there_is_no_room_for_follows_all_the_same)
+{
+    static const uint64_t rooms[] = { 0, 100000, 131072, 200000, 400000 };
+    size_t length = 500000;
+    char *bytes = make_bytes(length);
+    for (size_t i = 0; i < ARRAY_LENGTH(rooms); i++) {
+        held_purse.max = rooms[i] * 8 / 7;
+        struct stepping from = stepping_over(bytes, length, 7000);
+        struct held_body *h = held_body_make(&from.base);
+        assert_int_equal(put(h, &from.base, SIZE_MAX), -ENOBUFS);
+        assert_int_equal(held_body_settle(h), 0);
+        slice held = held_body_bytes(h);
+        assert_in_range(held.len, rooms[i] > 131072 ? rooms[i] - 7000 : 124000, 400000);
+        assert_memory_equal(held.ptr, bytes, held.len);
+        assert_gives(h, bytes, length);
+        held_body_source(h)->operations->close(held_body_source(h));
+        assert_int_equal(held_purse.used, 0);
+        assert_int_equal(buffer_bytes_in_use(), 0);
+    }
+    free(bytes);
+}
+
+TEST(and_what_cannot_even_be_put_by_is_told)
+{
+    held_purse.max = 0;
+    buffer_limit(200000);
+    char *bytes = make_bytes(500000);
+    struct stepping from = stepping_over(bytes, 500000, 120000);
+    struct held_body *h = held_body_make(&from.base);
+    assert_int_equal(put(h, &from.base, SIZE_MAX), -ENOBUFS);
+    assert_int_equal(held_body_settle(h), -ENOBUFS);
+    held_body_source(h)->operations->close(held_body_source(h));
+    buffer_limit(0);
+    assert_int_equal(buffer_bytes_in_use(), 0);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_body_is_seen_whole_and_given_again),
         cmocka_unit_test(what_is_not_held_follows_what_is),
         cmocka_unit_test(no_more_is_held_than_all_of_them_may),
+        cmocka_unit_test(what_there_is_no_room_for_follows_all_the_same),
+        cmocka_unit_test(and_what_cannot_even_be_put_by_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

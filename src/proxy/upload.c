@@ -180,11 +180,13 @@ int upload_begin(struct exchange *x)
 
 static int refuse_no_room(struct exchange *x)
 {
+    x->upload.state = UPLOAD_FAILED;
     return exchange_refuse(x, FAULT_POLICY, 503, "limits.held",
                            "no room for the request body within `limits held` and `buffered`");
 }
 
-/* All of it, or its first `bytes_max`, into the store. 0 · -EREFUSED · -ECANCELED */
+/* All of it, or its first `bytes_max`, into the store. 0 · -ENOBUFS there is no room for more: it
+ * could go on · -EREFUSED · -ECANCELED */
 static int fill(struct exchange *x, struct held_body *h, uint64_t bytes_max)
 {
     struct relay r = relay_to(x, held_body_sink(h));
@@ -195,11 +197,9 @@ static int fill(struct exchange *x, struct held_body *h, uint64_t bytes_max)
         result = tell_to_continue(x);
     if (result == 0)
         result = relay_finish(&r);
-    if (result == 0)
-        return 0;
+    if (result == 0 || (result == -ENOBUFS && r.failed == RELAY_TO))
+        return result;
     x->upload.state = UPLOAD_FAILED;
-    if (result == -ENOBUFS)
-        return refuse_no_room(x);
     if (result != -EREFUSED)
         note_failure(x, &r, result);
     return result == -ECANCELED ? result : -EREFUSED;
@@ -224,8 +224,8 @@ int upload_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
     if (!h)
         return -ENOMEM;
     int result = fill(x, h, bytes_max);
-    if (result == 0)
-        result = settle_held(x, h);
+    if ((result == 0 || result == -ENOBUFS) && settle_held(x, h) != 0)
+        result = -EREFUSED;
     if (result == 0)
         tell_end(x);
     /* Also after a failure: whoever asks for the body's end asks through it, and closes it. */

@@ -15,7 +15,8 @@ MAY_WAIT int upload_begin(struct exchange *x);
  * follows. Empty: there is no body.
  *
  * ret_body   valid as long as the exchange
- * returns    0 · -EREFUSED · -ECANCELED · -ENOMEM */
+ * returns    0 · -ENOBUFS there is no room for all of it: what has come is held, and the body may
+ *            go on or be refused · -EREFUSED · -ECANCELED · -ENOMEM */
 MAY_WAIT int upload_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body);
 
 /* Nothing of the body has been taken from the client's connection: a second attempt can send it. */

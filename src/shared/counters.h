@@ -38,6 +38,7 @@ struct site_counters {
     uint64_t refused;   /* a security record was written */
     uint64_t bytes_in, bytes_out;
     uint64_t judged, judging_us; /* by the rules of the WAF */
+    uint64_t unjudged;           /* of it something was not judged, and went on all the same */
     struct histogram duration;
 };
 

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 10u
+#define LAYOUT 11u
 
 static const struct {
     const char *name;

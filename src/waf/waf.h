@@ -65,6 +65,9 @@ struct waf_world {
     const struct id_range *shadow_rules;
     unsigned shadow_rule_count;
 
+    /* All of a multipart body but the contents of files; 0: as the rules say. */
+    uint64_t fields_bytes_max;
+
     /* What ModSecurity does not do: values that are Base64 of text are looked into; rules for
      * arguments look at the fields that no standard knows. */
     bool decodes_base64, inspects_fields;
@@ -122,6 +125,9 @@ MUST_CHECK int waf_request_body(struct waf_transaction *t, slice body);
  * longer than the call. */
 MUST_CHECK int waf_request_body_part(struct waf_transaction *t, slice piece);
 MUST_CHECK int waf_request_body_end(struct waf_transaction *t);
+
+/* More of a multipart body than may be was no content of files: the rest has not been read. */
+bool waf_request_body_is_too_long(const struct waf_transaction *t);
 
 /* The body could not be made readable (a broken Content-Encoding, or one nobody knows): what
  * REQBODY_ERROR_MSG is to say. */

@@ -61,6 +61,7 @@ enum body_flag {
     BODY_FILE_LIMIT_EXCEEDED = 1 << 14,
     BODY_UNMATCHED_BOUNDARY = 1 << 15, /* MULTIPART_UNMATCHED_BOUNDARY is 1 */
     BODY_DASHED_LINE = 1 << 16,        /* without the former it is 2 */
+    BODY_FIELDS_EXCEEDED = 1 << 17,    /* with BODY_LIMITED: fields_bytes_max */
 };
 
 /* MULTIPART_STRICT_ERROR is 1 when any of these is set. */

@@ -77,8 +77,10 @@ static slice text_of(const struct body_text *t)
 static int count_kept(struct multipart *m, slice more)
 {
     size_t limit = m->r->limits->fields_bytes_max;
-    if (limit != 0 && more.len > limit - m->r->state.fields_bytes)
+    if (limit != 0 && more.len > limit - m->r->state.fields_bytes) {
+        m->r->state.flags |= BODY_FIELDS_EXCEEDED;
         return fail_limit(m, "the fields have too many bytes", limit);
+    }
     m->r->state.fields_bytes += more.len;
     return 0;
 }

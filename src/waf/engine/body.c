@@ -56,10 +56,12 @@ static char separator(const struct waf_transaction *t)
 static struct body_limits limits_of(const struct waf_transaction *t)
 {
     const struct waf_directives *d = &t->rules->directives;
+    uint64_t fields = d->request_body_no_files_bytes_max, own = t->world.fields_bytes_max;
     return (struct body_limits){ .arguments_max = d->arguments_max,
                                  .depth_max = d->json_depth_max,
                                  .files_max = d->upload_files_max,
-                                 .fields_bytes_max = d->request_body_no_files_bytes_max };
+                                 .fields_bytes_max =
+                                     own && (!fields || own < fields) ? own : fields };
 }
 
 int body_query_read(struct waf_transaction *t, slice query)
@@ -278,6 +280,11 @@ int waf_request_body_end(struct waf_transaction *t)
         return 0;
     t->body.is_ended = true;
     return t->body.multipart ? multipart_end(t->body.multipart) : 0;
+}
+
+bool waf_request_body_is_too_long(const struct waf_transaction *t)
+{
+    return t->body.reader.state.flags & BODY_FIELDS_EXCEEDED;
 }
 
 void waf_request_body_unreadable(struct waf_transaction *t, slice message)
