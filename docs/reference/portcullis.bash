@@ -27,7 +27,7 @@ _portcullis() {
     COMPREPLY=($(compgen -W "$words" -- "$word")); return
   fi
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain exclude waf help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
+    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain exclude whatif waf help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
   fi
   case ${COMP_WORDS[1]} in
     run) options='-c --config --state --storage --pid-file --log-level --load-seconds --help';;
@@ -41,6 +41,7 @@ _portcullis() {
     show) options='-c --config --json --help';;
     explain) options='-c --config --json --from --method -H --header --data --on --ja4 --phases --state --help';;
     exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
+    whatif) options='-c --config --since --from --requests --samples --json --state --help';;
     waf) options='--rules --paranoia --set --response --client --from --json --proxy --help';;
     help) options='--reference --man --help';;
     completion) options='--help';;
@@ -367,6 +368,7 @@ fmt
 show
 explain
 exclude
+whatif
 waf
 help
 completion

@@ -3,7 +3,8 @@
  *     GET /status           JSON
  *     GET /certificates     JSON, one on each line
  *     GET /exchanges/ID     one that is kept (`recent`), JSON; 404
- *     GET /exchanges?since_ms=N   all of them, one on each line; at most 16 MiB
+ *     GET /exchanges?since_ms=N   all of them, one on each line; of 16 MiB the last line is
+ *                           {"next_slot":N}, and &slot=N goes on there
  *     GET /metrics          Prometheus text
  *     GET /healthz /readyz  "ok"
  *     POST /certificates/renew?name=HOST   POST /certificates/revoke?name=HOST

@@ -42,6 +42,7 @@ int command_completion(int argc, char **argv);
 int command_waf(int argc, char **argv);
 int command_waf_rules(int argc, char **argv);
 int command_exclude(int argc, char **argv);
+int command_whatif(int argc, char **argv);
 
 /* `explain ID` */
 int command_story(const char *folder, const char *id, bool json);

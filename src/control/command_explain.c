@@ -192,18 +192,9 @@ static const char *read_question(struct explanation *e)
 
 /* --- telling --- */
 
-/* Text of requests for a terminal: nothing of it moves the cursor. */
 static void print_shown(slice s)
 {
-    for (size_t i = 0; i < s.len && i < SHOWN_BYTES; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c >= ' ' && c != 0x7f)
-            output_write(STDOUT_FILENO, slice_of(s.ptr + i, 1));
-        else
-            output_format(STDOUT_FILENO, "\\x%02x", c);
-    }
-    if (s.len > SHOWN_BYTES)
-        output_write(STDOUT_FILENO, SLICE("..."));
+    output_shown(STDOUT_FILENO, s, SHOWN_BYTES);
 }
 
 static void print_rule(const struct waf_match *m)

@@ -13,18 +13,9 @@
 
 #define SHOWN_BYTES 400u
 
-/* Text of clients for a terminal: nothing of it moves the cursor. */
 static void print_text(slice s)
 {
-    for (size_t i = 0; i < s.len && i < SHOWN_BYTES; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        if (c >= ' ' && c != 0x7f)
-            output_write(STDOUT_FILENO, slice_of(s.ptr + i, 1));
-        else
-            output_format(STDOUT_FILENO, "\\x%02x", c);
-    }
-    if (s.len > SHOWN_BYTES)
-        output_write(STDOUT_FILENO, SLICE("..."));
+    output_shown(STDOUT_FILENO, s, SHOWN_BYTES);
 }
 
 static slice text_of(const json_t *object, const char *key)

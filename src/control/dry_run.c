@@ -92,7 +92,8 @@ static int parse(struct dry *d, struct h1_error *error)
     else
         (void)!h1_request_parse(slice_first(head, length), &h1, fields, &d->request, error);
     if (d->is_http2) { /* a body of unknown length is framed */
-        bool has_body = d->request.framing == H1_FRAMING_NONE && d->asked->body.len;
+        bool has_body =
+            d->request.framing == H1_FRAMING_NONE && (d->asked->body.len || d->asked->body_bytes);
         d->request.framing = has_body ? H1_FRAMING_CHUNKED : d->request.framing;
     }
     return 0;
@@ -213,8 +214,8 @@ static int judge_limits(struct dry *d)
     const struct field *timeout = fields_find_name(&d->request.fields, SLICE("grpc-timeout"));
     const struct field *type = fields_find(&d->request.fields, FIELD_CONTENT_TYPE);
     int64_t timeout_ms;
-    uint64_t bytes =
-        d->request.framing == H1_FRAMING_LENGTH ? d->request.content_length : d->asked->body.len;
+    uint64_t there_is = d->asked->body_bytes ? d->asked->body_bytes : d->asked->body.len;
+    uint64_t bytes = d->request.framing == H1_FRAMING_LENGTH ? d->request.content_length : there_is;
     if (bytes > limits->body_bytes_max)
         return dry_refuse(d, 413, "limits.body",
                           "the request body is longer than `limits body` allows");

@@ -15,8 +15,9 @@
 struct waf_settings;
 
 struct dry_request {
-    slice head; /* HTTP/1 text; "HTTP/2.0" in its first line: as the gate keeps HTTP/2 */
-    slice body; /* without chunks, Content-Encoding still applied */
+    slice head;          /* HTTP/1 text; "HTTP/2.0" in its first line: as the gate keeps HTTP/2 */
+    slice body;          /* without chunks, Content-Encoding still applied */
+    uint64_t body_bytes; /* how long it really was, where `body` is not all of it */
     struct ip client;
     uint16_t client_port;
     uint32_t listener; /* of the configuration */

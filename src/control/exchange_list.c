@@ -1,23 +1,25 @@
 #include "control/exchange_list.h"
 
+#include <errno.h>
+
 #include "base/number.h"
 
 #define TIME_BYTES 24u /* 2026-11-25T23:20:11.000Z */
+#define NEXT_BYTES 32u /* {"next_slot":N} */
 
-/* Calls for each record of each worker until told to stop. */
-static void each_record(const struct recent_segment *all, char *memory,
-                        bool (*call)(void *context, slice record), void *context)
+/* Calls for each record of a worker until told to stop. False: it was. */
+static bool each_of_slot(const struct recent_segment *all, uint32_t slot, char *memory,
+                         bool (*call)(void *context, slice record), void *context)
 {
-    for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++) {
-        struct recent_walk walk;
-        uint32_t bytes;
-        recent_walk_open(&walk, all, slot);
-        while (recent_walk_read(&walk, memory, RECENT_RECORD_BYTES_MAX, &bytes)) {
-            if (!call(context, slice_of(memory, bytes)))
-                return;
-            recent_walk_pass(&walk, bytes);
-        }
+    struct recent_walk walk;
+    uint32_t bytes;
+    recent_walk_open(&walk, all, slot);
+    while (recent_walk_read(&walk, memory, RECENT_RECORD_BYTES_MAX, &bytes)) {
+        if (!call(context, slice_of(memory, bytes)))
+            return false;
+        recent_walk_pass(&walk, bytes);
     }
+    return true;
 }
 
 /* What stands behind `"key":` near the front of an object, up to the next comma. */
@@ -65,7 +67,9 @@ static bool look(void *context, slice record)
 bool exchange_find(const struct recent_segment *all, slice id, char *memory, slice *ret)
 {
     struct search s = { .id = id };
-    each_record(all, memory, look, &s);
+    for (uint32_t slot = 0; slot < WORKER_SLOTS_MAX; slot++)
+        if (!each_of_slot(all, slot, memory, look, &s))
+            break;
     *ret = s.found;
     if (s.found.len)
         return true;
@@ -88,16 +92,45 @@ static bool add(void *context, slice record)
     if (number_parse(member(record, SLICE("\"time_ms\":")), UINT64_MAX, &time_ms) != 0 ||
         time_ms < l->since_ms)
         return true;
-    if (record.len + 1 > l->w->capacity - l->w->len)
+    if (record.len + 1 + NEXT_BYTES > l->w->capacity - l->w->len)
         return false;
     writer_slice_add(l->w, record);
     writer_byte(l->w, '\n');
     return true;
 }
 
-void exchange_list(const struct recent_segment *all, uint64_t since_ms, char *memory,
-                   struct writer *w)
+void exchange_list(const struct recent_segment *all, const struct exchange_choice *which,
+                   char *memory, struct writer *w)
 {
-    struct listing l = { .w = w, .since_ms = since_ms };
-    each_record(all, memory, add, &l);
+    struct listing l = { .w = w, .since_ms = which->since_ms };
+    for (uint32_t slot = which->slot; slot < WORKER_SLOTS_MAX; slot++) {
+        size_t before = w->len;
+        if (each_of_slot(all, slot, memory, add, &l))
+            continue;
+        w->len = before; /* all of a worker's or none */
+        writer_format(w, "{\"next_slot\":%u}\n", slot);
+        return;
+    }
+}
+
+int exchange_choice_parse(slice query, struct exchange_choice *ret)
+{
+    *ret = (struct exchange_choice){ 0 };
+    while (query.len) {
+        slice piece = slice_first(query, slice_find_byte(query, '&'));
+        slice name = slice_first(piece, slice_find_byte(piece, '='));
+        uint64_t value;
+        bool is_slot = slice_equal(name, SLICE("slot"));
+        if (!is_slot && !slice_equal(name, SLICE("since_ms")))
+            return -EINVAL;
+        if (number_parse(slice_after(piece, name.len + 1),
+                         is_slot ? WORKER_SLOTS_MAX - 1 : UINT64_MAX, &value) != 0)
+            return -EINVAL;
+        if (is_slot)
+            ret->slot = (uint32_t)value;
+        else
+            ret->since_ms = value;
+        query = slice_after(query, piece.len + 1);
+    }
+    return 0;
 }

@@ -40,6 +40,8 @@ static int read_files(struct loader *l)
         TRY(files_read(&l->files, slice_from(l->options->path)));
     else
         TRY(files_read_text(&l->files, SLICE("command line"), l->options->text));
+    for (const struct file *f = l->files.first; f; f = f->next)
+        TRY(load_digest_add(&l->digest, f->source.text));
     return schema_check(&l->schema, &l->files, &l->scratch);
 }
 
@@ -192,6 +194,7 @@ static int load_all(struct loader *l)
     load_check_tls(l);
     check_limits(l);
     check_unused(l);
+    TRY(load_digest_text(&l->digest, &l->c->arena, &l->c->digest));
     return l->diagnostics->errors ? -EINVAL : 0;
 }
 

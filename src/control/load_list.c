@@ -51,6 +51,7 @@ static int add_file(struct loader *l, struct network_list *list, const struct wo
         return 0;
     }
     uint32_t number = 0;
+    TRY(load_digest_add(&l->digest, text));
     while (text.len) {
         slice line = next_line(&text);
         struct ip_network network;

@@ -48,8 +48,10 @@ static int world_read(void *context, slice path, slice beside, struct arena *are
     char memory[PATH_BYTES];
     slice full;
     TRY(resolve(path, beside, memory, &full));
-    return l->files.reader->read_file(l->files.reader->context, arena, full, RULE_FILE_BYTES_MAX,
-                                      ret_bytes);
+    TRY(l->files.reader->read_file(l->files.reader->context, arena, full, RULE_FILE_BYTES_MAX,
+                                   ret_bytes));
+    TRY(load_digest_add(&l->digest, *ret_bytes));
+    return load_digest_add(&l->rules_digest, *ret_bytes);
 }
 
 /* --- Files in their order --------------------------------------------------------------------- */
@@ -253,7 +255,9 @@ static int find_rules(struct loader *l, const struct waf_source *source, const s
         known->next = l->c->rulesets;
         l->c->rulesets = known;
         TRY(name_map_add(&l->rulesets, name, known));
+        l->rules_digest = (struct load_digest){ 0 };
         TRY(read_rules(l, source, &known->rules));
+        TRY(load_digest_text(&l->rules_digest, &l->c->arena, &known->digest));
     }
     *ret = known->rules;
     return 0;

@@ -27,6 +27,11 @@ struct policy {
     bool is_used;
 };
 
+/* What has been read, piece by piece. */
+struct load_digest {
+    unsigned char bytes[32]; /* SHA-256 of those before and the last piece */
+};
+
 struct site_draft {
     struct site *site;
     const struct statement *statement;
@@ -62,6 +67,7 @@ struct loader {
     struct site_draft *drafts;
     uint32_t origin_capacity;
     struct blocks defaults;
+    struct load_digest digest, rules_digest; /* of everything, of the ruleset that is being read */
 };
 
 /* What statements are applied to. */
@@ -78,6 +84,12 @@ struct apply_target {
 MUST_CHECK int loader_run(struct loader *l, const struct load_options *options,
                           struct diagnostics *d);
 void loader_close(struct loader *l);
+
+/* load_digest.c */
+/* 0 · -ENOMEM */
+MUST_CHECK int load_digest_add(struct load_digest *d, slice piece);
+/* In hexadecimal, as far as it is needed to tell configurations apart. 0 · -ENOMEM */
+MUST_CHECK int load_digest_text(const struct load_digest *d, struct arena *a, slice *ret);
 
 /* load_blocks.c */
 /* Built-in settings. 0 · -ENOMEM */

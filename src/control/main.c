@@ -70,6 +70,20 @@ const struct command commands[] = {
       "the exchange from a file as `explain ID --json` prints it.",
       "--for --because --rule --broad --everywhere --yes --print -c --config --from --state",
       command_exclude },
+    { "whatif", "FILE [--since 1h|--from FILE|--requests FOLDER]",
+      "Says what a changed configuration would decide otherwise about the last exchanges",
+      "The exchanges that the running program has kept (`recent`) are judged by its configuration "
+      "and by FILE, without sending anything: what FILE would newly refuse or let through, in "
+      "shadow too, by rule and path, with the ids of exchanges that `explain` tells more of; and "
+      "what cannot be judged, for a body or a value is not kept. --since 1h takes those of the "
+      "last "
+      "hour; --from FILE takes them from a file, as `explain ID --json` and the admin socket print "
+      "them; --requests FOLDER runs requests from the files of a folder, each as it would come "
+      "over "
+      "the wire. -c FILE is the configuration to compare with, where it is not the running "
+      "program's; --samples N shows that many exchanges of a kind (3). Exit code 1 when something "
+      "would newly be refused, 2 on errors, 3 when nothing is running.",
+      "-c --config --since --from --requests --samples --json --state", command_whatif },
     { "waf", "test --rules FILE... REQUEST...|rules [ID]...",
       "Runs requests from files through rules of a WAF, or shows the rules of the program",
       "Each file holds a request as it would come over the wire. Printed are the decision and "

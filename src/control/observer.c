@@ -397,17 +397,18 @@ static int respond_exchange(struct client *c, slice id)
     return result;
 }
 
-/* GET /exchanges, /exchanges?since_ms=N: JSON Lines */
-static int respond_exchanges(struct client *c, slice since)
+/* GET /exchanges?since_ms=N&slot=N, both optional: JSON Lines, of workers from that slot on */
+static int respond_exchanges(struct client *c, slice query)
 {
-    uint64_t since_ms = 0;
-    if (since.len && number_parse(since, UINT64_MAX, &since_ms) != 0)
-        return respond_text(c, 400, "since_ms is a number of milliseconds\n");
+    struct exchange_choice which;
+    if (exchange_choice_parse(query, &which) != 0)
+        return respond_text(
+            c, 400, "since_ms is a number of milliseconds, slot the number of a worker's place\n");
     char *bytes = malloc(RECENT_RECORD_BYTES_MAX + EXCHANGES_BYTES_MAX);
     if (!bytes)
         return respond_text(c, 500, "there is not enough memory\n");
     struct writer w = writer_over(bytes + RECENT_RECORD_BYTES_MAX, EXCHANGES_BYTES_MAX);
-    exchange_list(memory.recent, since_ms, bytes, &w);
+    exchange_list(memory.recent, &which, bytes, &w);
     int result = respond_with(c, 200, "Content-Type: application/x-ndjson\r\n", writer_slice(&w));
     free(bytes);
     return result;
@@ -416,16 +417,17 @@ static int respond_exchanges(struct client *c, slice since)
 /* What clients have sent is for those who may command. */
 static int answer_exchanges(struct client *c, slice target)
 {
-    static const slice all = SLICE("/exchanges"), since = SLICE("/exchanges?since_ms="),
+    static const slice all = SLICE("/exchanges"), some = SLICE("/exchanges?"),
                        one = SLICE("/exchanges/");
     if (!c->may_command)
         return respond_text(c, 403, "exchanges are told on the admin socket only\n");
     if (slice_starts_with(target, one))
         return respond_exchange(c, slice_after(target, one.len));
-    if (slice_starts_with(target, since))
-        return respond_exchanges(c, slice_after(target, since.len));
-    return slice_equal(target, all) ? respond_exchanges(c, slice_of("", 0))
-                                    : respond_text(c, 404, "there is /exchanges?since_ms=N\n");
+    if (slice_starts_with(target, some))
+        return respond_exchanges(c, slice_after(target, some.len));
+    return slice_equal(target, all)
+               ? respond_exchanges(c, slice_of("", 0))
+               : respond_text(c, 404, "there is /exchanges?since_ms=N&slot=N\n");
 }
 
 static bool any_worker_serves(void)

@@ -40,6 +40,19 @@ void output_format(int fd, const char *format, ...)
             fd, slice_of(text, (size_t)length < sizeof text ? (size_t)length : sizeof text - 1));
 }
 
+void output_shown(int fd, slice text, size_t bytes_max)
+{
+    for (size_t i = 0; i < text.len && i < bytes_max; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c >= ' ' && c != 0x7f)
+            output_write(fd, slice_of(text.ptr + i, 1));
+        else
+            output_format(fd, "\\x%02x", c);
+    }
+    if (text.len > bytes_max)
+        output_write(fd, SLICE("..."));
+}
+
 void output_json(int fd, slice text)
 {
     char escaped[6 * 512]; /* a byte becomes at most six */

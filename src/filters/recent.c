@@ -62,6 +62,7 @@ static void write_client(struct writer *w, const struct exchange *x)
 static void write_verdict(struct writer *w, const struct exchange *x)
 {
     log_number(w, "generation", x->configuration->generation);
+    put(w, "configuration", x->configuration->digest);
     log_number(w, "worker", log_worker_pid());
     if (x->site)
         put(w, "site", x->site->name);
@@ -136,12 +137,21 @@ static bool write_head(struct writer *w, const struct exchange *x, struct recent
     return is_whole;
 }
 
+static bool may_have_body(const struct exchange *x)
+{
+    return x->request.framing == H1_FRAMING_CHUNKED ||
+           (x->request.framing == H1_FRAMING_LENGTH && x->request.content_length);
+}
+
 static void write_body(struct writer *w, const struct exchange *x, struct recent_masks *masks)
 {
     const struct field *type = fields_find_name(&x->request.fields, SLICE("content-type"));
     slice body = x->waf ? x->waf->body : slice_of("", 0), kept = slice_first(body, BODY_BYTES_MAX);
-    if (body.len == 0)
+    if (body.len == 0) {
+        if (may_have_body(x)) /* nobody held it, or it came compressed */
+            writer_literal(w, ",\"body_is_missing\":true");
         return;
+    }
     writer_literal(w, ",\"body\":\"");
     size_t taken =
         recent_put_body(w, type ? type->value : slice_of("", 0), kept, BODY_BYTES_MAX, masks);

@@ -62,7 +62,7 @@ static void note(struct put *p, const char *what, slice name)
     names->overflowed = false;
 }
 
-static void mask(struct put *p, slice secret, const char *what, slice name)
+static void mask_with(struct put *p, slice secret, char with, const char *what, slice name)
 {
     size_t count = secret.len;
     if (count)
@@ -70,10 +70,15 @@ static void mask(struct put *p, slice secret, const char *what, slice name)
     if (count > p->end - p->w->len)
         count = p->end - p->w->len;
     for (size_t i = 0; i < count; i++)
-        writer_byte(p->w, 'x');
+        writer_byte(p->w, with);
     p->taken += count;
     if (count < secret.len)
         p->end = p->w->len;
+}
+
+static void mask(struct put *p, slice secret, const char *what, slice name)
+{
+    mask_with(p, secret, 'x', what, name);
 }
 
 size_t recent_put(struct writer *w, slice text, size_t bytes_max)
@@ -223,9 +228,11 @@ static size_t blanks(slice s)
     return i;
 }
 
-/* The value of a member whose name tells. An object or a list: everything behind. */
+/* The value of a member whose name tells. An object or a list: everything behind. A number or
+ * a word becomes a number, so that the text can still be read as JSON. */
 static slice put_secret_value(struct put *p, slice rest, slice name)
 {
+    char with = 'x';
     size_t white = blanks(rest);
     add(p, slice_first(rest, white));
     rest = slice_after(rest, white);
@@ -236,8 +243,9 @@ static slice put_secret_value(struct put *p, slice rest, slice name)
         length = string_length(rest);
     } else if (rest.len && rest.ptr[0] != '{' && rest.ptr[0] != '[') {
         length = find_any(rest, ",}]");
+        with = '1';
     }
-    mask(p, slice_first(rest, length), "json", name);
+    mask_with(p, slice_first(rest, length), with, "json", name);
     return slice_after(rest, length);
 }
 
@@ -274,8 +282,12 @@ static void put_multipart(struct put *p, slice text)
         slice name;
         bool is_secret = find_secret_word(slice_first(part, content), &name) < content;
         add(p, is_secret ? slice_first(part, content) : part);
-        if (is_secret)
-            mask(p, slice_after(part, content), "part", name);
+        if (is_secret) {
+            slice value = slice_after(part, content);
+            size_t break_at = slice_ends_with(value, SLICE("\r\n")) ? value.len - 2 : value.len;
+            mask(p, slice_first(value, break_at), "part", name);
+            add(p, slice_after(value, break_at)); /* the next boundary stands on a line */
+        }
         text = slice_after(text, end);
     }
 }

@@ -252,6 +252,7 @@ struct configuration {
     struct waf_rules { /* read once for all that name the same */
         struct waf_rules *next;
         struct ruleset *rules; /* NULL: they could not be read */
+        slice digest;          /* of what was read, in hexadecimal */
     } * rulesets;
     struct tls_made_context *tls_contexts;
     struct tls_identity *tls_identities;
@@ -259,6 +260,8 @@ struct configuration {
     struct acme_settings *acme;     /* acme/settings.h; NULL: no `acme` is written */
     const struct site *tls_default; /* `tls CERT KEY default`; NULL: none */
     uint64_t generation;
+    slice digest; /* of its files, those of lists and rules included, in hexadecimal: who has read
+                     the same has the same */
     struct listen *listens;
     uint32_t listen_count;
     struct site *sites;

@@ -359,7 +359,7 @@ def test_bash_completes(complete, tmp_path, words, offered):
 
 def test_every_option_that_is_offered_is_known(complete, tmp_path):
     commands = [word for word in complete("") if not word.startswith("-")]
-    assert len(commands) == 15
+    assert len(commands) == 16
     for command in commands:
         options = complete(command, "-")
         assert "--help" in options

@@ -110,8 +110,7 @@ static int undo_chunks(struct replay_message *m, struct arena *arena)
     return 0;
 }
 
-/* RFC 9112 §6.3: chunks, or as much as Content-Length says; else a request has no body. */
-static int frame_request(struct replay_message *m, struct arena *arena)
+int replay_frame(struct replay_message *m, struct arena *arena)
 {
     uint64_t len;
     if (is_chunked(m))
@@ -206,7 +205,7 @@ static int run_request(struct waf_transaction *t, struct arena *arena, struct wo
     TRY(waf_run(t, WAF_REQUEST_HEADERS));
     if (is_decided(t))
         return 0;
-    TRY(frame_request(&m, arena));
+    TRY(replay_frame(&m, arena));
     if (m.body.len && waf_wants_request_body(t).is_wanted)
         TRY(give_request_body(t, &m, arena, work));
     return is_decided(t) ? 0 : waf_run(t, WAF_REQUEST_BODY);

@@ -24,6 +24,10 @@ struct replay_message {
 /* 0 · -EINVAL nothing but white space · -E2BIG too many fields · -ENOMEM */
 MUST_CHECK int replay_split(slice bytes, struct arena *arena, struct replay_message *ret);
 
+/* Cuts what was split to the body that a request has (RFC 9112 §6.3): its chunks without their
+ * lines, or as much as Content-Length says; else none. 0 · -ENOMEM */
+MUST_CHECK int replay_frame(struct replay_message *m, struct arena *arena);
+
 /* The first field of that name; empty when there is none. */
 slice replay_field(const struct replay_message *m, slice name);
 
