@@ -49,6 +49,12 @@ static bool went_through(const struct recorded *r)
     return r->reason.len == 0 || r->has_server || slice_equal(r->fault, SLICE("upstream"));
 }
 
+/* The origin was asked, and what it answered refused. */
+static bool was_refused_response(const struct recorded *r)
+{
+    return r->has_server && slice_equal(r->fault, SLICE("policy"));
+}
+
 static enum state state_then(const struct recorded *r)
 {
     if (!went_through(r))
@@ -217,7 +223,17 @@ static void note_limits(struct whatif_verdict *v, const struct configuration *be
         return; /* whatever it is, both do the same */
     bool same = !v->after.waf || same_rules(before, v->before.waf, after, v->after.waf);
     v->masks_matter = r->masked && (!same || chooses_by_secrets(v->after.site));
+    v->responses_matter = !same;
     v->counts_matter = !same && (v->before.has_collections || v->after.has_collections);
+}
+
+/* Whether what the response came to matters, and is not known. */
+static bool depends_on_response(const struct whatif_verdict *v, const struct recorded *r,
+                                bool is_of_before)
+{
+    if (state_of(&v->after) == REFUSES) /* before there is one */
+        return was_refused_response(r) && !is_of_before;
+    return v->responses_matter && (was_refused_response(r) || r->has_responses);
 }
 
 /* What keeps both runs from being compared; DOUBTS: nothing. */
@@ -231,6 +247,8 @@ static enum whatif_doubt doubt_of(struct whatif_verdict *v, const struct recorde
     }
     if (v->after.wants_certificate && !v->before.wants_certificate)
         return DOUBT_CERTIFICATE;
+    if (depends_on_response(v, r, is_of_before))
+        return DOUBT_RESPONSE;
     v->is_not_again = is_of_before && !v->by_record && !says_it_again(&v->before, r);
     if (v->is_not_again)
         return r->masked ? DOUBT_MASKED : DOUBT_NOT_AGAIN;
@@ -239,8 +257,11 @@ static enum whatif_doubt doubt_of(struct whatif_verdict *v, const struct recorde
 
 static void decide(struct whatif_verdict *v, const struct recorded *r)
 {
-    enum state before = v->by_record ? state_then(r) : state_of(&v->before);
-    v->class = compare(before, state_of(&v->after));
+    enum state before = v->by_record ? state_then(r) : state_of(&v->before),
+               after = state_of(&v->after);
+    if (was_refused_response(r) && after == REFUSES)
+        before = REFUSES; /* nothing came of it then either */
+    v->class = compare(before, after);
     if (v->class == WHATIF_SAME && !v->by_record && !is_same(&v->before, &v->after))
         v->class = WHATIF_OTHERWISE;
     if (v->class == WHATIF_SAME || !r->masked)

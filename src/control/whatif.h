@@ -25,6 +25,7 @@ enum whatif_doubt {
     DOUBT_BODY_CUT,
     DOUBT_MASKED,
     DOUBT_MASKED_FINDING,
+    DOUBT_RESPONSE,
     DOUBT_CERTIFICATE,
     DOUBT_NOT_AGAIN,
     DOUBT_MEMORY,
@@ -37,10 +38,11 @@ struct whatif_verdict {
     bool has_runs;           /* the two below are there */
     bool by_record;          /* `before` lacked the body; what was decided then is known */
     struct dry_result before, after;
-    bool was_other;     /* decided then by another configuration: not compared with that */
-    bool is_not_again;  /* by this one, and it does not say it again */
-    bool masks_matter;  /* what the change makes of masked values is not known */
-    bool counts_matter; /* nor what its rules would have counted by then */
+    bool was_other;        /* decided then by another configuration: not compared with that */
+    bool is_not_again;     /* by this one, and it does not say it again */
+    bool masks_matter;     /* what the change makes of masked values is not known */
+    bool counts_matter;    /* nor what its rules would have counted by then */
+    bool responses_matter; /* nor what they would say of a response */
 };
 
 /* What the verdict points to lives as long as arena, record and configurations;

@@ -126,13 +126,13 @@ static slice describe(struct whatif_report *w, const struct dry_result *run)
     char text[TEXT_BYTES];
     struct writer t = writer_over(text, sizeof text);
     slice where_to = slice_first(whatif_stage(run, "answer"), SHOWN_BYTES);
-    if (run->status)
-        writer_format(&t, "%u ", run->status);
     if (run->outcome == DRY_REFUSED)
-        writer_format(&t, "%s: %.*s", run->reason,
+        writer_format(&t, "%u %s: %.*s", run->status, run->reason,
                       SLICE_ARGUMENTS(slice_first(run->text, SHOWN_BYTES)));
+    else if (where_to.len)
+        writer_slice_add(&t, where_to);
     else
-        writer_slice_add(&t, where_to.len ? where_to : slice_from(run->reason));
+        writer_format(&t, "%u %s", run->status, run->reason);
     if (run->would_refuse)
         writer_format(&t, ", in shadow %.*s",
                       SLICE_ARGUMENTS(slice_first(whatif_stage(run, "waf"), SHOWN_BYTES)));
@@ -194,6 +194,7 @@ static void count(struct whatif_report *w, const struct whatif_verdict *v, const
     w->others += v->was_other;
     w->not_again += v->is_not_again;
     w->counts_matter |= v->counts_matter;
+    w->responses_matter |= v->responses_matter;
     add_sample(w, v, r);
     switch (v->class) {
     case WHATIF_REFUSED:

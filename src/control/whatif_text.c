@@ -36,6 +36,7 @@ static const struct {
                                  "come out again" },
     [DOUBT_MASKED_FINDING] = { "masked-finding", "a rule finds something in what stands for a "
                                                  "masked value" },
+    [DOUBT_RESPONSE] = { "response", "rules found something in the response, which is not kept" },
     [DOUBT_CERTIFICATE] = { "certificate", "a client certificate would newly be wanted" },
     [DOUBT_NOT_AGAIN] = { "not-again", "what was decided does not come out again: it depended on "
                                        "more than the request" },
@@ -179,6 +180,9 @@ static void print_limits(const struct whatif_report *w)
     if (w->counts_matter)
         output_write(STDOUT_FILENO, SLICE("\nRules that count from one request to the next have "
                                           "nothing counted here.\n"));
+    if (w->responses_matter)
+        output_write(STDOUT_FILENO, SLICE("\nWhat rules would say of responses is not known: these "
+                                          "are not kept.\n"));
     if (w->is_short)
         output_write(STDOUT_FILENO,
                      SLICE("\nThere was not enough memory for all rules, paths and samples.\n"));
@@ -196,9 +200,12 @@ void whatif_print(const struct whatif_report *w)
 {
     output_format(STDOUT_FILENO, "%s instead of %s: %llu exchange%s", w->after_path, w->before_path,
                   (unsigned long long)w->exchanges, w->exchanges == 1 ? "" : "s");
-    if (w->oldest.len)
-        output_format(STDOUT_FILENO, ", from %.*s to %.*s", SLICE_ARGUMENTS(w->oldest),
-                      SLICE_ARGUMENTS(w->newest));
+    if (w->oldest.len) {
+        output_write(STDOUT_FILENO, SLICE(", from "));
+        print_shown(w->oldest);
+        output_write(STDOUT_FILENO, SLICE(" to "));
+        print_shown(w->newest);
+    }
     output_write(STDOUT_FILENO, SLICE("\n\n"));
     if (w->exchanges == 0) {
         output_write(STDOUT_FILENO, SLICE("Nothing is kept, so nothing can be said.\n"));
@@ -321,6 +328,7 @@ static json_t *json_of_report(const struct whatif_report *w)
     json_object_set_new(all, "of_another_configuration", json_integer((json_int_t)w->others));
     json_object_set_new(all, "not_reproduced", json_integer((json_int_t)w->not_again));
     json_object_set_new(all, "rules_count_over_requests", json_boolean(w->counts_matter));
+    json_object_set_new(all, "responses_not_judged", json_boolean(w->responses_matter));
     json_object_set_new(all, "is_complete", json_boolean(!w->is_short));
     return all;
 }
