@@ -76,7 +76,7 @@ struct transform_node {
                           change; 0xffff: any */
 };
 
-enum set_kind { SET_ASSIGN, SET_ADD, SET_SUBTRACT, SET_DELETE };
+enum set_kind { SET_ASSIGN, SET_ADD, SET_SUBTRACT, SET_DELETE, SET_DEPRECATE };
 
 /* initcol, and setsid, setuid, setrsc: which record a persistent collection stands for from now on
  */
@@ -85,14 +85,15 @@ struct initcol_action {
     struct macro key;
 };
 
-/* setvar, expirevar, setenv */
+/* setvar, expirevar, deprecatevar, setenv */
 struct set_action {
     enum set_kind kind;
     enum variable_id collection; /* TX, IP, GLOBAL, SESSION, USER, RESOURCE, ENV */
     struct macro name;           /* lower case where it is text */
     uint32_t slot;               /* of a TX name without macro */
     struct macro value;
-    bool is_expiry; /* expirevar: value is seconds */
+    bool is_expiry;           /* expirevar: value is seconds */
+    uint32_t amount, every_s; /* SET_DEPRECATE: so much less for each such span without an update */
 };
 
 enum ctl_kind {

@@ -92,6 +92,8 @@ static int tx_change(struct waf_transaction *t, const struct set_action *s, stru
     case SET_DELETE:
         *v = (struct tx_value){ 0 };
         return 0;
+    case SET_DEPRECATE: /* refused at load for TX */
+        return 0;
     }
     return 0;
 }

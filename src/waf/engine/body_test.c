@@ -262,6 +262,35 @@ TEST(persistent_collections_count_over_transactions)
     ruleset_free(rules);
 }
 
+TEST(numbers_of_a_collection_are_lowered_by_the_time_without_an_update)
+{
+    static const struct siphash_key secret = { 1, 2 };
+    static const struct store_sharing alone = { 0, no_others };
+    static _Alignas(64) char memory[64 + 4 * STORE_SET_BYTES];
+    struct store_table table;
+    struct ruleset *lower = engine_rules(
+        ENGINE_PREFIX "SecAction `id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},"
+                      "deprecatevar:ip.score=60/300,deprecatevar:ip.none=1/1`\n"
+                      "SecAction `id:2,phase:1,pass,log,msg:'%{ip.score} %{ip.update_counter}'`\n");
+    struct ruleset *raise =
+        engine_rules(ENGINE_PREFIX "SecAction `id:1,phase:1,pass,nolog,initcol:ip=%{REMOTE_ADDR},"
+                                   "setvar:ip.score=+100,deprecatevar:ip.score=60/300`\n"
+                                   "SecAction `id:2,phase:1,pass,log,msg:'%{ip.score}'`\n");
+    store_table_open(&table, memory, sizeof memory, &secret, &alone);
+    struct waf_store *store = &table.store;
+    replay_at(lower, store, "192.0.2.1", 1000, "pass | 2 { 0}");
+    replay_at(raise, store, "192.0.2.1", 1000, "pass | 2 {100}");
+    replay_at(lower, store, "192.0.2.1", 300999, "pass | 2 {100 1}"); /* not a whole span */
+    replay_at(lower, store, "192.0.2.1", 301000, "pass | 2 {40 2}");
+    replay_at(lower, store, "192.0.2.1", 302000, "pass | 2 {40 2}"); /* it was an update */
+    replay_at(raise, store, "192.0.2.1", 902000, "pass | 2 {20}");   /* two spans, before its own */
+    replay_at(lower, store, "192.0.2.1", 2000000, "pass | 2 {0 4}"); /* never below */
+    replay_at(lower, store, "192.0.2.1", 3000000, "pass | 2 {0 4}"); /* nothing to change */
+    replay_at(lower, NULL, "192.0.2.1", 3000000, "pass | 2 { }");
+    ruleset_free(lower);
+    ruleset_free(raise);
+}
+
 static void replay_of(struct ruleset *rules, struct waf_store *store, const char *application,
                       int64_t now_ms, const char *expected)
 {
@@ -402,6 +431,7 @@ int main(void)
         cmocka_unit_test(persistent_collections_count_over_transactions),
         cmocka_unit_test(a_collection_tells_of_itself),
         cmocka_unit_test(sites_share_collections_only_where_the_rules_name_their_application),
+        cmocka_unit_test(numbers_of_a_collection_are_lowered_by_the_time_without_an_update),
         cmocka_unit_test(a_match_is_written_as_modsecurity_does),
         cmocka_unit_test(a_long_value_is_cut_around_what_matched),
         cmocka_unit_test(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match),

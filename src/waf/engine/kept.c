@@ -111,9 +111,25 @@ int kept_read(struct waf_transaction *t, enum variable_id collection, slice name
     return only_memory(result);
 }
 
+static bool is_touched(const struct waf_transaction *t, enum variable_id collection)
+{
+    return t->touched_keys >> kept_of(collection) & 1;
+}
+
+/* When it was last changed, but for what this transaction has done. */
+static int64_t updated_ms(const struct waf_transaction *t, const struct store_name *n)
+{
+    struct store_life life;
+    if (is_touched(t, n->collection))
+        return t->updated_ms[kept_of(n->collection)];
+    return t->world.store->life(t->world.store, n, now_ms(t), &life) == 0 ? life.updated_ms
+                                                                          : now_ms(t);
+}
+
 /* Once in a transaction, as ModSecurity 2 counts; and again when others have displaced it. */
 static int touch(struct waf_transaction *t, const struct store_name *n)
 {
+    t->updated_ms[kept_of(n->collection)] = updated_ms(t, n);
     t->touched_keys |= 1u << kept_of(n->collection);
     return t->world.store->touch(t->world.store, n, now_ms(t),
                                  (int64_t)t->rules->directives.collection_timeout_s * 1000);
@@ -126,6 +142,25 @@ static int write(struct waf_transaction *t, enum set_kind kind, const struct sto
     int64_t number = number_of_text(value);
     return kind == SET_ASSIGN ? store->write(store, n, now_ms(t), value)
                               : store->add(store, n, now_ms(t), kind == SET_ADD ? number : -number);
+}
+
+/* ModSecurity 2: for every whole span since the collection's last update the amount less, and an
+ * update only when the value is another. */
+static int deprecate(struct waf_transaction *t, const struct set_action *s,
+                     const struct store_name *n)
+{
+    struct waf_store *store = t->world.store;
+    int64_t spans = (now_ms(t) / 1000 - updated_ms(t, n) / 1000) / s->every_s;
+    slice value;
+    if (spans <= 0)
+        return 0;
+    int result = store->read(store, n, now_ms(t), t->arena, &value);
+    if (result != 0 || number_of_text(value) <= 0)
+        return result == -ENOENT ? 0 : result;
+    if (!is_touched(t, n->collection))
+        TRY(touch(t, n));
+    int64_t less = spans > INT32_MAX ? INT32_MAX : spans * s->amount;
+    return store->add(store, n, now_ms(t), -(less > INT32_MAX ? INT32_MAX : less));
 }
 
 static int change(struct waf_transaction *t, const struct set_action *s, const struct store_name *n,
@@ -143,7 +178,9 @@ static int change(struct waf_transaction *t, const struct set_action *s, const s
         store->remove(store, n, now_ms(t));
         return 0;
     }
-    if (!(t->touched_keys >> kept_of(n->collection) & 1))
+    if (s->kind == SET_DEPRECATE)
+        return deprecate(t, s, n);
+    if (!is_touched(t, n->collection))
         TRY(touch(t, n));
     int result = write(t, s->kind, n, value);
     if (result != -ENOENT)

@@ -76,9 +76,10 @@ struct waf_transaction {
 
     struct tx_values tx;
     struct tx_names env;
-    slice keys[KEPT_COUNT]; /* what initcol said; ptr NULL: not made */
-    unsigned new_keys;      /* bits by kept_collection: nothing was kept under them */
-    unsigned touched_keys;  /* this transaction has changed what is kept under them */
+    slice keys[KEPT_COUNT];         /* what initcol said; ptr NULL: not made */
+    unsigned new_keys;              /* bits by kept_collection: nothing was kept under them */
+    unsigned touched_keys;          /* this transaction has changed what is kept under them */
+    int64_t updated_ms[KEPT_COUNT]; /* of those: when somebody had changed it before */
 
     const struct rule *rule; /* that runs */
     unsigned phase;

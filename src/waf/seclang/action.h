@@ -54,9 +54,10 @@ MUST_CHECK int actions_parse(struct seclang *l, slice text, enum action_place pl
 /* The last of that name; NULL. */
 const struct action *actions_last(const struct actions *actions, const char *name);
 
-/* setting.c: setvar, expirevar, setenv, initcol and their kin */
+/* setting.c: setvar, expirevar, deprecatevar, setenv, initcol and their kin */
 MUST_CHECK int action_read_setvar(struct seclang *l, struct action *action);
 MUST_CHECK int action_read_expirevar(struct seclang *l, struct action *action);
+MUST_CHECK int action_read_deprecatevar(struct seclang *l, struct action *action);
 MUST_CHECK int action_read_setenv(struct seclang *l, struct action *action);
 MUST_CHECK int action_read_initcol(struct seclang *l, struct action *action);
 MUST_CHECK int action_read_session(struct seclang *l, struct action *action);

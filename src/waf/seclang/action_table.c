@@ -309,7 +309,7 @@ const struct action_row waf_actions[] = {
     { "chain", ACTION_CHAIN, VALUE_NONE, NULL, NULL, "the next rule has to match too" },
     { "ctl", ACTION_LINK, VALUE_NEEDED, action_read_ctl, apply_ctl, "changes an option for this transaction: option=value" },
     { "deny", ACTION_DISRUPTIVE, VALUE_NONE, NULL, apply_deny, "refuses the request, with status or 403" },
-    { "deprecatevar", ACTION_REFUSED, VALUE_NEEDED, NULL, NULL, "use expirevar" },
+    { "deprecatevar", ACTION_LINK, VALUE_NEEDED, action_read_deprecatevar, apply_set, "lowers a number of a persistent collection with time: collection.name=amount/seconds" },
     { "drop", ACTION_DISRUPTIVE, VALUE_NONE, NULL, apply_drop, "closes the connection without an answer" },
     { "exec", ACTION_REFUSED, VALUE_NEEDED, NULL, NULL, "rules run no programs" },
     { "expirevar", ACTION_LINK, VALUE_NEEDED, action_read_expirevar, apply_set, "deletes a variable after seconds: collection.name=seconds" },

@@ -212,6 +212,15 @@ TEST(wrong_actions_are_told)
         { "SecAction \"id:1,expirevar:ip.x\"",
           "t:1:27: expirevar needs the seconds after which the variable is deleted, as in "
           "ip.name=60\n" },
+        { "SecAction \"id:1,deprecatevar:ip.x=60\"",
+          "t:1:30: deprecatevar needs an amount and the seconds after which it is taken off, as in "
+          "ip.score=60/300\n" },
+        { "SecAction \"id:1,deprecatevar:ip.x=60/0\"",
+          "t:1:30: deprecatevar needs an amount and the seconds after which it is taken off, as in "
+          "ip.score=60/300\n" },
+        { "SecAction \"id:1,deprecatevar:tx.x=60/300\"",
+          "t:1:30: deprecatevar is about what outlives a request: ip, global, session, user or "
+          "resource were expected\n" },
         { "SecAction \"id:1,initcol:ip\"",
           "t:1:25: initcol needs a collection and a key, as in ip=%{remote_addr}\n" },
         { "SecAction \"id:1,initcol:session=1\"",

@@ -1,4 +1,5 @@
 /* Actions that write variables, and those that say which record a persistent collection is. */
+#include "base/number.h"
 #include "waf/seclang/action.h"
 #include "waf/seclang/macro.h"
 
@@ -86,6 +87,29 @@ int action_read_expirevar(struct seclang *l, struct action *action)
                           "expirevar needs the seconds after which the variable is deleted, as in "
                           "ip.name=60");
     return macro_parse(l, value, false, &set->value);
+}
+
+int action_read_deprecatevar(struct seclang *l, struct action *action)
+{
+    struct set_action *set = &action->set;
+    slice value;
+    uint64_t amount = 0, seconds = 0;
+    TRY(read_name(l, action->value, set, &value));
+    if (set->collection == VARIABLE_TX)
+        return load_error(l, action->value.ptr,
+                          "deprecatevar is about what outlives a request: ip, global, session, "
+                          "user or resource were expected");
+    value = load_trim(value);
+    size_t slash = slice_find_byte(value, '/');
+    if (number_parse(slice_first(value, slash), INT32_MAX, &amount) ||
+        number_parse(slice_after(value, slash + 1), INT32_MAX, &seconds) || seconds == 0)
+        return load_error(l, action->value.ptr,
+                          "deprecatevar needs an amount and the seconds after which it is taken "
+                          "off, as in ip.score=60/300");
+    set->kind = SET_DEPRECATE;
+    set->amount = (uint32_t)amount;
+    set->every_s = (uint32_t)seconds;
+    return 0;
 }
 
 int action_read_setenv(struct seclang *l, struct action *action)
