@@ -15,6 +15,7 @@ const struct filter *const filters_in_order[] = {
     &access_log_filter,   /* one line per exchange, always */
     &security_log_filter, /* one line per refusal */
     &rules_log_filter,    /* and one for each rule, where it is asked for */
+    &audit_log_filter,    /* and whole records */
     &recent_filter,       /* the whole story of the last ones, in memory */
     NULL,
 };

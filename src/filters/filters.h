@@ -16,6 +16,7 @@ extern const struct filter access_log_filter;   /* access_log.c: the request log
 extern const struct filter security_log_filter; /* security_log.c: refusals */
 extern const struct filter recent_filter;       /* recent.c: kept for `explain` */
 extern const struct filter rules_log_filter;    /* rules_log.c: what rules found, as lines */
+extern const struct filter audit_log_filter;    /* audit_log.c: what the WAF saw and said */
 
 /* Counts by reason what was refused, or else went wrong; also for connections that never had an
  * exchange. */

@@ -6,17 +6,30 @@
 #include "proxy/connection.h"
 #include "proxy/h2_stream.h"
 
-bool log_line_begin(enum log_channel channel, struct writer *ret)
+static bool begin(enum log_channel channel, uint32_t bytes_max, uint32_t ring_bytes_max,
+                  struct writer *ret)
 {
     if (!gate.configuration->logs[channel].is_on)
         return false;
-    char *memory = log_ring_reserve(gate.shared.ring, LOG_LINE_BYTES_MAX);
+    char *memory = log_ring_used(gate.shared.ring) + bytes_max <= ring_bytes_max
+                       ? log_ring_reserve(gate.shared.ring, bytes_max)
+                       : NULL;
     if (memory) {
-        *ret = writer_over(memory, LOG_LINE_BYTES_MAX);
+        *ret = writer_over(memory, bytes_max);
         return true;
     }
     gate.counters->logs[channel].dropped++;
     return false;
+}
+
+bool log_line_begin(enum log_channel channel, struct writer *ret)
+{
+    return begin(channel, LOG_LINE_BYTES_MAX, LOG_RING_BYTES, ret);
+}
+
+bool log_record_begin(enum log_channel channel, uint32_t bytes_max, struct writer *ret)
+{
+    return begin(channel, bytes_max, LOG_RING_BYTES / 2, ret);
 }
 
 void log_line_end(enum log_channel channel, struct writer *w)

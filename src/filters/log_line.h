@@ -9,6 +9,9 @@
 
 /* Opens a line for the channel. False: off, or dropped (counted). */
 bool log_line_begin(enum log_channel channel, struct writer *ret);
+/* The same for a record of up to bytes_max <= LOG_RECORD_BYTES_MAX with its newline: they leave
+ * half of the ring to the lines of the other logs. */
+bool log_record_begin(enum log_channel channel, uint32_t bytes_max, struct writer *ret);
 /* Ends it (a newline is added). A line that did not fit is dropped and counted. */
 void log_line_end(enum log_channel channel, struct writer *w);
 

@@ -144,6 +144,17 @@ size_t recent_put_parameters(struct writer *w, slice text, size_t bytes_max,
 
 /* --- Fields ----------------------------------------------------------------------------------- */
 
+/* "a=b; Path=/": the name stays, and what browsers are told of it. */
+static void put_set_cookie(struct put *p, slice text)
+{
+    slice crumb = slice_first(text, slice_find_byte(text, ';'));
+    size_t equals = slice_find_byte(crumb, '=');
+    size_t name = equals < crumb.len ? equals + 1 : 0;
+    add(p, slice_first(crumb, name));
+    mask(p, slice_after(crumb, name), "cookie", slice_trim(slice_first(crumb, equals)));
+    add(p, slice_after(text, crumb.len));
+}
+
 /* "a=b; c=d": the names stay. */
 static void put_cookies(struct put *p, slice text)
 {
@@ -167,12 +178,19 @@ static void put_cookies(struct put *p, slice text)
 size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_max,
                         struct recent_masks *masks)
 {
+    static const slice urls[] = { SLICE("referer"), SLICE("origin"), SLICE("location"),
+                                  SLICE("content-location"), SLICE("link") };
     struct put p = put_open(w, bytes_max, masks);
+    bool is_url = false;
+    for (size_t i = 0; i < ARRAY_LENGTH(urls) && !is_url; i++)
+        is_url = slice_equal_fold(name, urls[i]);
     if (slice_equal_fold(name, SLICE("cookie")))
         put_cookies(&p, value);
+    else if (slice_equal_fold(name, SLICE("set-cookie")))
+        put_set_cookie(&p, value);
     else if (log_name_is_secret(name))
         mask(&p, value, "header", name);
-    else if (slice_equal_fold(name, SLICE("referer")) || slice_equal_fold(name, SLICE("origin")))
+    else if (is_url)
         put_parameters(&p, value);
     else
         add(&p, value);
@@ -270,8 +288,38 @@ static void put_json(struct put *p, slice text)
     }
 }
 
+static bool is_file(slice head)
+{
+    for (size_t at = 0; at < head.len; at++)
+        if (slice_equal_fold(slice_first(slice_after(head, at), 8), SLICE("filename")))
+            return true;
+    return false;
+}
+
+/* Counts as taken, since nothing of it is missed. */
+static void omit(struct put *p, slice text)
+{
+    if (p->w->len < p->end)
+        p->taken += text.len;
+}
+
+/* The content of a part but for its last line end: the next boundary stands on a line. */
+static void put_content(struct put *p, slice head, slice content, bool omits_files)
+{
+    slice name;
+    size_t end = slice_ends_with(content, SLICE("\r\n")) ? content.len - 2 : content.len;
+    slice value = slice_first(content, end);
+    if (omits_files && is_file(head))
+        omit(p, value);
+    else if (find_secret_word(head, &name) < head.len)
+        mask(p, value, "part", name);
+    else
+        add(p, value);
+    add(p, slice_after(content, end));
+}
+
 /* Part by part: `name="password"` in the head of one makes its content a secret. */
-static void put_multipart(struct put *p, slice text)
+static void put_multipart(struct put *p, slice text, bool omits_files)
 {
     while (text.len) {
         size_t end = slice_find(text, SLICE("\n--"));
@@ -279,28 +327,21 @@ static void put_multipart(struct put *p, slice text)
         slice part = slice_first(text, end);
         size_t head = slice_find(part, SLICE("\n\r\n"));
         size_t content = head < part.len ? head + 3 : part.len;
-        slice name;
-        bool is_secret = find_secret_word(slice_first(part, content), &name) < content;
-        add(p, is_secret ? slice_first(part, content) : part);
-        if (is_secret) {
-            slice value = slice_after(part, content);
-            size_t break_at = slice_ends_with(value, SLICE("\r\n")) ? value.len - 2 : value.len;
-            mask(p, slice_first(value, break_at), "part", name);
-            add(p, slice_after(value, break_at)); /* the next boundary stands on a line */
-        }
+        add(p, slice_first(part, content));
+        put_content(p, slice_first(part, content), slice_after(part, content), omits_files);
         text = slice_after(text, end);
     }
 }
 
-size_t recent_put_body(struct writer *w, slice type, slice body, size_t bytes_max,
+size_t recent_put_body(struct writer *w, const struct recent_body *as, slice body, size_t bytes_max,
                        struct recent_masks *masks)
 {
     struct put p = put_open(w, bytes_max, masks);
-    slice media = slice_trim(slice_first(type, slice_find_byte(type, ';')));
+    slice media = slice_trim(slice_first(as->type, slice_find_byte(as->type, ';')));
     if (slice_equal_fold(media, SLICE("application/x-www-form-urlencoded")))
         put_parameters(&p, body);
     else if (slice_equal_fold(media, SLICE("multipart/form-data")))
-        put_multipart(&p, body);
+        put_multipart(&p, body, as->omits_files);
     else if (slice_equal_fold(media, SLICE("application/json")))
         put_json(&p, body);
     else

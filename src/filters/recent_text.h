@@ -21,7 +21,13 @@ size_t recent_put_parameters(struct writer *w, slice text, size_t bytes_max,
 /* A field's value: of credentials, cookies and names that tell. */
 size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_max,
                         struct recent_masks *masks);
-/* A body of that Content-Type: forms, multipart and JSON by their syntax; of another text, and
- * where a name's value has no certain end, everything behind the name. */
-size_t recent_put_body(struct writer *w, slice type, slice body, size_t bytes_max,
+
+struct recent_body {
+    slice type;       /* its Content-Type */
+    bool omits_files; /* of multipart: the heads of files stay, their contents do not */
+};
+
+/* A body: forms, multipart and JSON by their syntax; of another text, and where a name's value has
+ * no certain end, everything behind the name. */
+size_t recent_put_body(struct writer *w, const struct recent_body *as, slice body, size_t bytes_max,
                        struct recent_masks *masks);

@@ -59,8 +59,19 @@ void waf_log_findings(struct writer *w, const struct exchange *x);
 slice waf_matched(const struct waf_finding *f);
 bool waf_finding_is_secret(const struct waf_finding *f);
 
-/* ,"waf":{…} of a kept exchange: with places, values before and after decoding, transformations. */
-void waf_write_record(struct writer *w, const struct exchange *x);
+struct waf_record_limits {
+    size_t bytes;   /* of all rules */
+    unsigned rules; /* what there are more is counted */
+};
+
+/* ,"waf":{…} of a record: the rules that are to be told, with places, values before and after
+ * decoding, transformations. */
+void waf_write_record(struct writer *w, const struct exchange *x,
+                      bool (*is_told)(const struct waf_match *m),
+                      const struct waf_record_limits *limits);
+
+/* ,"rules":"OWASP_CRS/4.28.0": what the rules call themselves, if they do. */
+void waf_write_rules_name(struct writer *w, const struct exchange *x);
 
 /* Microseconds in the rules; 0: none ran. */
 uint64_t waf_time_us(const struct exchange *x);

@@ -1,4 +1,4 @@
-/* What the rules found, as a kept exchange has it: everything that `explain ID` tells. */
+/* What the rules found, as the record of an exchange has it: everything that `explain ID` tells. */
 #include "filters/log_line.h"
 #include "filters/recent_text.h"
 #include "filters/waf.h"
@@ -6,13 +6,11 @@
 #include "proxy/waf_settings.h"
 #include "waf/transforms/transform.h"
 
-/* Together below half of RECENT_RECORD_BYTES_MAX. */
-#define RULES_MAX    10u
 #define FINDINGS_MAX 2u /* of a chain: the last links */
 #define NAME_BYTES   200u
 #define MSG_BYTES    512u
 #define VALUE_BYTES  400u
-#define TAGS_MAX     4u
+#define TAGS_MAX     12u
 #define TAG_BYTES    100u
 #define CHAIN_MAX    16u
 
@@ -115,6 +113,8 @@ static void write_match(struct writer *w, const struct ruleset *rules, const str
     log_number(w, "line", m->rule->line);
     log_number(w, "phase", m->phase);
     put(w, "msg", is_secret ? m->rule->msg.source : m->msg, MSG_BYTES);
+    if (severity_name(m->rule->severity)[0])
+        put(w, "severity", slice_from(severity_name(m->rule->severity)), NAME_BYTES);
     writer_format(w, ",\"score\":%lld", (long long)m->score);
     if (m->is_shadow)
         writer_literal(w, ",\"shadow\":true");
@@ -133,13 +133,46 @@ static void write_match(struct writer *w, const struct ruleset *rules, const str
     writer_literal(w, "]}");
 }
 
-void waf_write_record(struct writer *w, const struct exchange *x)
+/* Each as far as there is room. */
+static void write_matches(struct writer *w, const struct waf_exchange *own,
+                          bool (*is_told)(const struct waf_match *m),
+                          const struct waf_record_limits *limits)
+{
+    unsigned written = 0, left = 0;
+    size_t end = w->len + limits->bytes;
+    writer_literal(w, ",\"rules\":[");
+    const struct waf_match *m = own->transaction ? waf_matches(own->transaction) : NULL;
+    for (; m; m = m->next) {
+        size_t before = w->len;
+        if (!is_told(m))
+            continue;
+        if (written && written + left < limits->rules)
+            writer_byte(w, ',');
+        if (written + left < limits->rules)
+            write_match(w, own->settings->rules, m);
+        if (written + left < limits->rules && !w->overflowed && w->len <= end) {
+            written++;
+            continue;
+        }
+        w->len = before;
+        w->overflowed = false;
+        left++;
+    }
+    writer_byte(w, ']');
+    if (left)
+        log_number(w, "more", left);
+}
+
+void waf_write_record(struct writer *w, const struct exchange *x,
+                      bool (*is_told)(const struct waf_match *m),
+                      const struct waf_record_limits *limits)
 {
     const struct waf_exchange *own = x->waf;
     const struct waf_transaction *t = own->transaction;
     int64_t score, threshold;
-    unsigned written = 0, left = 0;
-    writer_format(w, ",\"waf\":{\"verdict\":\"%s\",\"mode\":\"%s\"", waf_verdict_name(x),
+    bool is_passed = t && waf_verdict(t) == RULE_NOTICED && !waf_has_record(x);
+    writer_format(w, ",\"waf\":{\"verdict\":\"%s\",\"mode\":\"%s\"",
+                  is_passed ? "passed" : waf_verdict_name(x),
                   own->settings->mode == WAF_MODE_ENFORCE ? "enforce" : "shadow");
     if (own->unjudged)
         put(w, "unjudged", slice_from(own->unjudged), NAME_BYTES);
@@ -148,20 +181,13 @@ void waf_write_record(struct writer *w, const struct exchange *x)
                       (long long)threshold);
     log_number(w, "paranoia", waf_paranoia(own->settings));
     put(w, "where", own->settings->where, NAME_BYTES);
-    writer_literal(w, ",\"rules\":[");
-    for (const struct waf_match *m = t ? waf_matches(t) : NULL; m; m = m->next) {
-        if (!waf_is_told(m))
-            continue;
-        if (written == RULES_MAX) {
-            left++;
-            continue;
-        }
-        if (written++)
-            writer_byte(w, ',');
-        write_match(w, own->settings->rules, m);
-    }
-    writer_byte(w, ']');
-    if (left)
-        log_number(w, "more", left);
+    write_matches(w, own, is_told, limits);
     writer_byte(w, '}');
+}
+
+void waf_write_rules_name(struct writer *w, const struct exchange *x)
+{
+    slice name = x->waf->settings->rules->directives.component_signature;
+    if (name.len)
+        put(w, "rules", name, NAME_BYTES);
 }

@@ -229,8 +229,9 @@ enum log_format { LOG_FORMAT_JSON, LOG_FORMAT_COMBINED, LOG_FORMAT_MODSECURITY }
 struct log_settings {
     bool is_on;
     enum log_format format;
-    slice path;    /* absolute path, or "stdout" or "stderr" */
-    uint16_t sink; /* in the logger's table */
+    slice path;                /* absolute path, or "stdout" or "stderr" */
+    uint16_t sink;             /* in the logger's table */
+    uint32_t record_bytes_max; /* of LOG_AUDIT, with its newline */
 };
 
 #define LISTENS_MAX 64u

@@ -36,6 +36,8 @@ static int resolver_apply(struct option_apply *a)
     return c->resolvers.ptr ? 0 : -ENOMEM;
 }
 
+#define AUDIT_RECORD_BYTES (32u << 10)
+
 enum log_choice { LOG_CHOICE_JSON, LOG_CHOICE_COMBINED, LOG_CHOICE_MODSECURITY, LOG_CHOICE_OFF };
 
 /* By channel. */
@@ -46,6 +48,7 @@ static const struct {
     { { true, true, false }, "json, combined or off for the log of requests" },
     { { true, false, false }, "json or off for the security log" },
     { { false, false, true }, "modsecurity or off for the log of rules" },
+    { { true, false, false }, "json or off for the audit log" },
 };
 
 static int log_path_apply(struct option_apply *a, struct log_settings *log)
@@ -60,17 +63,30 @@ static int log_path_apply(struct option_apply *a, struct log_settings *log)
     return log->path.ptr ? 0 : -ENOMEM;
 }
 
+static int refuse_record(struct option_apply *a, const struct argument_value *record)
+{
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0406, &record->word->span,
+                        "'record' is of the audit log: only its records have a size");
+    diagnostic_label(a->diagnostics, item, "no such bound in this log");
+    return -EINVAL;
+}
+
 static int log_apply(struct option_apply *a)
 {
     struct configuration *c = a->object;
     const struct argument_value *channel = option_argument(a, 0), *format = option_argument(a, 1),
-                                *path = option_argument(a, 2);
+                                *path = option_argument(a, 2), *record = option_argument(a, 3);
     struct log_settings *log = &c->logs[channel->number]; /* the words stand in that order */
     log->is_on = format->number != LOG_CHOICE_OFF;
     if (log->is_on && !log_formats[channel->number].can_be[format->number])
         return option_refuse(a, format->word, log_formats[channel->number].expected);
     if (log->is_on)
         log->format = (enum log_format)format->number; /* and so do these */
+    if (record->is_set && channel->number != LOG_AUDIT)
+        return refuse_record(a, record);
+    if (channel->number == LOG_AUDIT)
+        log->record_bytes_max = record->is_set ? (uint32_t)record->number : AUDIT_RECORD_BYTES;
     if (path->is_set)
         return log_path_apply(a, log);
     if (log->is_on && log->path.len == 0)
@@ -202,14 +218,19 @@ static const struct directive rows[] = {
       .is_repeatable = true,
       .arguments = { { .name = "WHAT",
                        .kind = ARGUMENT_CHOICE,
-                       .choices = "requests|security|rules" },
+                       .choices = "requests|security|rules|audit" },
                      { .name = "FORMAT",
                        .kind = ARGUMENT_CHOICE,
                        .choices = "json|combined|modsecurity|off" },
                      { .name = "to",
                        .kind = ARGUMENT_TEXT,
                        .form = FORM_KEYWORD,
-                       .later = "keep|sample|syslog" } },
+                       .later = "keep|sample|syslog" },
+                     { .name = "record",
+                       .kind = ARGUMENT_SIZE,
+                       .form = FORM_KEYWORD,
+                       .min = LOG_LINE_BYTES_MAX,
+                       .max = LOG_RECORD_BYTES_MAX } },
       .object = OBJECT_CONFIGURATION,
       .preset = "requests json",
       .meaning = "Where the record of each request, and of each refusal, goes",
@@ -217,7 +238,10 @@ static const struct directive rows[] = {
           "To a file (its full path), stdout or stderr. Not written: files in "
           "/var/log/portcullis when the program is started by root, else stdout. combined "
           "is the format that fail2ban and GoAccess read. rules, with the format modsecurity: "
-          "what rules of the WAF found, as lines of ModSecurity; only where it is written.",
+          "what rules of the WAF found, as lines of ModSecurity; only where it is written. audit: "
+          "what the WAF has seen and said of exchanges that were refused or in which a rule found "
+          "something, or as the rules say (SecAuditEngine); only where it is written. record: how "
+          "long such a record may be, 32K unless it is written.",
       .example = "log requests json to /var/log/portcullis/requests.json",
       .since = "0.1",
       .apply = log_apply },

@@ -79,7 +79,7 @@ uint32_t counters_find_reason(const struct counter_row *rows, slice name)
 
 const char *log_channel_name(enum log_channel c)
 {
-    static const char *const names[] = { "requests", "security", "rules" };
+    static const char *const names[] = { "requests", "security", "rules", "audit" };
     return names[c];
 }
 

@@ -62,9 +62,9 @@ struct server_counters {
 };
 
 /* Which log a line is for: each goes to the sink (file, stdout …) of its generation. */
-enum log_channel { LOG_REQUESTS, LOG_SECURITY, LOG_RULES, LOG_CHANNELS };
+enum log_channel { LOG_REQUESTS, LOG_SECURITY, LOG_RULES, LOG_AUDIT, LOG_CHANNELS };
 
-/* "requests", "security", "rules" */
+/* "requests", "security", "rules", "audit" */
 const char *log_channel_name(enum log_channel c);
 
 struct log_counters {

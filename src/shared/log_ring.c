@@ -34,6 +34,12 @@ static struct record *record_at(struct log_ring_shared *r, uint64_t position)
     return (struct record *)(void *)(r->data + position % LOG_RING_BYTES);
 }
 
+uint64_t log_ring_used(const struct log_ring *r)
+{
+    return atomic_load_explicit(&r->shared->head, memory_order_relaxed) -
+           atomic_load_explicit(&r->shared->tail, memory_order_acquire);
+}
+
 char *log_ring_reserve(struct log_ring *r, uint32_t bytes_max)
 {
     struct log_ring_shared *s = r->shared;
@@ -42,7 +48,7 @@ char *log_ring_reserve(struct log_ring *r, uint32_t bytes_max)
     uint64_t need = record_bytes(bytes_max);
     uint64_t to_end = LOG_RING_BYTES - head % LOG_RING_BYTES;
     uint64_t skipped = to_end < need ? to_end : 0;
-    ASSERT(bytes_max <= LOG_LINE_BYTES_MAX);
+    ASSERT(bytes_max <= LOG_RECORD_BYTES_MAX);
     if (head - tail + skipped + need > LOG_RING_BYTES)
         return NULL;
     if (skipped)
@@ -90,7 +96,7 @@ bool log_ring_peek(struct log_ring_shared *r, slice *ret_line, uint16_t *ret_sin
             continue;
         }
         uint64_t to_end = LOG_RING_BYTES - tail % LOG_RING_BYTES;
-        if (record.bytes > LOG_LINE_BYTES_MAX || record_bytes(record.bytes) > to_end ||
+        if (record.bytes > LOG_RECORD_BYTES_MAX || record_bytes(record.bytes) > to_end ||
             record_bytes(record.bytes) > head - tail)
             break;
         *ret_line = slice_of((const char *)(record_at(r, tail) + 1), record.bytes);
@@ -106,7 +112,7 @@ void log_ring_release(struct log_ring_shared *r)
 {
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
     uint32_t bytes = record_at(r, tail)->bytes;
-    if (bytes > LOG_LINE_BYTES_MAX) /* changed since the peek: give up what is there */
+    if (bytes > LOG_RECORD_BYTES_MAX) /* changed since the peek: give up what is there */
         tail = atomic_load_explicit(&r->head, memory_order_acquire) & ~(uint64_t)(ALIGNMENT - 1);
     else
         tail += record_bytes(bytes);

@@ -13,6 +13,8 @@
 
 #define LOG_RING_BYTES     (1u << 20)
 #define LOG_LINE_BYTES_MAX 16384u
+/* Of records that are longer than lines: what a reader believes at most. */
+#define LOG_RECORD_BYTES_MAX 65536u
 
 /* What both sides see. Positions only grow; their place in `data` is the position modulo
  * LOG_RING_BYTES. */
@@ -42,11 +44,14 @@ struct log_ring {
 
 void log_ring_open(struct log_ring *r, struct log_rings *all, uint32_t slot, int wake_fd);
 
-/* Room for a line of at most bytes_max <= LOG_LINE_BYTES_MAX, contiguous, or NULL: drop it. Nothing
- * is visible until log_ring_commit(), which takes the bytes really written (with the newline) and
- * the id of the sink. */
+/* Room for a line of at most bytes_max <= LOG_RECORD_BYTES_MAX, contiguous, or NULL: drop it.
+ * Nothing is visible until log_ring_commit(), which takes the bytes really written (with the
+ * newline) and the id of the sink. */
 MUST_CHECK char *log_ring_reserve(struct log_ring *r, uint32_t bytes_max);
 void log_ring_commit(struct log_ring *r, uint32_t bytes, uint16_t sink);
+
+/* Bytes that wait for the logger. */
+uint64_t log_ring_used(const struct log_ring *r);
 
 /* The logger's end: the oldest line of a ring, valid until log_ring_release. False: empty. What a
  * hostile worker wrote cannot lead outside the ring; a ring that makes no sense is emptied. */

@@ -110,8 +110,8 @@ enum ctl_kind {
     CTL_REQUEST_BODY_LIMIT,          /* number */
     CTL_RESPONSE_BODY_ACCESS,
     CTL_RESPONSE_BODY_LIMIT,
-    CTL_AUDIT_ENGINE,    /* On, Off, RelevantOnly */
-    CTL_AUDIT_LOG_PARTS, /* text, with its + or - */
+    CTL_AUDIT_ENGINE,    /* On, Off, RelevantOnly: `number` an enum audit_engine */
+    CTL_AUDIT_LOG_PARTS, /* `number`: bits of AUDIT_PART; `change`: all of them, or more, or less */
     CTL_DEBUG_LOG_LEVEL, /* read and without effect */
     CTL_HASH_ENGINE,     /* refused at load; here so that the error can name it */
 };
@@ -124,7 +124,8 @@ struct id_range {
 struct ctl_action {
     enum ctl_kind kind;
     struct id_range ids;
-    struct macro text;       /* tag, message, processor, parts */
+    enum set_kind change;
+    struct macro text;       /* tag, message, processor */
     struct pattern *pattern; /* ByTag, ByMsg: a regular expression (ModSecurity 2) */
     struct target target;    /* …TARGET… */
     int64_t number;
@@ -196,6 +197,13 @@ enum waf_mode { WAF_OFF, WAF_DETECT, WAF_ENFORCE }; /* SecRuleEngine */
 
 enum body_limit_action { BODY_REJECT, BODY_PROCESS_PARTIAL };
 
+enum audit_engine { AUDIT_OFF, AUDIT_ON, AUDIT_RELEVANT }; /* SecAuditEngine */
+
+enum { AUDIT_STATUSES = 640 };
+
+/* A letter of SecAuditLogParts; seclang/audit.c says what each means. */
+#define AUDIT_PART(letter) (1u << ((letter) - 'A'))
+
 /* What the directives that are no rules say. */
 struct waf_directives {
     enum waf_mode mode;
@@ -212,8 +220,10 @@ struct waf_directives {
     unsigned char cookie_format; /* 0, 1 */
     const struct unicode_map *unicode_map;
     unsigned collection_timeout_s; /* SecCollectionTimeout */
-    slice audit_parts, audit_relevant_status, component_signature, web_app_id;
-    unsigned char audit_engine; /* 0 off, 1 on, 2 relevant only */
+    slice component_signature, web_app_id;
+    enum audit_engine audit_engine;
+    uint32_t audit_parts;                         /* bits of AUDIT_PART */
+    uint64_t audit_statuses[AUDIT_STATUSES / 64]; /* a bit for each: SecAuditLogRelevantStatus */
 };
 
 struct rule_phase {

@@ -229,6 +229,10 @@ struct waf_counts {
 
 struct waf_counts waf_counts(const struct waf_transaction *t);
 
-/* Whether the audit log wants this transaction (SecAuditEngine, auditlog, ctl:auditEngine): a rule
- * with `auditlog` matched, or the status is relevant by the caller's judgement. */
-bool waf_is_audited(const struct waf_transaction *t);
+/* Whether the audit log wants this transaction (SecAuditEngine, ctl:auditEngine): of the relevant
+ * ones, a rule with `auditlog` matched, the status is one of SecAuditLogRelevantStatus, or the
+ * caller says so (refused by no rule). */
+bool waf_is_audited(const struct waf_transaction *t, unsigned status, bool is_relevant);
+
+/* The parts that a record of it has: SecAuditLogParts and ctl:auditLogParts, bits of AUDIT_PART. */
+uint32_t waf_audit_parts(const struct waf_transaction *t);

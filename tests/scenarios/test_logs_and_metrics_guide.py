@@ -51,7 +51,7 @@ def busy(gate, origin, tmp_path):
     rules = tmp_path / "own.conf"
     rules.write_text('SecRule ARGS "@streq bad" "id:1,phase:1,deny,status:403,msg:\'bad\'"\n')
     proxy = gate(
-        "listen 127.0.0.1:0 tls\nlimits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
+        "log audit json to @directory/audit.json\nlisten 127.0.0.1:0 tls\nlimits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
         "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 }; "
         "route /rules/* { waf balanced { rules @rules } } }",
         rules=rules, origin=origin, pair=Authority(tmp_path).issue("tls.test"),
@@ -125,6 +125,7 @@ def test_every_jq_command_works(busy):
     for command in commands:
         command = command.replace("/var/log/portcullis/requests.json", busy.requests_log.path)
         command = command.replace("/var/log/portcullis/security.json", busy.security_log.path)
+        command = command.replace("/var/log/portcullis/audit.json", f"{busy.directory}/audit.json")
         if command.startswith("portcullis status"):
             command = command.replace("portcullis status --json", "cat status.json")
             with open(f"{busy.directory}/status.json", "w") as file:
@@ -136,6 +137,7 @@ def test_every_jq_command_works(busy):
         told[command.split("'")[1] if "'" in command else command] = done.stdout
     assert any("upstream.connect" in text for text in told.values())
     assert re.search(r"\b2 access\.deny$", told[".reason"], re.MULTILINE)
+    assert any(text.endswith("\twaf.rule\t1\n") for text in told.values())
 
 
 def fail2ban(log, *filter_words):

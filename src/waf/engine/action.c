@@ -188,6 +188,14 @@ static int remove_target(struct waf_transaction *t, const struct ctl_action *ctl
     return 0;
 }
 
+static void set_audit_parts(struct waf_transaction *t, const struct ctl_action *ctl)
+{
+    uint32_t parts = (uint32_t)ctl->number;
+    t->audit_parts = ctl->change == SET_ADD        ? t->audit_parts | parts
+                     : ctl->change == SET_SUBTRACT ? t->audit_parts & ~parts
+                                                   : parts;
+}
+
 static int set_processor(struct waf_transaction *t, const struct ctl_action *ctl)
 {
     static const slice known[] = {
@@ -233,9 +241,11 @@ static int ctl_run(struct waf_transaction *t, const struct ctl_action *ctl)
         t->response_body_bytes_max = (uint64_t)ctl->number;
         return 0;
     case CTL_AUDIT_ENGINE:
-        t->audit_engine = (unsigned char)ctl->number;
+        t->audit_engine = (enum audit_engine)ctl->number;
         return 0;
-    case CTL_AUDIT_LOG_PARTS: /* every record has the same parts here */
+    case CTL_AUDIT_LOG_PARTS:
+        set_audit_parts(t, ctl);
+        return 0;
     case CTL_DEBUG_LOG_LEVEL:
     case CTL_HASH_ENGINE:
         return 0;

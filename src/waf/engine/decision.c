@@ -131,8 +131,8 @@ int decision_match(struct rule_run *run)
     struct waf_transaction *t = run->t;
     struct waf_match *m = NULL;
     enum waf_disposition enacted;
-    bool is_told = run->findings && ((run->rule->flags & RULE_LOG) || run->score != 0 ||
-                                     run->rule->disruption != DISRUPT_PASS);
+    bool is_told = run->findings && ((run->rule->flags & (RULE_LOG | RULE_AUDIT_LOG)) ||
+                                     run->score != 0 || run->rule->disruption != DISRUPT_PASS);
     t->counts.matches++;
     t->is_audited |= (run->rule->flags & RULE_AUDIT_LOG) != 0;
     if (is_told && t->counts.kept < WAF_MATCHES_MAX)

@@ -181,7 +181,7 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
     p->links = arena_take_array(&rules->arena, r->link_count, sizeof(*p->links));
     if (!p->links && r->link_count)
         return -ENOMEM;
-    p->is_told = (r->flags & RULE_LOG) || r->disruption != DISRUPT_PASS;
+    p->is_told = (r->flags & (RULE_LOG | RULE_AUDIT_LOG)) || r->disruption != DISRUPT_PASS;
     for (unsigned i = 0; i < r->link_count; i++) {
         const struct link *l = &r->links[i];
         struct link_plan *lp = &p->links[i];

@@ -55,7 +55,8 @@ struct waf_transaction {
     enum waf_mode mode;
     bool has_request_body, has_response_body;
     uint64_t request_body_bytes_max, response_body_bytes_max;
-    unsigned char audit_engine;
+    enum audit_engine audit_engine;
+    uint32_t audit_parts;
 
     struct waf_request request;
     struct waf_response response;

@@ -28,6 +28,7 @@ int waf_open(const struct ruleset *rules, const struct waf_world *world, struct 
     t->request_body_bytes_max = d->request_body_bytes_max;
     t->response_body_bytes_max = d->response_body_bytes_max;
     t->audit_engine = d->audit_engine;
+    t->audit_parts = d->audit_parts;
     t->highest_severity = SEVERITY_NONE;
     t->matches_end = &t->matches;
     collect_open(t);
@@ -104,8 +105,22 @@ struct waf_counts waf_counts(const struct waf_transaction *t)
     return counts;
 }
 
-bool waf_is_audited(const struct waf_transaction *t)
+bool waf_is_audited(const struct waf_transaction *t, unsigned status, bool is_relevant)
 {
-    enum { AUDIT_OFF, AUDIT_ON, AUDIT_RELEVANT };
-    return t->audit_engine == AUDIT_ON || (t->audit_engine == AUDIT_RELEVANT && t->is_audited);
+    const uint64_t *relevant = t->rules->directives.audit_statuses;
+    switch (t->audit_engine) {
+    case AUDIT_OFF:
+        return false;
+    case AUDIT_ON:
+        return true;
+    case AUDIT_RELEVANT:
+        break;
+    }
+    return t->is_audited || is_relevant ||
+           (status < AUDIT_STATUSES && (relevant[status / 64] >> status % 64 & 1));
+}
+
+uint32_t waf_audit_parts(const struct waf_transaction *t)
+{
+    return t->audit_parts;
 }

@@ -28,7 +28,7 @@ static const char complete_rules[] =
     "SecXmlExternalEntity Off\nSecDefaultAction \"phase:2,log,auditlog,deny,status:403,t:lowercase\"\n"
     /* what is kept, and how bodies are read */
     "SecAction \"id:1,phase:1,pass,nolog,initcol:ip=%{remote_addr},initcol:global=all,setsid:%{request_cookies.sid},setuid:me,setrsc:%{request_filename},"
-    "setvar:ip.seen=+1,setvar:global.last=%{request_method},setvar:session.a=1,setvar:!session.b,expirevar:ip.seen=60,setenv:mark=%{unique_id},"
+    "setvar:ip.seen=+1,setvar:global.last=%{request_method},setvar:session.a=1,setvar:!session.b,expirevar:ip.seen=60,deprecatevar:ip.weight=5/300,setenv:mark=%{unique_id},"
     "setvar:tx.weight=5,setvar:tx.word=zebra\"\n"
     "SecRule REQUEST_HEADERS:Content-Type \"@beginsWith application/json\" \"id:2,phase:1,pass,nolog,ctl:requestBodyProcessor=JSON\"\n"
     "SecRule REQUEST_HEADERS:Content-Type \"@contains xml\" \"id:3,phase:1,pass,nolog,ctl:requestBodyProcessor=XML\"\n"

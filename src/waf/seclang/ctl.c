@@ -2,6 +2,7 @@
 #include "base/number.h"
 #include "waf/nearest.h"
 #include "waf/seclang/action.h"
+#include "waf/seclang/audit.h"
 #include "waf/seclang/macro.h"
 #include "waf/seclang/target.h"
 
@@ -101,13 +102,11 @@ static int read_processor(struct seclang *l, slice value, struct ctl_action *ctl
 static int read_parts(struct seclang *l, slice value, struct ctl_action *ctl)
 {
     size_t sign = value.len && (value.ptr[0] == '+' || value.ptr[0] == '-');
-    for (size_t i = sign; i < value.len; i++)
-        if (ascii_lower(value.ptr[i]) < 'a' || ascii_lower(value.ptr[i]) > 'z')
-            return load_error(l, value.ptr + i,
-                              "ctl:auditLogParts=%.*s: letters were expected, with + or - before "
-                              "them to add or to remove",
-                              SLICE_ARGUMENTS(value));
-    return macro_parse(l, value, false, &ctl->text);
+    uint32_t parts;
+    TRY(audit_parts_parse(l, slice_after(value, sign), "ctl:auditLogParts", &parts));
+    ctl->number = parts;
+    ctl->change = !sign ? SET_ASSIGN : value.ptr[0] == '+' ? SET_ADD : SET_SUBTRACT;
+    return 0;
 }
 
 static int read_pattern(struct seclang *l, slice value, struct ctl_action *ctl)

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "base/number.h"
+#include "waf/seclang/audit.h"
 #include "waf/seclang/directive.h"
 #include "waf/transforms/unicode_map.h"
 
@@ -15,8 +16,8 @@ enum option_kind {
     OPTION_AUDIT,
     OPTION_COOKIES,
     OPTION_TEXT,
-    OPTION_LETTERS,
-    OPTION_PATTERN, /* text that has to be a regular expression */
+    OPTION_PARTS,    /* of audit records */
+    OPTION_STATUSES, /* a regular expression */
 };
 
 /* clang-format off */
@@ -39,8 +40,8 @@ static const struct {
     { "SecUploadFileLimit", OPTION_COUNT, offsetof(struct waf_directives, upload_files_max), 1000000 },
     { "SecCookieFormat", OPTION_COOKIES, offsetof(struct waf_directives, cookie_format), 0 },
     { "SecAuditEngine", OPTION_AUDIT, offsetof(struct waf_directives, audit_engine), 0 },
-    { "SecAuditLogParts", OPTION_LETTERS, offsetof(struct waf_directives, audit_parts), 0 },
-    { "SecAuditLogRelevantStatus", OPTION_PATTERN, offsetof(struct waf_directives, audit_relevant_status), 0 },
+    { "SecAuditLogParts", OPTION_PARTS, offsetof(struct waf_directives, audit_parts), 0 },
+    { "SecAuditLogRelevantStatus", OPTION_STATUSES, offsetof(struct waf_directives, audit_statuses), 0 },
     { "SecWebAppId", OPTION_TEXT, offsetof(struct waf_directives, web_app_id), 0 },
     { "SecCollectionTimeout", OPTION_COUNT, offsetof(struct waf_directives, collection_timeout_s), 100000000 },
 };
@@ -65,24 +66,12 @@ int options_default(struct seclang *l)
         .upload_files_max = 100,
         .argument_separator = '&',
         .collection_timeout_s = 3600,
-        .audit_engine = 2,
-        .audit_parts = SLICE("ABCFHZ"),
+        .audit_engine = AUDIT_RELEVANT,
+        .audit_parts = AUDIT_PART('A') | AUDIT_PART('B') | AUDIT_PART('C') | AUDIT_PART('F') |
+                       AUDIT_PART('H') | AUDIT_PART('Z'),
         .web_app_id = SLICE("default"),
     };
     return option_response_types(l, types, ARRAY_LENGTH(types));
-}
-
-/* What is kept as it is written, but has to be of a kind. */
-static int check_text(struct seclang *l, unsigned option, slice word)
-{
-    struct pattern *pattern;
-    if (options[option].kind == OPTION_PATTERN)
-        return load_selector(l, word, 0, &pattern);
-    for (size_t i = 0; options[option].kind == OPTION_LETTERS && i < word.len; i++)
-        if (ascii_lower(word.ptr[i]) < 'a' || ascii_lower(word.ptr[i]) > 'z')
-            return load_error(l, word.ptr + i, "%s %.*s: letters were expected",
-                              options[option].name, SLICE_ARGUMENTS(word));
-    return 0;
 }
 
 static int set(struct seclang *l, unsigned option, slice word)
@@ -118,18 +107,19 @@ static int set(struct seclang *l, unsigned option, slice word)
         break;
     case OPTION_AUDIT:
         TRY(directive_choice(l, word, name, audit, &choice));
-        *(unsigned char *)to = (unsigned char)choice;
+        *(enum audit_engine *)to = (enum audit_engine)choice;
         break;
     case OPTION_COOKIES:
         TRY(directive_choice(l, word, name, formats, &choice));
         *(unsigned char *)to = (unsigned char)choice;
         break;
     case OPTION_TEXT:
-    case OPTION_LETTERS:
-    case OPTION_PATTERN:
-        TRY(check_text(l, option, word));
         *(slice *)to = word;
         break;
+    case OPTION_PARTS:
+        return audit_parts_parse(l, word, name, to);
+    case OPTION_STATUSES:
+        return audit_statuses_parse(l, word, to);
     }
     return 0;
 }

@@ -314,7 +314,7 @@ TEST(directives_are_kept)
              "SecResponseBodyLimit 40\nSecResponseBodyLimitAction Reject\nSecUploadFileLimit 7\n"
              "SecResponseBodyMimeTypesClear\nSecResponseBodyMimeType Text/HTML application/json\n"
              "SecArgumentSeparator ;\nSecCookieFormat 1\nSecUnicodeMapFile map 20127\n"
-             "SecAuditEngine Off\nSecAuditLogParts ABZ\nSecAuditLogRelevantStatus \"^5\"\n"
+             "SecAuditEngine Off\nSecAuditLogParts ABZ\nSecAuditLogRelevantStatus \"^5(?!03)\"\n"
              "SecWebAppId shop\nSecCollectionTimeout 600\nSecComponentSignature one\n"
              "SecComponentSignature \"two 2\"\nSecPcreMatchLimit 1000\nSecTmpDir /tmp\n");
     const struct waf_directives *d = &rules->directives;
@@ -334,8 +334,10 @@ TEST(directives_are_kept)
     assert_int_equal(d->cookie_format, 1);
     assert_int_equal(unicode_map_byte(d->unicode_map, 0xff1c), '<');
     assert_int_equal(d->audit_engine, 0);
-    assert_slice_equal(d->audit_parts, SLICE("ABZ"));
-    assert_slice_equal(d->audit_relevant_status, SLICE("^5"));
+    assert_int_equal(d->audit_parts, AUDIT_PART('A') | AUDIT_PART('B') | AUDIT_PART('Z'));
+    for (unsigned status = 0; status < AUDIT_STATUSES; status++)
+        assert_int_equal(d->audit_statuses[status / 64] >> status % 64 & 1,
+                         status >= 500 && status < 600 && status != 503);
     assert_slice_equal(d->web_app_id, SLICE("shop"));
     assert_int_equal(d->collection_timeout_s, 600);
     assert_slice_equal(d->component_signature, SLICE("one; two 2"));

@@ -91,7 +91,8 @@ TEST(wrong_directives_are_told)
         { "SecCookieFormat 2", "t:1:17: SecCookieFormat 2: 0 or 1 was expected\n" },
         { "SecAuditEngine Some",
           "t:1:16: SecAuditEngine Some: Off, On or RelevantOnly was expected\n" },
-        { "SecAuditLogParts AB1", "t:1:20: SecAuditLogParts AB1: letters were expected\n" },
+        { "SecAuditLogParts AB1",
+          "t:1:20: SecAuditLogParts AB1: the letters A to K and Z were expected\n" },
         { "SecAuditLogRelevantStatus ^(5",
           "t:1:30: in the regular expression: missing closing parenthesis\n" },
         { "SecArgumentSeparator ;;", "t:1:22: SecArgumentSeparator needs one character\n" },
@@ -248,8 +249,7 @@ TEST(wrong_options_of_ctl_are_told)
           "t:1:42: ctl:requestBodyProcessor=YAML: URLENCODED, MULTIPART, JSON, XML or TEXT was "
           "expected\n" },
         { "SecAction \"id:1,ctl:auditLogParts=+E!\"",
-          "t:1:37: ctl:auditLogParts=+E!: letters were expected, with + or - before them to add or "
-          "to remove\n" },
+          "t:1:37: ctl:auditLogParts E!: the letters A to K and Z were expected\n" },
         { "SecAction \"id:1,ctl:hashEngine=On\"",
           "t:1:32: ctl:hashEngine does not exist here: pages are not rewritten\n" },
         { "SecAction \"id:1,ctl:ruleRemoveById=x\"",
