@@ -13,6 +13,7 @@
 #include "control/load_reader.h"
 #include "control/dry_run.h"
 #include "filters/waf.h"
+#include "filters/waf_shown.h"
 #include "proxy/endpoint.h"
 #include "wire/ja4.h"
 

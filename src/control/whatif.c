@@ -1,6 +1,7 @@
 #include "control/whatif.h"
 
 #include "filters/waf.h"
+#include "filters/waf_shown.h"
 #include "proxy/waf_settings.h"
 
 /* --- Runs ------------------------------------------------------------------------------------- */

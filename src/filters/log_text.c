@@ -6,6 +6,9 @@
 #define PIECE_BYTES      32u /* a text that has to be cut is written in such pieces */
 #define NAME_END_BYTES   64u /* of a name, its end is looked at */
 
+#define BASE64_LETTERS_MIN 12u
+#define DECODED_BYTES_MAX  4096u /* of what comes out of it */
+
 /* --- Escapes ---------------------------------------------------------------------------------- */
 
 static void write_combined(struct writer *w, slice s)
@@ -140,6 +143,140 @@ bool log_name_is_secret(slice name)
     return ends_with_secret(name) || is_secret_word(name);
 }
 
+static bool is_word(char c)
+{
+    return is_letter_or_digit(c) || c == '_' || c == '-';
+}
+
+size_t log_find_secret(slice text, slice *ret_name)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        size_t begin = i;
+        while (i < text.len && is_word(text.ptr[i]))
+            i++;
+        *ret_name = slice_of(text.ptr + begin, i - begin);
+        if (ret_name->len && log_name_is_secret(*ret_name))
+            return i;
+        if (i < text.len && text.ptr[i] == '%') /* %22 is no part of a word */
+            i += 2;
+    }
+    return text.len;
+}
+
+/* The character at the front, percent-encoded or not, and how many bytes it has there. */
+static char front(slice s, size_t *ret_bytes)
+{
+    char decoded;
+    struct writer w = writer_over(&decoded, 1);
+    *ret_bytes = 1;
+    if (s.ptr[0] != '%' || s.len < 3)
+        return s.ptr[0];
+    query_decode(&w, slice_first(s, 3));
+    if (w.len != 1 || w.overflowed)
+        return s.ptr[0];
+    *ret_bytes = 3;
+    return decoded;
+}
+
+static bool is_one_of(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
+/* Behind the name of a secret: `": "` and the like, up to where its value begins; *ret_quote: that
+ * it is quoted with, or 0. returns 0: no value follows */
+static size_t introduction(slice rest, char *ret_quote)
+{
+    size_t at = 0, bytes;
+    bool has_sign = false;
+    for (*ret_quote = 0; at < rest.len; at += bytes) {
+        char c = front(slice_after(rest, at), &bytes);
+        if (has_sign && is_one_of(c, "\"'"))
+            *ret_quote = c;
+        else if (is_one_of(c, "=:>"))
+            has_sign = true;
+        else if (!is_one_of(c, "\"'\\] \t"))
+            break;
+    }
+    return has_sign ? at : 0;
+}
+
+/* Of a closing tag: `</password>`. */
+static bool is_closing(slice text, size_t end, slice name)
+{
+    return end > name.len && text.ptr[end - name.len - 1] == '/';
+}
+
+/* Whether a value stands behind the name of a secret. */
+static bool names_secret(slice text)
+{
+    slice name;
+    char quote;
+    while (text.len) {
+        size_t end = log_find_secret(text, &name);
+        if (end < text.len && !is_closing(text, end, name) &&
+            introduction(slice_after(text, end), &quote))
+            return true;
+        text = slice_after(text, end);
+    }
+    return false;
+}
+
+static int letter_of_base64(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' || c == '-' ? 62 : c == '/' || c == '_' ? 63 : -1;
+}
+
+static bool names_secret_encoded(slice value)
+{
+    char text[DECODED_BYTES_MAX];
+    struct writer w = writer_over(text, sizeof text);
+    if (slice_find_byte(value, '%') == value.len)
+        return names_secret(value);
+    query_decode(&w, slice_first(value, sizeof text));
+    return names_secret(writer_slice(&w));
+}
+
+/* Of Base64 each word is looked at: what stands around it need not be text. */
+static bool names_secret_in_base64(slice value)
+{
+    char text[DECODED_BYTES_MAX];
+    struct writer w = writer_over(text, sizeof text);
+    unsigned bits = 0, count = 0;
+    slice name;
+    if (value.len < BASE64_LETTERS_MIN)
+        return false;
+    for (size_t i = 0; i < value.len && w.len < sizeof text; i++) {
+        int letter = letter_of_base64(value.ptr[i]);
+        if (letter < 0 && !strchr("%=. ", value.ptr[i]))
+            return false;        /* as soon as there is a byte that Base64 has not */
+        if (value.ptr[i] == '.') /* the parts of a token begin anew */
+            bits = count = 0;
+        if (value.ptr[i] == '%') {
+            i += 2; /* of =, + or /, whose bits do not matter to words */
+            letter = 0;
+        }
+        if (letter < 0)
+            continue;
+        bits = (bits << 6 | (unsigned)letter) & 0xffff;
+        count += 6;
+        if (count >= 8)
+            writer_byte(&w, (char)(bits >> (count -= 8)));
+    }
+    return log_find_secret(writer_slice(&w), &name) < w.len;
+}
+
+bool log_value_hides_secret(slice value)
+{
+    return names_secret_in_base64(value) || names_secret_encoded(value);
+}
+
 /* How many bytes at the front have none of the bytes that could begin a secret. */
 static size_t find_any(slice s, const char *bytes)
 {
@@ -171,7 +308,8 @@ static slice put_parameter(struct text *t, slice rest, bool in_path)
     size_t length = find_any(rest, in_path ? "?;#/" : "&;#?");
     slice piece = slice_first(rest, length);
     size_t equals = slice_find_byte(piece, '=');
-    if (equals < piece.len && log_name_is_secret(slice_first(piece, equals))) {
+    if (equals < piece.len && (log_name_is_secret(slice_first(piece, equals)) ||
+                               log_value_hides_secret(slice_after(piece, equals + 1)))) {
         text_add(t, slice_first(piece, equals + 1));
         text_add(t, SLICE("***"));
     } else {
@@ -194,6 +332,43 @@ void log_put_masked(struct writer *w, slice text, size_t bytes_max, const struct
         rest = slice_after(rest, plain);
         if (rest.len)
             rest = put_parameter(&t, rest, in_path);
+    }
+    text_close(&t);
+}
+
+/* --- Values ----------------------------------------------------------------------------------- */
+
+/* Up to the quotation mark that ends it, else to what ends a value anywhere. */
+static size_t secret_length(slice value, char quote)
+{
+    char quotes[2] = { quote };
+    const char *ends = quote ? quotes : ",;&}<\"' \t\r\n";
+    size_t at = 0, bytes;
+    while (at < value.len && !is_one_of(front(slice_after(value, at), &bytes), ends))
+        at += bytes;
+    return at;
+}
+
+void log_put_value(struct writer *w, slice text, size_t bytes_max, const struct log_escape *escape)
+{
+    struct text t = text_open(w, bytes_max, escape);
+    slice rest = text, name;
+    char quote;
+    if (names_secret_in_base64(text)) {
+        text_add(&t, SLICE("***"));
+        rest.len = 0;
+    }
+    while (rest.len && !t.is_cut) {
+        size_t end = log_find_secret(rest, &name);
+        slice behind = slice_after(rest, end);
+        bool is_name = end < rest.len && !is_closing(rest, end, name);
+        size_t signs = is_name ? introduction(behind, &quote) : 0;
+        text_add(&t, slice_first(rest, end + signs));
+        rest = slice_after(behind, signs);
+        if (signs == 0)
+            continue;
+        text_add(&t, SLICE("***"));
+        rest = slice_after(rest, secret_length(rest, quote));
     }
     text_close(&t);
 }

@@ -23,5 +23,16 @@ void log_put(struct writer *w, slice text, size_t bytes_max, const struct log_es
 void log_put_masked(struct writer *w, slice text, size_t bytes_max,
                     const struct log_escape *escape);
 
+/* The same for a value, or a text about one: what follows the name of a secret behind `=`, `:` or
+ * `>` (JSON, a form, XML in it) becomes "***" too. */
+void log_put_value(struct writer *w, slice text, size_t bytes_max, const struct log_escape *escape);
+
+/* Whether in the value of a parameter, as it stands in a query, a secret is named: as JSON, as
+ * another query, or in the text that it is the Base64 of. */
+bool log_value_hides_secret(slice value);
+
+/* Where the first word that tells of a secret ends; *ret_name: the word. text.len: none. */
+size_t log_find_secret(slice text, slice *ret_name);
+
 /* Is a parameter of this name (raw, as it stands in the query) a secret? */
 bool log_name_is_secret(slice name);

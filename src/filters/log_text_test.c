@@ -53,6 +53,72 @@ TEST(secrets_are_masked_and_nothing_else_is)
                            slice_from(cases[i].masked));
 }
 
+static slice put_value(slice text)
+{
+    static char memory[4096];
+    struct writer w = writer_over(memory, sizeof memory);
+    log_put_value(&w, text, sizeof memory, &log_escape_combined);
+    assert_false(w.overflowed);
+    return writer_slice(&w);
+}
+
+TEST(a_value_shows_an_attack_and_no_secret_that_is_named)
+{
+    static const struct {
+        const char *text, *masked;
+    } cases[] = {
+        { "", "" },
+        { "1' or 1=1 --", "1' or 1=1 --" },
+        { "select password from users", "select password from users" },
+        { "a=1&password=hunter2&b=2", "a=1&password=***&b=2" },
+        { "password='hun ter2' or 1=1", "password='***' or 1=1" },
+        { "user[password]=x y", "user[password]=*** y" },
+        { "{'password':'hun,ter2','b':1}", "{'password':'***','b':1}" },
+        { "{'pin' : 1234, 'b':1}", "{'pin' : ***, 'b':1}" },
+        { "<a><password>hunter2</password><b>c", "<a><password>***</password><b>c" },
+        { "Bearer token: abc def", "Bearer token: *** def" },
+        { "my token", "my token" },
+        { "token=", "token=***" },
+        { "password%22:%22hunter2%22,%22b%22:1", "password%22:%22***%22,%22b%22:1" },
+        { "x%5Bpin%5D%3D12%26b", "x%5Bpin%5D%3D***%26b" },
+        { "password%", "password%" },
+        { "password%2", "password%2" },
+        { "eyJwYXNzd29yZCI6Imh1bnRlcjIiLCJhIjoiYiJ9", "***" },
+        { "dW5pb24gc2VsZWN0IDEsMiwzIGZyb20gdGFibGU=", "dW5pb24gc2VsZWN0IDEsMiwzIGZyb20gdGFibGU=" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_slice_equal(put_value(slice_from(cases[i].text)), slice_from(cases[i].masked));
+}
+
+TEST(a_secret_in_base64_is_masked_with_all_of_its_value)
+{
+    static const char *const hiding[] = {
+        "eyJwYXNzd29yZCI6Imh1bnRlcjIifQ==",     "eyJwYXNzd29yZCI6Imh1bnRlcjIifQ",
+        "eyJwYXNzd29yZCI6Imh1bnRlcjIifQ%3D%3D", "eyJhIjoxfQ.eyJwYXNzd29yZCI6Imh1bnRlcjIifQ.c2ln",
+        "YT0xJnBhc3N3b3JkPWh1bnRlcjI=",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(hiding); i++)
+        assert_true(log_value_hides_secret(slice_from(hiding[i])));
+    static const char *const plain[] = {
+        "",  "password", "eyJhIjoxfQ==", "two words of text", "0123456789abcdef0123456789abcdef",
+        "%", "%4"
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(plain); i++)
+        assert_false(log_value_hides_secret(slice_from(plain[i])));
+    assert_slice_equal(
+        put_masked(SLICE("/?q=eyJwYXNzd29yZCI6Imh1bnRlcjIifQ==&a=b"), 4096, &log_escape_json),
+        SLICE("/?q=***&a=b"));
+}
+
+TEST(a_secret_that_a_value_names_is_masked_with_all_of_it)
+{
+    assert_true(log_value_hides_secret(SLICE("%7B%22password%22:%22hunter2%22%7D")));
+    assert_true(log_value_hides_secret(SLICE("{\"token\": 1}")));
+    assert_true(log_value_hides_secret(SLICE("%3Ctoken%3Eabc")));
+    assert_false(log_value_hides_secret(SLICE("select+password+from+users")));
+    assert_false(log_value_hides_secret(SLICE("%3C/token%3Eabc")));
+}
+
 TEST(texts_are_cut_between_characters_and_escapes)
 {
     static char text[3000];
@@ -99,6 +165,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secrets_are_masked_and_nothing_else_is),
+        cmocka_unit_test(a_value_shows_an_attack_and_no_secret_that_is_named),
+        cmocka_unit_test(a_secret_in_base64_is_masked_with_all_of_its_value),
+        cmocka_unit_test(a_secret_that_a_value_names_is_masked_with_all_of_it),
         cmocka_unit_test(texts_are_cut_between_characters_and_escapes),
         cmocka_unit_test(combined_escapes_as_nginx_does),
         cmocka_unit_test(any_bytes_stay_within_the_bound),

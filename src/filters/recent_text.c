@@ -88,6 +88,15 @@ size_t recent_put(struct writer *w, slice text, size_t bytes_max)
     return p.taken;
 }
 
+void recent_write(struct writer *w, slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (is_plain(text.ptr[i]))
+            writer_byte(w, text.ptr[i]);
+        else
+            escape(w, text.ptr[i]);
+}
+
 /* --- Parameters ------------------------------------------------------------------------------- */
 
 static size_t find_any(slice s, const char *bytes)
@@ -123,7 +132,7 @@ static void put_parameters(struct put *p, slice text)
         slice value = slice_after(piece, name.len + 1);
         size_t step = end < text.len ? end + 1 : end;
         /* of a path its last step is the name: /a/token=x */
-        if (value.len && log_name_is_secret(name)) {
+        if (value.len && (log_name_is_secret(name) || log_value_hides_secret(value))) {
             add(p, slice_first(piece, name.len + 1));
             mask(p, value, "arg", name);
             add(p, slice_of(text.ptr + end, step - end));
@@ -199,31 +208,11 @@ size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
 
-static bool is_word(char c)
-{
-    char lower = ascii_lower(c);
-    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-}
-
-/* Where the first word that tells of a secret ends; *ret_name: the word. text.len: none. */
-static size_t find_secret_word(slice text, slice *ret_name)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        size_t begin = i;
-        while (i < text.len && is_word(text.ptr[i]))
-            i++;
-        *ret_name = slice_of(text.ptr + begin, i - begin);
-        if (ret_name->len && log_name_is_secret(*ret_name))
-            return i;
-    }
-    return text.len;
-}
-
 /* Whatever follows the word, to the end. */
 static void put_text(struct put *p, slice text)
 {
     slice name;
-    size_t end = find_secret_word(text, &name);
+    size_t end = log_find_secret(text, &name);
     add(p, slice_first(text, end));
     if (end < text.len)
         mask(p, slice_after(text, end), "body", name);
@@ -311,7 +300,7 @@ static void put_content(struct put *p, slice head, slice content, bool omits_fil
     slice value = slice_first(content, end);
     if (omits_files && is_file(head))
         omit(p, value);
-    else if (find_secret_word(head, &name) < head.len)
+    else if (log_find_secret(head, &name) < head.len)
         mask(p, value, "part", name);
     else
         add(p, value);

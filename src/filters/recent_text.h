@@ -14,6 +14,8 @@ struct recent_masks {
 };
 
 size_t recent_put(struct writer *w, slice text, size_t bytes_max);
+/* All of it. */
+void recent_write(struct writer *w, slice text);
 
 /* A target or another text with parameters behind ?, & and ;, as in a form. */
 size_t recent_put_parameters(struct writer *w, slice text, size_t bytes_max,

@@ -2,6 +2,7 @@
 
 #include "filters/log_line.h"
 #include "filters/recent_text.h"
+#include "filters/waf_shown.h"
 #include "proxy/connection.h"
 #include "proxy/endpoint.h"
 #include "proxy/refusal.h"
@@ -143,20 +144,28 @@ static void write_host(struct writer *w, const struct exchange *x)
     writer_literal(w, "\\r\\n");
 }
 
+/* Where a rule redirects, without what it has put into the address. */
+static slice shown_value(const struct exchange *x, const struct field *f)
+{
+    const struct waf_transaction *t = x->waf ? x->waf->transaction : NULL;
+    bool is_of_rule = t && f->value.len && f->value.ptr == waf_decision(t)->location.ptr;
+    return is_of_rule ? waf_shown_location(t) : f->value;
+}
+
 /* Up to `end` of w->len, and a blank line. */
-static bool write_fields(struct writer *w, const struct fields *fields, uint32_t count, size_t end,
-                         struct recent_masks *masks)
+static bool write_fields(struct writer *w, const struct exchange *x, const struct fields *fields,
+                         size_t end, struct recent_masks *masks)
 {
     bool is_whole = true;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < fields->count; i++) {
         const struct field *f = &fields->items[i];
+        slice value = shown_value(x, f);
         size_t room = w->len < end ? end - w->len : 0;
         if (f->name.len + 16 > room)
             return false;
         writer_slice_add(w, f->name);
         writer_literal(w, ": ");
-        is_whole &=
-            recent_put_field(w, f->name, f->value, room - f->name.len - 8, masks) == f->value.len;
+        is_whole &= recent_put_field(w, f->name, value, room - f->name.len - 8, masks) == value.len;
         writer_literal(w, "\\r\\n");
     }
     writer_literal(w, "\\r\\n");
@@ -185,7 +194,7 @@ static void write_response(struct writer *w, const struct exchange *x, size_t by
     writer_byte(w, ' ');
     writer_slice_add(w, status_phrase(x->status));
     writer_literal(w, "\\r\\n");
-    bool is_whole = write_fields(w, &x->response.fields, x->response.fields.count, end, &masks);
+    bool is_whole = write_fields(w, x, &x->response.fields, end, &masks);
     writer_byte(w, '"');
     if (!is_whole)
         writer_literal(w, ",\"head_is_cut\":true");
@@ -233,7 +242,9 @@ static void write_request(struct writer *w, const struct exchange *x,
         is_whole = write_line(w, x, most / 2, &masks);
         writer_literal(w, "\\r\\n");
         write_host(w, x);
-        is_whole &= write_fields(w, &x->request.fields, x->client_fields, head_end, &masks);
+        struct fields sent = x->request.fields; /* by the client */
+        sent.count = x->client_fields;
+        is_whole &= write_fields(w, x, &sent, head_end, &masks);
     }
     writer_byte(w, '"');
     if (!is_whole)

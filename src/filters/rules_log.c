@@ -4,6 +4,7 @@
 #include "filters/filters.h"
 #include "filters/log_line.h"
 #include "filters/waf.h"
+#include "filters/waf_shown.h"
 #include "waf/engine/report.h"
 
 /* Of one exchange; those that decided always. */
@@ -19,10 +20,22 @@ static void put_plain(struct writer *w, slice s)
 /* report_line escapes. */
 static const struct log_escape plain = { .write = put_plain, .cut = SLICE("...") };
 
-static slice mask(slice text, char *memory, size_t bytes_max)
+/* Texts of one line, and their memory. */
+struct texts {
+    char uri[URI_BYTES_MAX], msg[DATA_BYTES_MAX], data[DATA_BYTES_MAX], location[URI_BYTES_MAX];
+};
+
+static slice mask_target(slice target, char *memory, size_t bytes_max)
 {
     struct writer w = writer_over(memory, bytes_max);
-    log_put_masked(&w, text, bytes_max, &plain);
+    log_put_masked(&w, target, bytes_max, &plain);
+    return writer_slice(&w);
+}
+
+static slice mask_text(slice text, char *memory, size_t bytes_max)
+{
+    struct writer w = writer_over(memory, bytes_max);
+    log_put_value(&w, text, bytes_max, &plain);
     return writer_slice(&w);
 }
 
@@ -39,19 +52,22 @@ static void write_line(struct writer *w, const struct exchange *x, const struct 
 
 static void tell(const struct exchange *x, const struct waf_match *m)
 {
-    static char uri[URI_BYTES_MAX], data[DATA_BYTES_MAX];
+    static struct texts texts;
     static const struct report_shown nothing = { .data = SLICE("***"), .hides_matches = true };
+    const struct waf_transaction *t = x->waf->transaction;
     struct writer w;
     if (!log_line_begin(LOG_RULES, &w))
         return;
-    slice target = x->request.target;
-    struct report_shown shown = { .uri = mask(slice_first(target, slice_find_byte(target, '?')),
-                                              uri, sizeof uri),
-                                  .data = mask(m->logdata, data, sizeof data) };
-    if (waf_hides_values(m)) {
-        shown.data = m->logdata.len ? nothing.data : m->logdata;
-        shown.hides_matches = true;
-    }
+    slice path = slice_first(x->request.target, slice_find_byte(x->request.target, '?'));
+    struct report_shown shown = {
+        .uri = mask_target(path, texts.uri, sizeof texts.uri),
+        .msg = mask_text(waf_shown_msg(t, m), texts.msg, sizeof texts.msg),
+        .data = mask_text(waf_shown_data(t, m), texts.data, sizeof texts.data),
+        .location = mask_target(waf_shown_location(t), texts.location, sizeof texts.location),
+        .hides_matches = waf_hides_values(m),
+    };
+    for (unsigned i = 0; i < m->findings; i++)
+        shown.hides_matches |= waf_finding_is_unclear(m, i);
     write_line(&w, x, m, &shown);
     if (w.overflowed || w.len >= LOG_LINE_BYTES_MAX) { /* no client keeps its line out */
         w = writer_over(w.ptr, LOG_LINE_BYTES_MAX);

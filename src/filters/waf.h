@@ -35,10 +35,6 @@ struct waf_exchange {
  * repeat it: neither is told. */
 bool waf_is_told(const struct waf_match *m);
 
-/* Whether what was found, or what it stands in, may be a secret: a line of free text about it tells
- * no values. */
-bool waf_hides_values(const struct waf_match *m);
-
 /* What came of what the rules said. */
 enum rule_verdict waf_verdict(const struct waf_transaction *t);
 
@@ -54,10 +50,6 @@ const char *waf_verdict_name(const struct exchange *x);
 
 /* ,"waf":{…}: the verdict, the score and every rule that contributed. */
 void waf_log_findings(struct writer *w, const struct exchange *x);
-
-/* The part of a value that matched, and whether it is a secret. */
-slice waf_matched(const struct waf_finding *f);
-bool waf_finding_is_secret(const struct waf_finding *f);
 
 struct waf_record_limits {
     size_t bytes;   /* of all rules */

@@ -6,6 +6,7 @@
 #include "filters/log_line.h"
 #include "filters/waf.h"
 #include "filters/waf_class.h"
+#include "filters/waf_shown.h"
 #include "proxy/waf_settings.h"
 
 /* Together with everything else in a line they fit in LOG_LINE_BYTES_MAX. */
@@ -14,6 +15,7 @@
 #define MSG_BYTES_MAX     100u
 #define TARGET_BYTES_MAX  64u
 #define MATCHED_BYTES_MAX 160u
+#define BODY_BYTES_MAX    (16u << 10) /* of one that is searched for names of secrets */
 #define TAGS_MAX          3u
 #define TAG_BYTES_MAX     40u
 
@@ -47,67 +49,22 @@ static void put(struct writer *w, const char *key, slice value, size_t bytes_max
     writer_byte(w, '"');
 }
 
-/* The part of the value that matched, or the value. */
-slice waf_matched(const struct waf_finding *f)
+static void put_value(struct writer *w, const char *key, slice value, size_t bytes_max)
 {
-    if (f->match.count == 0 || f->match.spans[0].len == 0)
-        return f->value;
-    struct match_span span = f->match.spans[0];
-    if (span.at < f->value_at || span.at - f->value_at > f->value.len)
-        return f->value;
-    return slice_first(slice_after(f->value, span.at - f->value_at), span.len);
-}
-
-/* A value that holds others, secrets among them: of it only what matched is shown. */
-static bool holds_others(enum variable_id variable)
-{
-    return variable == VARIABLE_REQUEST_BODY || variable == VARIABLE_REQUEST_URI ||
-           variable == VARIABLE_REQUEST_URI_RAW || variable == VARIABLE_REQUEST_LINE ||
-           variable == VARIABLE_QUERY_STRING;
-}
-
-/* Cookies; "q" of ARGS:q */
-bool waf_finding_is_secret(const struct waf_finding *f)
-{
-    slice name = f->name;
-    if (f->variable == VARIABLE_REQUEST_COOKIES ||
-        (holds_others(f->variable) && f->match.count == 0))
-        return true;
-    size_t colon = slice_find_byte(name, ':');
-    slice key = colon < name.len ? slice_after(name, colon + 1) : name;
-    static const slice fields[] = { SLICE("authorization"), SLICE("proxy-authorization"),
-                                    SLICE("cookie"), SLICE("set-cookie") };
-    for (size_t i = 0; i < ARRAY_LENGTH(fields); i++)
-        if (slice_equal_fold(fields[i], key))
-            return true;
-    return log_name_is_secret(key);
-}
-
-bool waf_hides_values(const struct waf_match *m)
-{
-    for (unsigned i = 0; i < m->findings; i++)
-        if (waf_finding_is_secret(&m->finding[i]) || holds_others(m->finding[i].variable) ||
-            slice_equal_fold(m->finding[i].name, SLICE("REQUEST_HEADERS:Referer")))
-            return true;
-    return false;
-}
-
-static void put_masked(struct writer *w, slice value)
-{
-    writer_literal(w, ",\"matched\":\"");
-    log_put_masked(w, value, MATCHED_BYTES_MAX, &log_escape_json);
+    writer_format(w, ",\"%s\":\"", key);
+    log_put_value(w, value, bytes_max, &log_escape_json);
     writer_byte(w, '"');
 }
 
-static void write_finding(struct writer *w, const struct waf_finding *f)
+static void write_finding(struct writer *w, const struct waf_finding *f, bool is_hidden)
 {
     put(w, "target", f->name, TARGET_BYTES_MAX);
     if (f->is_decoded)
         writer_literal(w, ",\"decoded\":\"base64\"");
-    if (waf_finding_is_secret(f))
+    if (is_hidden)
         writer_literal(w, ",\"matched\":\"***\"");
     else
-        put_masked(w, waf_matched(f));
+        put_value(w, "matched", waf_matched(f), MATCHED_BYTES_MAX);
 }
 
 static void write_tags(struct writer *w, const struct rule *rule)
@@ -126,13 +83,32 @@ static void write_tags(struct writer *w, const struct rule *rule)
         writer_byte(w, ']');
 }
 
-static void write_match(struct writer *w, const struct waf_match *m)
+/* Nothing in the body has the name of a secret. */
+static bool is_open_body(slice body)
 {
+    return body.len && body.len <= BODY_BYTES_MAX && !log_value_hides_secret(body);
+}
+
+/* Of such a body the part that matched is shown; what a variable of rules holds may be anything. */
+static bool is_hidden(const struct exchange *x, const struct waf_match *m)
+{
+    unsigned last = m->findings - 1;
+    const struct waf_finding *f = &m->finding[last];
+    bool is_part = f->match.count &&
+                   (f->variable == VARIABLE_REQUEST_BODY || f->variable == VARIABLE_XML_DOCUMENT);
+    if (waf_hides_values(m))
+        return true;
+    return waf_finding_is_unclear(m, last) && !(is_part && is_open_body(x->waf->body));
+}
+
+static void write_match(struct writer *w, const struct exchange *x, const struct waf_match *m)
+{
+    slice msg = waf_shown_msg(x->waf->transaction, m);
     writer_format(w, "{\"id\":%u", m->rule->id);
-    if (m->msg.len)
-        put(w, "msg", m->msg, MSG_BYTES_MAX);
+    if (msg.len)
+        put_value(w, "msg", msg, MSG_BYTES_MAX);
     if (m->findings)
-        write_finding(w, &m->finding[m->findings - 1]);
+        write_finding(w, &m->finding[m->findings - 1], is_hidden(x, m));
     if (m->score)
         writer_format(w, ",\"score\":%lld", (long long)m->score);
     if (m->is_shadow)
@@ -149,8 +125,10 @@ enum rule_verdict waf_verdict(const struct waf_transaction *t)
 }
 
 /* In full as many as fit; of the rest the ids, so that none goes unnamed. */
-static void write_rules(struct writer *w, const struct waf_match *m)
+static void write_rules(struct writer *w, const struct exchange *x)
 {
+    const struct waf_transaction *t = x->waf->transaction;
+    const struct waf_match *m = t ? waf_matches(t) : NULL;
     unsigned written = 0;
     log_key(w, "rules");
     writer_byte(w, '[');
@@ -159,7 +137,7 @@ static void write_rules(struct writer *w, const struct waf_match *m)
             continue;
         if (written++)
             writer_byte(w, ',');
-        write_match(w, m);
+        write_match(w, x, m);
     }
     writer_byte(w, ']');
     unsigned named = 0, left = 0;
@@ -198,7 +176,7 @@ void waf_log_findings(struct writer *w, const struct exchange *x)
     if (t && waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);
-    write_rules(w, t ? waf_matches(t) : NULL);
+    write_rules(w, x);
     log_number(w, "us", waf_time_us(x));
     writer_byte(w, '}');
 }

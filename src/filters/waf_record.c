@@ -3,12 +3,12 @@
 #include "filters/recent_text.h"
 #include "filters/waf.h"
 #include "filters/waf_class.h"
+#include "filters/waf_shown.h"
 #include "proxy/waf_settings.h"
 #include "waf/transforms/transform.h"
 
 #define FINDINGS_MAX 2u /* of a chain: the last links */
 #define NAME_BYTES   200u
-#define MSG_BYTES    512u
 #define VALUE_BYTES  400u
 #define TAGS_MAX     12u
 #define TAG_BYTES    100u
@@ -43,55 +43,24 @@ static void write_transforms(struct writer *w, const struct ruleset *rules,
 
 /* --- What may be shown ------------------------------------------------------------------------ */
 
-static bool is_number(slice s)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (s.ptr[i] < '0' || s.ptr[i] > '9')
-            return false;
-    return true;
-}
+static const struct log_escape escape = { .write = recent_write, .cut = SLICE("") };
 
-/* What was taken from elsewhere, or holds others: nobody can tell what is in it. */
-static bool is_unclear(const struct waf_finding *f)
-{
-    switch (f->variable) {
-    case VARIABLE_TX:
-        return !is_number(f->raw);
-    case VARIABLE_MATCHED_VAR:
-    case VARIABLE_MATCHED_VARS:
-    case VARIABLE_REQUEST_BODY:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool has_secret(const struct waf_match *m)
-{
-    for (unsigned i = 0; i < m->findings; i++)
-        if (waf_finding_is_secret(&m->finding[i]))
-            return true;
-    return false;
-}
-
+/* Bytes that can be had back, but for secrets that are named in it. */
 static void put_value(struct writer *w, const char *key, slice value, bool is_hidden)
 {
-    char memory[256];
-    struct recent_masks unused = { .names = writer_over(memory, sizeof memory) };
     writer_format(w, ",\"%s\":\"", key);
     if (is_hidden)
         writer_literal(w, "***");
     else
-        (void)recent_put_parameters(w, value, VALUE_BYTES, &unused);
+        log_put_value(w, value, VALUE_BYTES, &escape);
     writer_byte(w, '"');
 }
 
 /* --- Findings --------------------------------------------------------------------------------- */
 
 static void write_finding(struct writer *w, const struct ruleset *rules,
-                          const struct waf_finding *f, bool is_secret)
+                          const struct waf_finding *f, bool is_hidden)
 {
-    bool is_hidden = is_secret || is_unclear(f);
     writer_literal(w, "{\"target\":\"");
     (void)recent_put(w, f->name, NAME_BYTES);
     writer_byte(w, '"');
@@ -104,15 +73,16 @@ static void write_finding(struct writer *w, const struct ruleset *rules,
     writer_byte(w, '}');
 }
 
-static void write_match(struct writer *w, const struct ruleset *rules, const struct waf_match *m)
+static void write_match(struct writer *w, const struct waf_transaction *t,
+                        const struct ruleset *rules, const struct waf_match *m)
 {
     unsigned first = m->findings > FINDINGS_MAX ? m->findings - FINDINGS_MAX : 0;
-    bool is_secret = has_secret(m);
+    bool is_secret = waf_hides_values(m);
     writer_format(w, "{\"id\":%u", m->rule->id);
     put(w, "file", m->rule->file, NAME_BYTES);
     log_number(w, "line", m->rule->line);
     log_number(w, "phase", m->phase);
-    put(w, "msg", is_secret ? m->rule->msg.source : m->msg, MSG_BYTES);
+    put_value(w, "msg", waf_shown_msg(t, m), false);
     if (severity_name(m->rule->severity)[0])
         put(w, "severity", slice_from(severity_name(m->rule->severity)), NAME_BYTES);
     writer_format(w, ",\"score\":%lld", (long long)m->score);
@@ -128,7 +98,7 @@ static void write_match(struct writer *w, const struct ruleset *rules, const str
     for (unsigned i = first; i < m->findings; i++) {
         if (i > first)
             writer_byte(w, ',');
-        write_finding(w, rules, &m->finding[i], is_secret);
+        write_finding(w, rules, &m->finding[i], is_secret || waf_finding_is_unclear(m, i));
     }
     writer_literal(w, "]}");
 }
@@ -149,7 +119,7 @@ static void write_matches(struct writer *w, const struct waf_exchange *own,
         if (written && written + left < limits->rules)
             writer_byte(w, ',');
         if (written + left < limits->rules)
-            write_match(w, own->settings->rules, m);
+            write_match(w, own->transaction, own->settings->rules, m);
         if (written + left < limits->rules && !w->overflowed && w->len <= end) {
             written++;
             continue;

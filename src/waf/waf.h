@@ -176,6 +176,7 @@ struct waf_finding {
     enum variable_id variable;
     slice name;                  /* ARGS:q */
     bool is_decoded;             /* `value` came out of the Base64 that `raw` is */
+    slice member;                /* whose value it is, where that is JSON: json.a.b */
     slice raw;                   /* the value as it came: WAF_MATCH_BYTES_MAX of it */
     size_t raw_bytes;            /* how long it was */
     slice value;                 /* after them: WAF_MATCH_BYTES_MAX of it, around the first span */

@@ -49,11 +49,12 @@ def busy(gate, origin, tmp_path):
     origin.serve(play)
     how = context()
     rules = tmp_path / "own.conf"
-    rules.write_text('SecRule ARGS "@streq bad" "id:1,phase:1,deny,status:403,msg:\'bad\'"\n')
+    rules.write_text('SecRequestBodyAccess On\nSecRule ARGS "@streq bad" "id:1,phase:1,deny,status:403,msg:\'bad\'"\n')
     proxy = gate(
         "log audit json to @directory/audit.json\nlisten 127.0.0.1:0 tls\nlimits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
         "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 }; "
-        "route /rules/* { waf balanced { rules @rules } } }",
+        "route /rules/* { waf balanced { rules @rules } }; "
+        "route /unjudged { waf balanced mode shadow { rules @rules; body 1K } } }",
         rules=rules, origin=origin, pair=Authority(tmp_path).issue("tls.test"),
     )
     session = None
@@ -106,6 +107,10 @@ def describe(metrics):
 
 
 def test_the_table_names_every_metric(busy):
+    with busy.client() as client:
+        client.send(request("/unjudged", method="POST", body=b"a=" + b"x" * 2000, fields=["Content-Type: application/x-www-form-urlencoded"]))
+        assert client.response().status == 200
+    busy.security_log.wait_lines(6)
     rows = describe(busy.metrics())
     text = PAGE.read_text()
     start = text.index("| metric | type | labels | meaning |\n|---|---|---|---|\n")

@@ -30,18 +30,22 @@ static bool is_state_of_framework(slice name)
 
 static int look_into(struct decoded *d, slice value);
 
-static int add(struct decoded *d, slice text)
+static int add(struct decoded *d, slice member, slice text)
 {
+    struct decoded_from *from = arena_take(d->t->arena, sizeof *from);
+    if (!from)
+        return -ENOMEM;
+    *from = (struct decoded_from){ .encoded = d->encoded, .member = member };
     TRY(source_add(d->t, d->source, d->name, text));
     struct item *item = &d->source->items[d->source->count - 1];
     item->is_echo = true;
-    item->encoded = d->encoded;
+    item->from = from;
     return d->level < LEVELS_MAX ? look_into(d, text) : 0;
 }
 
-static int take_json(void *context, UNUSED enum body_item kind, UNUSED slice name, slice value)
+static int take_json(void *context, UNUSED enum body_item kind, slice name, slice value)
 {
-    return value.len ? add(context, value) : 0;
+    return value.len ? add(context, name, value) : 0;
 }
 
 /* Its values when it is JSON. 1 · 0 it is none, or has too many of them */
@@ -76,7 +80,7 @@ static int look_into(struct decoded *d, slice value)
         if (found <= 0)
             break;
         found = add_json(d, text);
-        if (found < 0 || (found == 0 && (found = add(d, text)) != 0))
+        if (found < 0 || (found == 0 && (found = add(d, SLICE(""), text)) != 0))
             break;
     }
     d->level--;

@@ -137,6 +137,11 @@ TEST(a_finding_shows_the_value_as_it_came_and_how_it_was_decoded)
     report_json(r.t, &w);
     writer_byte(&w, '\0');
     assert_non_null(strstr(text, "\"transforms\":[\"base64Decode\",\"lowercase\"]"));
+    assert_slice_equal(f->member, SLICE(""));
+    engine_end(&r);
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, FORM("a=eyJwIjp7InEiOiJteSBhdHRhY2sifX0="), "");
+    assert_slice_equal(waf_matches(r.t)->finding[0].member, SLICE("json.p.q"));
     engine_end(&r);
     ruleset_free(rules);
 }

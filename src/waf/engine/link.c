@@ -133,20 +133,22 @@ static int matched_add(struct waf_transaction *t, slice name, slice value)
 static void finding_set(struct rule_run *run, const struct subject *s, const struct copy *copy,
                         uint32_t node, const struct operator_match *m)
 {
-    bool is_decoded = s->item->encoded.ptr != NULL;
-    slice raw = is_decoded ? s->item->encoded : s->item->raw.bytes;
+    const struct decoded_from *from = s->item->from;
+    slice raw = from ? from->encoded : s->item->raw.bytes;
     if (!run->findings)
         return;
-    run->findings[run->link_index] = (struct waf_finding){ .link = run->link_index,
-                                                           .variable = s->variable,
-                                                           .name = run->t->matched_name,
-                                                           .raw = raw,
-                                                           .raw_bytes = raw.len,
-                                                           .is_decoded = is_decoded,
-                                                           .value = copy->bytes,
-                                                           .value_bytes = copy->bytes.len,
-                                                           .node = node,
-                                                           .match = *m };
+    run->findings[run->link_index] =
+        (struct waf_finding){ .link = run->link_index,
+                              .variable = s->variable,
+                              .name = run->t->matched_name,
+                              .raw = raw,
+                              .raw_bytes = raw.len,
+                              .is_decoded = from != NULL,
+                              .member = from ? from->member : SLICE(""),
+                              .value = copy->bytes,
+                              .value_bytes = copy->bytes.len,
+                              .node = node,
+                              .match = *m };
 }
 
 /* What follows from a match, in the order of ModSecurity 2: captures, severity, MATCHED_VAR, the
@@ -244,7 +246,7 @@ static int judge_stages(struct rule_run *run, const struct subject *s)
 static int judge_subject(struct rule_run *run, const struct subject *s)
 {
     bool is_told_before = s->item->is_echo && run->target_found && !run->link_plan->is_read_next;
-    bool is_beside_point = s->item->encoded.ptr && !run->link_plan->is_search;
+    bool is_beside_point = s->item->from && !run->link_plan->is_search;
     if (run->is_stopped || is_told_before || is_beside_point)
         return 0;
     if (run->link_plan->has_exclusions || run->t->removals) {

@@ -77,7 +77,7 @@ static void tagged_number(struct writer *w, const char *name, uint64_t value)
     writer_literal(w, "\"]");
 }
 
-static void verdict(struct writer *w, const struct waf_match *m, const struct waf_decision *d)
+static void verdict(struct writer *w, const struct waf_match *m, slice location)
 {
     switch (m->enacted) {
     case WAF_PASS:
@@ -95,7 +95,7 @@ static void verdict(struct writer *w, const struct waf_match *m, const struct wa
         break;
     case WAF_REDIRECT:
         writer_literal(w, "Access denied with redirection to ");
-        escaped(w, d->location, ARGUMENT_MAX);
+        escaped(w, location, ARGUMENT_MAX);
         writer_literal(w, " using status ");
         writer_decimal(w, m->status);
         break;
@@ -137,6 +137,13 @@ static slice found(const struct waf_finding *f, const struct report_shown *shown
                        f->match.spans[0].len);
 }
 
+/* As the rule has it where a macro in it may have become a secret. */
+static slice argument(const struct waf_match *m, const struct report_shown *shown)
+{
+    bool is_hidden = shown && shown->hides_matches;
+    return is_hidden ? m->rule->links[m->rule->link_count - 1].argument.source : m->argument;
+}
+
 static void upper(struct writer *w, const char *name)
 {
     for (; *name; name++)
@@ -151,7 +158,7 @@ static void operator_matched(struct writer *w, const struct waf_match *m,
     switch (wording_of(slice_from(name))) {
     case WORDING_PATTERN:
         writer_literal(w, "Pattern match \"");
-        escaped(w, m->argument, ARGUMENT_MAX);
+        escaped(w, argument(m, shown), ARGUMENT_MAX);
         break;
     case WORDING_PHRASE:
         writer_literal(w, "Matched phrase \"");
@@ -161,14 +168,14 @@ static void operator_matched(struct writer *w, const struct waf_match *m,
         writer_literal(w, "Operator ");
         upper(w, name);
         writer_literal(w, " matched ");
-        escaped(w, m->argument, ARGUMENT_MAX);
+        escaped(w, argument(m, shown), ARGUMENT_MAX);
         writer_literal(w, " at ");
         escaped(w, f->name, NAME_MAX_WRITTEN);
         writer_byte(w, '.');
         return;
     case WORDING_STRING:
         writer_literal(w, "String match \"");
-        escaped(w, m->argument, ARGUMENT_MAX);
+        escaped(w, argument(m, shown), ARGUMENT_MAX);
         break;
     case WORDING_OTHER:
         writer_literal(w, "Operator ");
@@ -197,7 +204,7 @@ static void why(struct writer *w, const struct waf_match *m, const struct report
     writer_literal(w, "Match of \"");
     writer_text(w, l->operator->name);
     writer_byte(w, ' ');
-    escaped(w, m->argument, ARGUMENT_MAX);
+    escaped(w, argument(m, shown), ARGUMENT_MAX);
     writer_literal(w, "\" against \"");
     escaped(w, f->name, NAME_MAX_WRITTEN);
     writer_literal(w, "\" required.");
@@ -215,13 +222,13 @@ void report_line(const struct waf_transaction *t, const struct waf_match *m,
     writer_literal(w, "[client ");
     escaped(w, t->world.client.text, NAME_MAX_WRITTEN);
     writer_literal(w, "] ModSecurity: ");
-    verdict(w, m, &t->decision);
+    verdict(w, m, shown ? shown->location : t->decision.location);
     why(w, m, shown);
     tagged(w, "file", r->file, MSG_MAX);
     tagged_number(w, "line", r->line);
     tagged_number(w, "id", r->id);
     tagged(w, "rev", r->rev, NAME_MAX_WRITTEN);
-    tagged(w, "msg", m->msg, MSG_MAX);
+    tagged(w, "msg", shown ? shown->msg : m->msg, MSG_MAX);
     tagged(w, "data", shown ? shown->data : m->logdata, DATA_MAX);
     tagged(w, "severity", slice_from(severity_name(r->severity)), NAME_MAX_WRITTEN);
     tagged(w, "ver", r->ver, NAME_MAX_WRITTEN);

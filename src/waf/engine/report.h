@@ -8,8 +8,9 @@ enum { REPORT_LINE_MAX = 32768 }; /* a match as a line never takes more */
 
 /* What a line tells of the client's values, where secrets are kept. */
 struct report_shown {
-    slice uri, data;    /* instead of the request's path and the rule's logdata */
-    bool hides_matches; /* what matched becomes *** */
+    slice uri, msg, data; /* instead of the request's path, and of what the rule says */
+    slice location;       /* and of where it redirects */
+    bool hides_matches;   /* what matched becomes *** */
 };
 
 /* One match as ModSecurity 2 writes it into the error log of its server, without time and without

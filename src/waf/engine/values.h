@@ -32,6 +32,11 @@ struct copy {
     const struct transform *by;
 };
 
+struct decoded_from {
+    slice encoded; /* the value as it came */
+    slice member;  /* of JSON in it: json.a.b; else empty */
+};
+
 struct item {
     slice name;
     struct copy raw;
@@ -39,7 +44,7 @@ struct item {
     struct copy *made;   /* all copies but the raw one */
     bool is_echo;        /* says again what an earlier item of its source says: looked at only where
                                    that one did not match, and not counted */
-    slice encoded;       /* the value is what these bytes are the Base64 of; ptr NULL: as it came */
+    const struct decoded_from *from; /* what the value is out of the Base64 of; NULL: as it came */
 };
 
 struct source {
