@@ -16,6 +16,10 @@
 #define COLD          __attribute__((cold, noinline))
 #define UNUSED        __attribute__((unused))
 
+/* A local variable that is written before it is read: not zeroed, which would take longer than its
+ * use does. */
+#define UNINITIALIZED __attribute__((uninitialized))
+
 /* A variable that owns something which is not memory: `release` runs on every way out. The function
  * takes a pointer to the variable. */
 #define OWNS(release) __attribute__((cleanup(release)))

@@ -6,7 +6,7 @@
 #include "waf/engine/transaction.h"
 #include "waf/transforms/transform.h"
 
-enum { ITEMS_AT_FIRST = 8 };
+enum { ITEMS_AT_FIRST = 8, BATCH_MAX = 64 };
 
 int source_add(struct waf_transaction *t, struct source *s, slice name, slice value)
 {
@@ -129,6 +129,48 @@ static void unite(const struct waf_transaction *t, uint64_t *into, const uint64_
         into[i] |= set[i];
 }
 
+/* Copies whose candidates are asked for together, and united. */
+struct batch {
+    uint64_t *all;
+    struct prefilter_value values[BATCH_MAX];
+    struct copy *copies[BATCH_MAX];
+    unsigned count;
+};
+
+static void batch_open(struct batch *b, uint64_t *all)
+{
+    b->all = all;
+    b->count = 0;
+}
+
+static int batch_scan(struct waf_transaction *t, struct batch *b)
+{
+    TRY(prefilter_scan_all(t->rules->prefilter, b->values, b->count, t->work));
+    for (unsigned i = 0; i < b->count; i++) {
+        b->copies[i]->candidates = b->values[i].candidates;
+        unite(t, b->all, b->values[i].candidates);
+    }
+    b->count = 0;
+    return 0;
+}
+
+static int batch_add(struct waf_transaction *t, struct batch *b, struct copy *copy)
+{
+    if (copy->candidates) {
+        unite(t, b->all, copy->candidates);
+        return 0;
+    }
+    if (b->count == BATCH_MAX)
+        TRY(batch_scan(t, b));
+    uint64_t *set = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*set));
+    if (!set)
+        return -ENOMEM;
+    TRY(classes_find(t, copy));
+    b->copies[b->count] = copy;
+    b->values[b->count++] = (struct prefilter_value){ copy->bytes, copy->classes, set };
+    return 0;
+}
+
 /* The classes and candidates of all raw values. */
 static int source_scan(struct waf_transaction *t, struct source *s)
 {
@@ -142,15 +184,15 @@ static int source_scan(struct waf_transaction *t, struct source *s)
     }
     if (s->classified < s->count)
         memset(s->node_candidates, 0, t->rules->node_count * sizeof(uint64_t *));
+    struct batch batch UNINITIALIZED;
+    batch_open(&batch, s->raw_candidates);
     for (; s->classified < s->count; s->classified++) {
-        struct item *item = &s->items[s->classified];
-        const uint64_t *set;
-        TRY(copy_candidates(t, &item->raw, &set));
-        s->classes[0] |= item->raw.classes.bits[0];
-        s->classes[1] |= item->raw.classes.bits[1];
-        unite(t, s->raw_candidates, set);
+        struct copy *raw = &s->items[s->classified].raw;
+        TRY(batch_add(t, &batch, raw));
+        s->classes[0] |= raw->classes.bits[0];
+        s->classes[1] |= raw->classes.bits[1];
     }
-    return 0;
+    return batch_scan(t, &batch);
 }
 
 /* The nearest node above for which the union is known: what a node leaves as that one made it is in
@@ -203,11 +245,12 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
 {
     const struct node_plan *plan = &t->plan->nodes[node];
     uint32_t above = known_above(t, s, node);
+    struct batch batch UNINITIALIZED;
+    batch_open(&batch, all);
     unite(t, all, above ? s->node_candidates[above] : s->raw_candidates);
     for (unsigned i = 0; i < s->count; i++) {
         struct item *item = &s->items[i];
         struct copy *copy;
-        const uint64_t *set;
         bool is_short;
         if (!node_may_change(plan, item->raw.classes.bits))
             continue;
@@ -217,10 +260,9 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         TRY(copy_quickly(t, item, node, &copy));
         if (copy == &item->raw || copy == copy_at(item, above))
             continue;
-        TRY(copy_candidates(t, copy, &set));
-        unite(t, all, set);
+        TRY(batch_add(t, &batch, copy));
     }
-    return 0;
+    return batch_scan(t, &batch);
 }
 
 int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,

@@ -73,6 +73,18 @@ MUST_CHECK int prefilter_scan(const struct prefilter *prefilter, slice value,
                               struct prefilter_classes classes, uint64_t *candidates,
                               struct work *work);
 
+/* A value to scan, as prefilter_scan takes it. */
+struct prefilter_value {
+    slice bytes;
+    struct prefilter_classes classes;
+    uint64_t *candidates;
+};
+
+/* Many values together, for which much less time goes than for one by one. */
+MUST_CHECK int prefilter_scan_all(const struct prefilter *prefilter,
+                                  const struct prefilter_value *values, size_t count,
+                                  struct work *work);
+
 /* How the need is told, for tests and reports. */
 enum need_kind { NEED_ALWAYS, NEED_LITERALS, NEED_CONDITIONAL, NEED_GUARDED, NEED_PHRASES };
 enum need_kind prefilter_need_kind(const struct prefilter *prefilter, uint32_t need);
