@@ -295,8 +295,8 @@ static bool is_screened_out(const struct rule_run *run, const struct item *item)
 {
     const struct link *l = run->link;
     return run->link_plan->is_screened && !(l->flags & LINK_MULTI_MATCH) && item->raw.candidates &&
-           !candidates_have(item->raw.candidates, l->need) &&
-           !node_may_change(&run->t->plan->nodes[l->node], item->raw.classes.bits);
+           item->has_changes && !candidates_have(item->raw.candidates, l->need) &&
+           !node_may_change(&run->t->plan->nodes[l->node], item->worthy);
 }
 
 static int run_source(struct rule_run *run, const struct target *target,

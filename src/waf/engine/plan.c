@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/panic.h"
 #include "waf/engine/number_text.h"
 #include "waf/engine/transaction.h"
 #include "waf/operators/operator.h"
@@ -198,6 +199,17 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
     return 0;
 }
 
+static unsigned transform_bit(struct plan *p, const struct transform_node *n)
+{
+    for (unsigned i = 0; i < p->transform_count; i++)
+        if (p->transforms[i].transform == n->transform)
+            return i;
+    ASSERT(p->transform_count < PLAN_TRANSFORMS_MAX);
+    p->transforms[p->transform_count] =
+        (struct transform_plan){ n->transform, n->triggers, SIZE_MAX };
+    return p->transform_count++;
+}
+
 /* How short a value a link tells apart by its length alone. */
 static size_t length_wanted(const struct ruleset *rules, const struct link *l)
 {
@@ -206,10 +218,10 @@ static size_t length_wanted(const struct ruleset *rules, const struct link *l)
     return prefilter_need_length(rules->prefilter, l->need);
 }
 
-static void note_length(struct node_plan *n, size_t len)
+static void note_length(size_t *len_min, size_t len)
 {
-    if (len < n->len_min)
-        n->len_min = len;
+    if (len < *len_min)
+        *len_min = len;
 }
 
 /* What the links of all rules want at least, then what the nodes below want: children stand behind
@@ -221,14 +233,16 @@ static void plan_lengths(const struct ruleset *rules, struct plan *p)
     for (unsigned i = 0; i < rules->rule_count; i++)
         for (unsigned j = 0; j < rules->rules[i].link_count; j++) {
             const struct link *l = &rules->rules[i].links[j];
-            note_length(&p->nodes[l->node], length_wanted(rules, l));
+            note_length(&p->nodes[l->node].len_min, length_wanted(rules, l));
             for (unsigned s = 0; s < l->stage_count; s++)
-                note_length(&p->nodes[l->stages[s]], length_wanted(rules, l));
+                note_length(&p->nodes[l->stages[s]].len_min, length_wanted(rules, l));
         }
     for (unsigned i = rules->node_count; i-- > 1;) {
         const struct transform_node *n = &rules->nodes[i];
-        note_length(&p->nodes[n->parent],
+        struct transform_plan *by = &p->transforms[transform_bit(p, n)];
+        note_length(&p->nodes[n->parent].len_min,
                     transform_never_grows(n->transform) ? p->nodes[i].len_min : 0);
+        note_length(&by->len_min, p->nodes[i].len_min);
     }
 }
 
@@ -250,10 +264,7 @@ static int plan_nodes(struct ruleset *rules, struct plan *p)
         const struct transform_node *n = &rules->nodes[i];
         p->nodes[i] = p->nodes[n->parent];
         plan_growth(&p->nodes[i], &p->nodes[n->parent], n, i);
-        if (n->triggers == PREFILTER_NO_CLASS)
-            p->nodes[i].is_always = true;
-        else
-            p->nodes[i].triggers[n->triggers >> 6 & 1] |= UINT64_C(1) << (n->triggers & 63);
+        p->nodes[i].transforms |= UINT64_C(1) << transform_bit(p, n);
     }
     return 0;
 }

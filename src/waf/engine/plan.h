@@ -66,10 +66,17 @@ struct rule_plan {
     bool is_told; /* a match of it is kept: it logs, scores or disrupts */
 };
 
+/* A transformation of the ruleset, one bit each. */
+struct transform_plan {
+    const struct transform *transform;
+    unsigned triggers; /* as struct transform_node has them */
+    size_t len_min;    /* the least of all nodes that are made by it */
+};
+
+enum { PLAN_TRANSFORMS_MAX = 64 };
+
 struct node_plan {
-    uint64_t triggers[2]; /* classes of a raw value of which one must be there for the value of this
-                             node to differ from the raw one */
-    bool is_always;       /* it may differ whatever the value holds */
+    uint64_t transforms; /* from the raw value to this one: bits of transform_plan */
 
     size_t len_min;   /* no rule that looks at what this node makes, or at what is made of it, can
                          match a shorter value */
@@ -81,6 +88,8 @@ struct node_plan {
 struct plan {
     struct rule_plan *rules; /* by rule.index */
     struct node_plan *nodes; /* by number */
+    struct transform_plan transforms[PLAN_TRANSFORMS_MAX];
+    unsigned transform_count;
     struct view_plan *views;
     unsigned view_count;
     uint32_t *tx_sorted; /* slots in the order of their names */

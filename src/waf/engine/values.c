@@ -45,6 +45,35 @@ static bool step_may_change(const struct transform_node *n, struct prefilter_cla
     return n->triggers == PREFILTER_NO_CLASS || prefilter_has_class(classes, n->triggers);
 }
 
+/* What the transformation does to the raw value: a glance at its bytes, its classes being known. */
+static int change_find(struct waf_transaction *t, struct item *item, unsigned bit)
+{
+    const struct transform_plan *p = &t->plan->transforms[bit];
+    slice raw = item->raw.bytes;
+    if (p->triggers != PREFILTER_NO_CLASS && !prefilter_has_class(item->raw.classes, p->triggers))
+        return 0;
+    if (p->transform->may_change && raw.len <= WORK_BLOCK) {
+        TRY(work_spend(t->work, raw.len / 4));
+        if (!p->transform->may_change(raw))
+            return 0;
+    }
+    item->changes |= UINT64_C(1) << bit;
+    if (!p->transform->longest || p->transform->longest(raw, p->len_min) >= p->len_min)
+        item->worthy |= UINT64_C(1) << bit;
+    return 0;
+}
+
+static int changes_find(struct waf_transaction *t, struct item *item)
+{
+    if (item->has_changes)
+        return 0;
+    TRY(classes_find(t, &item->raw));
+    for (unsigned bit = 0; bit < t->plan->transform_count; bit++)
+        TRY(change_find(t, item, bit));
+    item->has_changes = true;
+    return 0;
+}
+
 static int copy_make(struct waf_transaction *t, struct item *item, struct copy *from,
                      const struct transform_node *n, struct copy **ret)
 {
@@ -81,8 +110,8 @@ int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
                    struct copy **ret_copy)
 {
     *ret_copy = &item->raw;
-    TRY(classes_find(t, &item->raw));
-    if (!node_may_change(&t->plan->nodes[node], item->raw.classes.bits))
+    TRY(changes_find(t, item));
+    if (!node_may_change(&t->plan->nodes[node], item->changes))
         return 0;
     if (!item->nodes) {
         item->nodes = arena_take_array(t->arena, t->rules->node_count, sizeof(struct copy *));
@@ -171,6 +200,20 @@ static int batch_add(struct waf_transaction *t, struct batch *b, struct copy *co
     return 0;
 }
 
+static int worthies_reserve(struct waf_transaction *t, struct source *s)
+{
+    if (s->count <= s->worthies_room)
+        return 0;
+    uint64_t *worthies = arena_take_array(t->arena, s->count, sizeof(*worthies));
+    if (!worthies)
+        return -ENOMEM;
+    if (s->classified)
+        memcpy(worthies, s->worthies, s->classified * sizeof(*worthies));
+    s->worthies = worthies;
+    s->worthies_room = s->count;
+    return 0;
+}
+
 /* The classes and candidates of all raw values. */
 static int source_scan(struct waf_transaction *t, struct source *s)
 {
@@ -184,13 +227,15 @@ static int source_scan(struct waf_transaction *t, struct source *s)
     }
     if (s->classified < s->count)
         memset(s->node_candidates, 0, t->rules->node_count * sizeof(uint64_t *));
+    TRY(worthies_reserve(t, s));
     struct batch batch UNINITIALIZED;
     batch_open(&batch, s->raw_candidates);
     for (; s->classified < s->count; s->classified++) {
-        struct copy *raw = &s->items[s->classified].raw;
-        TRY(batch_add(t, &batch, raw));
-        s->classes[0] |= raw->classes.bits[0];
-        s->classes[1] |= raw->classes.bits[1];
+        struct item *item = &s->items[s->classified];
+        TRY(batch_add(t, &batch, &item->raw));
+        TRY(changes_find(t, item));
+        s->worthies[s->classified] = item->worthy;
+        s->worthy |= item->worthy;
     }
     return batch_scan(t, &batch);
 }
@@ -252,7 +297,7 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         struct item *item = &s->items[i];
         struct copy *copy;
         bool is_short;
-        if (!node_may_change(plan, item->raw.classes.bits))
+        if (!node_may_change(plan, s->worthies[i]))
             continue;
         TRY(is_too_short(t, item, node, &is_short));
         if (is_short)
@@ -271,7 +316,7 @@ int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node
     if (!s->raw_candidates || s->classified < s->count)
         TRY(source_scan(t, s));
     *ret = s->raw_candidates;
-    if (node == 0 || !node_may_change(&t->plan->nodes[node], s->classes))
+    if (node == 0 || !node_may_change(&t->plan->nodes[node], s->worthy))
         return 0;
     if (!s->node_candidates[node]) {
         uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));

@@ -40,6 +40,10 @@ struct decoded_from {
 struct item {
     slice name;
     struct copy raw;
+    uint64_t changes; /* transformations that may make something else of the raw value, with bits of
+                         the plan; has_changes: they are known */
+    uint64_t worthy;  /* of these, what may make something of it that a rule can match */
+    bool has_changes;
     struct copy **nodes; /* by node: what differs from raw or may do so; NULL: none yet */
     struct copy *made;   /* all copies but the raw one */
     bool is_echo;        /* says again what an earlier item of its source says: looked at only where
@@ -50,8 +54,10 @@ struct item {
 struct source {
     struct item *items;
     unsigned count, capacity;
-    unsigned classified;        /* items whose classes are in `classes` */
-    uint64_t classes[2];        /* of all of them */
+    unsigned classified; /* items that are in what follows */
+    uint64_t *worthies;  /* of each, side by side for those who look through all */
+    unsigned worthies_room;
+    uint64_t worthy;            /* of all of them */
     bool is_filled;             /* collect.c has looked */
     unsigned taken;             /* items of the source whose names these are */
     slice array;                /* the last array of JSON that was among them */
@@ -75,10 +81,10 @@ MUST_CHECK int view_candidates(struct waf_transaction *t, uint32_t view,
 MUST_CHECK int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
                               struct copy **ret_copy);
 
-/* Whether a value with these classes may come out of a node as another one. */
-static inline bool node_may_change(const struct node_plan *node, const uint64_t classes[2])
+/* Whether a value that these transformations may change may come out of a node as another one. */
+static inline bool node_may_change(const struct node_plan *node, uint64_t changes)
 {
-    return node->is_always || ((node->triggers[0] & classes[0]) | (node->triggers[1] & classes[1]));
+    return node->transforms & changes;
 }
 
 /* What the node makes of the item. 0 · -ENOMEM · -errno of `work` */
