@@ -1,13 +1,15 @@
 /* What the rules cost: whole transactions through the engine alone, without a network.
  *
- *     bench/waf_engine [--rounds N] [--sizes] [--cold] FOLDER|FILE…
+ *     bench/waf_engine [--rounds N] [--proxy] [--request FILE]… [--sizes] [--cold] FOLDER|FILE…
  *
  * The rules are read in the order in which they are given (a folder: its *.conf), behind what
  * stands before every set of rules. Prints microseconds of CPU for one request, the least of
  * several rounds, since whatever else the machine does only adds, and what the engine counted.
- * --sizes: JSON and forms of 64 KiB to 10 MiB, nanoseconds a byte, which must not grow with the
- * length. --cold: the first requests of a new process. Under callgrind
- * (valgrind --tool=callgrind --toggle-collect=judge) the instructions, which no neighbour changes.
+ * --proxy: as the proxy has it: Base64 and fields looked into, memory in small blocks, a response.
+ * --request: these instead of its own, as bytes on the wire. --sizes: JSON and forms of 64 KiB to
+ * 10 MiB, nanoseconds a byte, which must not grow with the length. --cold: the first requests of a
+ * new process. Under callgrind (valgrind --tool=callgrind --toggle-collect=judge) the instructions,
+ * which no neighbour changes.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +25,8 @@
 #include "waf/seclang/seclang.h"
 
 enum { ROUNDS = 300, AGAIN = 9, FIRST_BYTES = 256 << 10, BLOCK_BYTES = 1 << 20 };
+/* The proxy's. */
+enum { PROXY_FIRST_BYTES = 16 << 10, PROXY_BLOCK_BYTES = 16 << 10, REQUESTS_MAX = 16 };
 static const size_t arena_max = (size_t)4 << 30;
 
 static const char get_head[] =
@@ -46,6 +50,12 @@ static const char post_head[] =
     "Accept-Encoding: gzip, deflate, br, zstd\r\n"
     "Cookie: session=3f9c1b7e8a2d4c6f9b0e1d2c3b4a5f60; theme=dark; consent=all\r\n"
     "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n";
+
+static const char proxy_response[] =
+    "HTTP/1.1 200 OK\r\nServer: bench-origin\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+    "Content-Type: application/octet-stream\r\nContent-Length: 1024\r\n\r\n";
+
+static bool is_proxy;
 
 static const char *const words[] = { "garden",  "window", "Maria",    "customer", "blue",
                                      "letter",  "summer", "delivery", "paper",    "Hamburg",
@@ -169,25 +179,28 @@ __attribute__((noinline)) void judge(const struct ruleset *rules, slice request,
                                      struct verdict *ret)
 {
     static char first[FIRST_BYTES] __attribute__((aligned(16)));
-    static const struct waf_world world = { .now_ms = 1700000000000,
-                                            .unique_id = SLICE("4711"),
-                                            .client = { SLICE("192.0.2.1"), 50000 },
-                                            .server = { SLICE("192.0.2.2"), 443 } };
+    const struct waf_world world = { .now_ms = 1700000000000,
+                                     .unique_id = SLICE("4711"),
+                                     .client = { SLICE("192.0.2.1"), 50000 },
+                                     .server = { SLICE("192.0.2.2"), 443 },
+                                     .decodes_base64 = is_proxy,
+                                     .inspects_fields = is_proxy };
+    size_t first_bytes = is_proxy ? PROXY_FIRST_BYTES : FIRST_BYTES;
     struct arena arena;
     struct work work;
     struct waf_transaction *t = NULL;
-    arena_open(&arena, first, sizeof first, BLOCK_BYTES, arena_max);
+    arena_open(&arena, first, first_bytes, is_proxy ? PROXY_BLOCK_BYTES : BLOCK_BYTES, arena_max);
     work_open(&work, 0, NULL, NULL);
     int result = waf_open(rules, &world, &arena, &work, &t);
     if (result == 0)
-        result = replay_run(t, &arena, &work, request, SLICE(""));
+        result = replay_run(t, &arena, &work, request, slice_from(is_proxy ? proxy_response : ""));
     if (result != 0) {
         fprintf(stderr, "waf_engine: a request cannot be judged: %s\n", strerror(-result));
         exit(1);
     }
     const struct waf_decision *d = waf_decision(t);
     *ret = (struct verdict){ .counts = waf_counts(t),
-                             .memory = arena.total - sizeof first + (size_t)(arena.next - first),
+                             .memory = (size_t)(arena.next - first),
                              .status = d->status,
                              .rule = d->rule ? d->rule->id : 0 };
     if (arena.blocks)
@@ -279,6 +292,22 @@ static void print_cold(const struct ruleset *rules)
     free((char *)kinds[2].ptr);
 }
 
+/* A request of a file. */
+static void print_request(const struct ruleset *rules, const char *path, uint64_t rounds)
+{
+    static char bytes[FIRST_BYTES];
+    FILE *file = fopen(path, "re");
+    size_t len = file ? fread(bytes, 1, sizeof bytes, file) : 0;
+    if (len == 0 || len == sizeof bytes) {
+        fprintf(stderr, "waf_engine: cannot read %s, or it has more than %zu bytes\n", path,
+                sizeof bytes - 1);
+        exit(1);
+    }
+    fclose(file);
+    const char *name = strrchr(path, '/');
+    row(rules, name ? name + 1 : path, slice_of(bytes, len), rounds);
+}
+
 static int read_rules(struct seclang *load, const char *path)
 {
     struct stat status;
@@ -307,25 +336,60 @@ static int load_rules(int count, char **paths, struct ruleset **ret)
     return waf_prepare(*ret);
 }
 
-int main(int argc, char **argv)
+struct options {
+    uint64_t rounds;
+    bool is_sizes, is_cold;
+    const char *requests[REQUESTS_MAX];
+    unsigned request_count;
+};
+
+/* The index of the first argument that is no option; 0: they make no sense. */
+static int read_options(int argc, char **argv, struct options *o)
 {
-    uint64_t rounds = ROUNDS;
-    bool is_sizes = false, is_cold = false, is_usage = false;
-    struct ruleset *rules = NULL;
     int at = 1;
+    *o = (struct options){ .rounds = ROUNDS };
     for (; at < argc && argv[at][0] == '-'; at++) {
         slice option = slice_from(argv[at]);
+        bool has_value = at + 1 < argc;
         if (slice_equal(option, SLICE("--sizes")))
-            is_sizes = true;
+            o->is_sizes = true;
         else if (slice_equal(option, SLICE("--cold")))
-            is_cold = true;
-        else if (slice_equal(option, SLICE("--rounds")) && at + 1 < argc)
-            is_usage |= number_parse(slice_from(argv[++at]), 1000000, &rounds) != 0 || !rounds;
-        else
-            is_usage = true;
+            o->is_cold = true;
+        else if (slice_equal(option, SLICE("--proxy")))
+            is_proxy = true;
+        else if (slice_equal(option, SLICE("--request")) && has_value &&
+                 o->request_count < REQUESTS_MAX)
+            o->requests[o->request_count++] = argv[++at];
+        else if (!slice_equal(option, SLICE("--rounds")) || !has_value ||
+                 number_parse(slice_from(argv[++at]), 1000000, &o->rounds) != 0 || !o->rounds)
+            return 0;
     }
-    if (is_usage || at == argc) {
-        fprintf(stderr, "usage: waf_engine [--rounds N] [--sizes] [--cold] FOLDER|FILE...\n");
+    return at < argc ? at : 0;
+}
+
+static void print(const struct ruleset *rules, const struct options *o)
+{
+    if (o->is_cold) {
+        print_cold(rules);
+    } else if (o->is_sizes) {
+        print_sizes(rules);
+    } else if (o->request_count) {
+        heading();
+        for (unsigned i = 0; i < o->request_count; i++)
+            print_request(rules, o->requests[i], o->rounds);
+    } else {
+        print_ordinary(rules, o->rounds);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct ruleset *rules = NULL;
+    int at = read_options(argc, argv, &options);
+    if (at == 0) {
+        fprintf(stderr, "usage: waf_engine [--rounds N] [--proxy] [--request FILE]... [--sizes] "
+                        "[--cold] FOLDER|FILE...\n");
         return 2;
     }
     int result = load_rules(argc - at, argv + at, &rules);
@@ -333,12 +397,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "waf_engine: cannot load the rules: %s\n", strerror(-result));
         return 1;
     }
-    if (is_cold)
-        print_cold(rules);
-    else if (is_sizes)
-        print_sizes(rules);
-    else
-        print_ordinary(rules, rounds);
+    print(rules, &options);
     ruleset_free(rules);
     return 0;
 }
