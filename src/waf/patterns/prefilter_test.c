@@ -241,6 +241,94 @@ TEST(a_class_tells_whether_a_byte_is_there)
     prefilter_free(p);
 }
 
+/* Each a need of its own, which is decided; none is within another one or what values are made of.
+ */
+static const char *const planted[] = {
+    "|01|",   "(]",       "[)(",         "{}[]",
+    "<>{}<>", "+-*/=%+-", "evilphrase<", "a phrase that is longer than any head can be>"
+};
+
+enum { PLANTED = ARRAY_LENGTH(planted), TOGETHER = 150, LONG_BYTES = 2600 };
+
+static slice plain_value(size_t len, struct sample *random)
+{
+    char *bytes = malloc(len + 1);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = "evil phrase that is"[sample_random(random, 19)];
+    return slice_of(bytes, len);
+}
+
+/* Where there is room for it. */
+static void plant(slice value, const char *phrase, size_t at)
+{
+    slice text = phrase[0] == '|' ? SLICE("\x01") : slice_from(phrase);
+    if (at + text.len <= value.len)
+        memcpy((char *)(uintptr_t)value.ptr + at, text.ptr, text.len);
+}
+
+static void check_together(const struct prefilter *p, const slice *values, size_t count)
+{
+    static uint64_t candidates[TOGETHER][WORDS_MAX];
+    struct prefilter_value together[TOGETHER];
+    struct work work;
+    work_open(&work, 0, NULL, NULL);
+    memset(candidates, 0, sizeof candidates);
+    for (size_t i = 0; i < count; i++)
+        together[i] =
+            (struct prefilter_value){ values[i], prefilter_classes(p, values[i]), candidates[i] };
+    assert_int_equal(prefilter_scan_all(p, together, count, &work), 0);
+    for (size_t i = 0; i < count; i++)
+        for (uint32_t need = 0; need < PLANTED; need++) {
+            slice text = need == 0 ? SLICE("\x01") : slice_from(planted[need]);
+            bool is_there = slice_find(values[i], text) < values[i].len;
+            if (is_there != has_bit(candidates[i], need))
+                fail_msg("\"%s\" in value %zu of %zu bytes: %d", planted[need], i, values[i].len,
+                         has_bit(candidates[i], need));
+        }
+}
+
+TEST(values_that_are_scanned_together_meet_what_each_holds)
+{
+    struct prefilter *p;
+    struct phrases *phrases[PLANTED];
+    struct sample random = { .random = 5 };
+    slice values[TOGETHER];
+    assert_int_equal(prefilter_open(&p), 0);
+    for (uint32_t i = 0; i < PLANTED; i++) {
+        uint32_t need;
+        assert_int_equal(phrases_open(&phrases[i]), 0);
+        assert_int_equal(i == 0 ? phrases_add_words(phrases[i], slice_from(planted[i]))
+                                : phrases_add(phrases[i], slice_from(planted[i])),
+                         0);
+        assert_int_equal(phrases_seal(phrases[i]), 0);
+        assert_int_equal(prefilter_add_phrases(p, phrases[i], &need), 0);
+        assert_int_equal(need, i);
+    }
+    assert_int_equal(prefilter_build(p), 0);
+    for (unsigned round = 0; round < 40; round++) {
+        size_t longest = round % 4 ? 60 : 300;
+        for (unsigned i = 0; i < TOGETHER; i++) {
+            values[i] = plain_value(sample_random(&random, longest), &random);
+            plant(values[i], planted[sample_random(&random, PLANTED)],
+                  sample_random(&random, longest));
+        }
+        check_together(p, values, TOGETHER);
+        check_together(p, values, 1 + round % 5);
+        for (unsigned i = 0; i < TOGETHER; i++)
+            free((void *)(uintptr_t)values[i].ptr);
+    }
+    for (unsigned at = 0; at < LONG_BYTES; at++) {
+        slice value = plain_value(LONG_BYTES - at % 7, &random);
+        plant(value, planted[at % PLANTED], at);
+        check_together(p, &value, 1);
+        free((void *)(uintptr_t)value.ptr);
+    }
+    prefilter_free(p);
+    for (unsigned i = 0; i < PLANTED; i++)
+        phrases_free(phrases[i]);
+}
+
 static const char *const varied[] = {
     "abc|abd|b.d",
     "(?i)sel(?:ect|f)\\s+\\w*?from",
@@ -317,6 +405,7 @@ int main(void)
         cmocka_unit_test(a_file_of_phrases_has_one_a_line),
         cmocka_unit_test(an_automaton_too_large_for_its_cells_takes_shorter_heads),
         cmocka_unit_test(a_class_tells_whether_a_byte_is_there),
+        cmocka_unit_test(values_that_are_scanned_together_meet_what_each_holds),
         cmocka_unit_test(no_match_is_lost),
     };
     return cmocka_run_group_tests(tests, open_cache, free_cache);
