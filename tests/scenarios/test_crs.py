@@ -1,6 +1,7 @@
 """The regression tests of the OWASP Core Rule Set, all of them, at paranoia level 4, through the rules engine and through the running
 program. They are read where
-PORTCULLIS_CRS_TESTS says: folders with tests/regression/tests and, but for the distribution's version, rules beside it."""
+PORTCULLIS_CRS_TESTS says: folders with tests/regression/tests and, but for the distribution's version, rules beside it. And plugins,
+of a rule set of our own that lies as it does."""
 
 import os
 import pathlib
@@ -10,6 +11,7 @@ import sys
 
 import pytest
 from harness.gate import binary_path
+from harness.origin import response
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "crs"))
@@ -104,3 +106,52 @@ def test_a_line_that_names_no_refusal_is_told(tmp_path, line):
 def test_the_lists_of_the_project_can_be_read():
     for version, count in ("3.3.4", 78), ("4.28.0", 133):
         assert len(through_proxy.exceptions(ROOT / "tests" / "crs" / f"refused-{version}.txt")) == count
+
+
+def own_rules(folder, files):
+    """A rule set as the Core Rule Set lies in its folder."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def step(number, name):
+    return f'SecAction "id:{number},phase:1,pass,nolog,setvar:\'tx.steps=%{{tx.steps}}-{name}\'"\n'
+
+
+PLUGIN = {
+    "crs-setup.conf.example": step(1, "setup"),
+    "rules/REQUEST-901-INITIALIZATION.conf": step(901001, "rules"),
+    "rules/REQUEST-942-ATTACK.conf": 'SecRule ARGS "@rx attack" "id:942100,phase:2,deny,status:403,msg:\'attack\',tag:\'attack-sqli\'"\n',
+    "plugins/made-up-config.conf": step(9500010, "config") + 'SecAction "id:9500011,phase:1,pass,nolog,setvar:tx.made_up_enabled=1"\n',
+    "plugins/made-up-before.conf": step(9500100, "before")
+    + 'SecRule TX:made_up_enabled "@eq 0" "id:9500101,phase:1,pass,nolog,ctl:ruleRemoveById=9500102-9500199"\n'
+      'SecRule REQUEST_FILENAME "@streq /editor" "id:9500102,phase:1,pass,nolog,ctl:ruleRemoveTargetByTag=attack-sqli;ARGS:text"\n',
+    "plugins/made-up-after.conf": step(9500200, "after")
+    + 'SecRuleUpdateTargetById 942100 "!ARGS:note"\n'
+      'SecRule TX:steps "!@streq -setup-config-before-rules-after" "id:9500201,phase:1,deny,status:500,msg:\'%{tx.steps}\'"\n',
+    "plugins/empty-config.conf": "", "plugins/README.md": "no rules",
+}
+
+
+def test_plugins_are_read_in_their_documented_order(gate, origin, tmp_path):
+    own_rules(tmp_path, PLUGIN)
+    origin.serve(lambda got, connection: response(b"ok"))
+    g = gate("site * { to @origin; waf balanced { rules crs @folder } }", origin=origin, folder=tmp_path)
+    with g.client() as client:
+        for target, status in (("/", 200), ("/?text=attack", 403), ("/editor?text=attack", 200), ("/editor?other=attack", 403), ("/?note=attack", 200)):
+            assert client.get(target).status == status, target
+
+
+@pytest.mark.parametrize("line, told", [
+    ('SecRuleScript made-up.lua "id:9500103,phase:1"', "made-up-before.conf:4:1: SecRuleScript does not exist here: there is no Lua"),
+    ('SecRule FILES "@inspectFile made-up.lua" "id:9500103,phase:2"', "made-up-before.conf:4:17: the operator @inspectFile does not exist here: rules run no programs"),
+    ('SecAction "id:9500103,phase:1,pass,exec:/made-up.lua"', "made-up-before.conf:4:36: the action exec does not exist here: rules run no programs"),
+])
+def test_lua_of_a_plugin_is_refused_by_name(tmp_path, line, told):
+    own_rules(tmp_path, {**PLUGIN, "plugins/made-up-before.conf": PLUGIN["plugins/made-up-before.conf"] + line + "\n"})
+    config = tmp_path / "portcullis.conf"
+    config.write_text(f"listen 127.0.0.1:0\nsite * {{ respond 200 ok; waf balanced {{ rules crs {tmp_path} }} }}\n")
+    done = subprocess.run([binary_path(), "check", config], capture_output=True, text=True, check=False)
+    assert done.returncode != 0 and told in done.stdout + done.stderr, done.stdout + done.stderr

@@ -37,10 +37,21 @@ const struct operator* const waf_operators[] = {
 const size_t waf_operator_count = ARRAY_LENGTH(waf_operators);
 
 /* What ModSecurity has besides. */
-static const char *const foreign[] = {
-    "fuzzyHash", "gsbLookup",      "inspectFile", "rsub",      "validateDTD", "validateHash",
-    "verifyCC",  "validateSchema", "verifyCPF",   "verifySSN", "verifySVNR",
+const struct refused_operator waf_refused_operators[] = {
+    { "fuzzyHash", "there are no lists of fuzzy hashes" },
+    { "gsbLookup", "nobody else is asked about a URL" },
+    { "inspectFile", "rules run no programs, and uploads are not written to files" },
+    { "rsub", "bodies are not rewritten" },
+    { "rxGlobal", "take @rx, which finds the first match" },
+    { "validateDTD", "document type declarations are refused" },
+    { "validateHash", "pages are not rewritten" },
+    { "validateSchema", "documents are not held against schemas" },
+    { "verifyCC", "numbers of cards are not verified; take @rx" },
+    { "verifyCPF", "numbers of people are not verified; take @rx" },
+    { "verifySSN", "numbers of people are not verified; take @rx" },
+    { "verifySVNR", "numbers of people are not verified; take @rx" },
 };
+const size_t waf_refused_operator_count = ARRAY_LENGTH(waf_refused_operators);
 
 static bool is_called(const struct operator* op, slice name)
 {
@@ -62,12 +73,11 @@ enum { NAME_SHOWN_MAX = 60 };
 int operator_unknown(slice name, struct waf_problem *problem)
 {
     slice shown = slice_first(name, NAME_SHOWN_MAX);
-    for (size_t i = 0; i < ARRAY_LENGTH(foreign); i++) {
-        if (slice_equal_fold(name, slice_from(foreign[i])))
-            return waf_problem_set(problem,
-                                   "the operator @%s of ModSecurity does not exist here: take the "
-                                   "rule out, or remove it with SecRuleRemoveById in the file",
-                                   foreign[i]);
+    for (size_t i = 0; i < waf_refused_operator_count; i++) {
+        const struct refused_operator *refused = &waf_refused_operators[i];
+        if (slice_equal_fold(name, slice_from(refused->name)))
+            return waf_problem_set(problem, "the operator @%s does not exist here: %s",
+                                   refused->name, refused->why);
     }
     struct nearest nearest = nearest_to(name);
     for (size_t i = 0; i < waf_operator_count; i++) {

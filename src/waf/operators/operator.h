@@ -86,6 +86,14 @@ int operator_unknown(slice name, struct waf_problem *problem);
 extern const struct operator* const waf_operators[];
 extern const size_t waf_operator_count;
 
+/* Of ModSecurity, refused by name. */
+struct refused_operator {
+    const char *name, *why;
+};
+
+extern const struct refused_operator waf_refused_operators[];
+extern const size_t waf_refused_operator_count;
+
 /* The calls through the table, with the members that may be NULL. */
 MUST_CHECK int operator_prepare(const struct operator* op, struct operator_setup *setup,
                                 slice argument, bool has_macro, void **ret_prepared);

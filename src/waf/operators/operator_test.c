@@ -397,7 +397,8 @@ TEST(an_unknown_operator_is_named_with_the_nearest)
     assert_int_equal(operator_unknown(SLICE("detectSQL"), &problem), -EINVAL);
     assert_string_equal(problem.text, "there is no operator @detectSQL; did you mean @detectSQLi?");
     assert_int_equal(operator_unknown(SLICE("INSPECTFILE"), &problem), -EINVAL);
-    assert_non_null(strstr(problem.text, "@inspectFile of ModSecurity does not exist here"));
+    assert_non_null(strstr(problem.text,
+                           "the operator @inspectFile does not exist here: rules run no programs"));
     assert_int_equal(operator_unknown(SLICE("somethingElseAltogether"), &problem), -EINVAL);
     assert_string_equal(problem.text, "there is no operator @somethingElseAltogether");
     assert_string_equal(operator_find(SLICE("IPMATCHf"))->name, "ipMatchFromFile");

@@ -63,7 +63,19 @@ MUST_CHECK int action_read_initcol(struct seclang *l, struct action *action);
 MUST_CHECK int action_read_session(struct seclang *l, struct action *action);
 
 /* ctl.c */
+struct ctl_word {
+    const char *name, *form, *meaning;
+    bool is_refused, is_without_effect;
+};
+
+/* The options in the order of their names. False: there are no more. */
+bool ctl_word_at(unsigned index, struct ctl_word *ret);
+
 MUST_CHECK int action_read_ctl(struct seclang *l, struct action *action);
+
+/* The next of several ids and ranges in one word, parted by commas or white space; false at the
+ * end. */
+bool id_list_next(slice *rest, slice *ret);
 
 /* "5" or "5-9". 0 · -EINVAL noted */
 MUST_CHECK int id_range_parse(struct seclang *l, slice text, struct id_range *ret_range);

@@ -5,18 +5,18 @@
 #define STATUS_MIN 100u
 
 const struct audit_part_row waf_audit_parts_table[] = {
-    { 'A', "id, time, client, server, site, status, reason: always there" },
-    { 'B', "the request line and the fields of the request" },
-    { 'C', "the request's body" },
-    { 'D', "nothing: ModSecurity has none either" },
-    { 'E', "nothing: bodies of responses are not recorded, they may hold anything" },
-    { 'F', "the status line and the fields of the response" },
-    { 'G', "nothing: ModSecurity has none either" },
-    { 'H', "the verdict, the rules that matched, the producer" },
-    { 'I', "the request's body without the contents of uploaded files" },
-    { 'J', "nothing of its own: names and types of files stand in the body (C or I)" },
-    { 'K', "the rules that matched, as H" },
-    { 'Z', "nothing: an object of JSON has an end" },
+    { "A", false, "id, time, client, server, site, status, reason: always there" },
+    { "B", false, "the request line and the fields of the request" },
+    { "C", false, "the request's body" },
+    { "D", true, "ModSecurity has none either" },
+    { "E", true, "bodies of responses are not recorded, they may hold anything" },
+    { "F", false, "the status line and the fields of the response" },
+    { "G", true, "ModSecurity has none either" },
+    { "H", false, "the verdict, the rules that matched, the producer" },
+    { "I", false, "the request's body without the contents of uploaded files" },
+    { "J", true, "names and types of files stand in the body (C or I)" },
+    { "K", false, "the rules that matched, as H" },
+    { "Z", true, "an object of JSON has an end" },
 };
 
 const unsigned waf_audit_part_count = ARRAY_LENGTH(waf_audit_parts_table);
@@ -24,7 +24,7 @@ const unsigned waf_audit_part_count = ARRAY_LENGTH(waf_audit_parts_table);
 static bool is_part(char letter)
 {
     for (unsigned i = 0; i < waf_audit_part_count; i++)
-        if (waf_audit_parts_table[i].letter == letter)
+        if (waf_audit_parts_table[i].letter[0] == letter)
             return true;
     return false;
 }

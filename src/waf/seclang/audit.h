@@ -4,8 +4,9 @@
 #include "waf/seclang/loader.h"
 
 struct audit_part_row {
-    char letter;
-    const char *meaning; /* in a record, or why it has no effect */
+    const char *letter;
+    bool is_nothing;     /* it is read, and adds nothing to a record */
+    const char *meaning; /* what it adds, or why nothing */
 };
 
 extern const struct audit_part_row waf_audit_parts_table[];

@@ -19,31 +19,78 @@ enum ctl_value {
     CTL_VALUE_REFUSED,
 };
 
+/* clang-format off */
 static const struct {
     const char *name;
     enum ctl_kind kind;
     enum ctl_value value;
-    bool has_target; /* …;TARGET */
+    bool has_target;     /* …;TARGET */
+    const char *meaning; /* CTL_VALUE_REFUSED: why */
 } options[] = {
-    { "auditEngine", CTL_AUDIT_ENGINE, CTL_VALUE_AUDIT, false },
-    { "auditLogParts", CTL_AUDIT_LOG_PARTS, CTL_VALUE_PARTS, false },
-    { "debugLogLevel", CTL_DEBUG_LOG_LEVEL, CTL_VALUE_LEVEL, false },
-    { "forceRequestBodyVariable", CTL_FORCE_REQUEST_BODY_VARIABLE, CTL_VALUE_SWITCH, false },
-    { "hashEnforcement", CTL_HASH_ENGINE, CTL_VALUE_REFUSED, false },
-    { "hashEngine", CTL_HASH_ENGINE, CTL_VALUE_REFUSED, false },
-    { "requestBodyAccess", CTL_REQUEST_BODY_ACCESS, CTL_VALUE_SWITCH, false },
-    { "requestBodyLimit", CTL_REQUEST_BODY_LIMIT, CTL_VALUE_BYTES, false },
-    { "requestBodyProcessor", CTL_REQUEST_BODY_PROCESSOR, CTL_VALUE_PROCESSOR, false },
-    { "responseBodyAccess", CTL_RESPONSE_BODY_ACCESS, CTL_VALUE_SWITCH, false },
-    { "responseBodyLimit", CTL_RESPONSE_BODY_LIMIT, CTL_VALUE_BYTES, false },
-    { "ruleEngine", CTL_RULE_ENGINE, CTL_VALUE_ENGINE, false },
-    { "ruleRemoveById", CTL_RULE_REMOVE_BY_ID, CTL_VALUE_IDS, false },
-    { "ruleRemoveByMsg", CTL_RULE_REMOVE_BY_MSG, CTL_VALUE_PATTERN, false },
-    { "ruleRemoveByTag", CTL_RULE_REMOVE_BY_TAG, CTL_VALUE_PATTERN, false },
-    { "ruleRemoveTargetById", CTL_RULE_REMOVE_TARGET_BY_ID, CTL_VALUE_IDS, true },
-    { "ruleRemoveTargetByMsg", CTL_RULE_REMOVE_TARGET_BY_MSG, CTL_VALUE_PATTERN, true },
-    { "ruleRemoveTargetByTag", CTL_RULE_REMOVE_TARGET_BY_TAG, CTL_VALUE_PATTERN, true },
+    { "auditEngine", CTL_AUDIT_ENGINE, CTL_VALUE_AUDIT, false, "whether there is an audit record" },
+    { "auditLogParts", CTL_AUDIT_LOG_PARTS, CTL_VALUE_PARTS, false, "the parts of the audit record: LETTERS, +LETTERS, -LETTERS" },
+    { "debugLogLevel", CTL_DEBUG_LOG_LEVEL, CTL_VALUE_LEVEL, false, "there is no debug log: explain tells" },
+    { "forceRequestBodyVariable", CTL_FORCE_REQUEST_BODY_VARIABLE, CTL_VALUE_SWITCH, false, "REQUEST_BODY also of a body of another type" },
+    { "hashEnforcement", CTL_HASH_ENGINE, CTL_VALUE_REFUSED, false, "pages are not rewritten" },
+    { "hashEngine", CTL_HASH_ENGINE, CTL_VALUE_REFUSED, false, "pages are not rewritten" },
+    { "requestBodyAccess", CTL_REQUEST_BODY_ACCESS, CTL_VALUE_SWITCH, false, "whether the body of the request is looked into" },
+    { "requestBodyLimit", CTL_REQUEST_BODY_LIMIT, CTL_VALUE_BYTES, false, "how long the body of the request may be" },
+    { "requestBodyProcessor", CTL_REQUEST_BODY_PROCESSOR, CTL_VALUE_PROCESSOR, false, "who reads the body of the request" },
+    { "responseBodyAccess", CTL_RESPONSE_BODY_ACCESS, CTL_VALUE_SWITCH, false, "whether the body of the response is looked into" },
+    { "responseBodyLimit", CTL_RESPONSE_BODY_LIMIT, CTL_VALUE_BYTES, false, "how much of the body of the response is looked into" },
+    { "ruleEngine", CTL_RULE_ENGINE, CTL_VALUE_ENGINE, false, "whether rules run, and whether they refuse" },
+    { "ruleRemoveById", CTL_RULE_REMOVE_BY_ID, CTL_VALUE_IDS, false, "rules that do not run any more, in this transaction" },
+    { "ruleRemoveByMsg", CTL_RULE_REMOVE_BY_MSG, CTL_VALUE_PATTERN, false, "the same by msg" },
+    { "ruleRemoveByTag", CTL_RULE_REMOVE_BY_TAG, CTL_VALUE_PATTERN, false, "the same by tag" },
+    { "ruleRemoveTargetById", CTL_RULE_REMOVE_TARGET_BY_ID, CTL_VALUE_IDS, true, "what these rules do not look at any more" },
+    { "ruleRemoveTargetByMsg", CTL_RULE_REMOVE_TARGET_BY_MSG, CTL_VALUE_PATTERN, true, "the same by msg" },
+    { "ruleRemoveTargetByTag", CTL_RULE_REMOVE_TARGET_BY_TAG, CTL_VALUE_PATTERN, true, "the same by tag" },
 };
+/* clang-format on */
+
+bool ctl_word_at(unsigned index, struct ctl_word *ret)
+{
+    static const char *const forms[] = {
+        [CTL_VALUE_ENGINE] = "=On|Off|DetectionOnly",
+        [CTL_VALUE_SWITCH] = "=On|Off",
+        [CTL_VALUE_AUDIT] = "=On|Off|RelevantOnly",
+        [CTL_VALUE_BYTES] = "=BYTES",
+        [CTL_VALUE_LEVEL] = "=0…9",
+        [CTL_VALUE_PROCESSOR] = "=URLENCODED|MULTIPART|JSON|XML|TEXT",
+        [CTL_VALUE_PARTS] = "=[+|-]LETTERS",
+        [CTL_VALUE_IDS] = "=ID|ID-ID",
+        [CTL_VALUE_PATTERN] = "=REGEX",
+        [CTL_VALUE_REFUSED] = "",
+    };
+    if (index >= ARRAY_LENGTH(options))
+        return false;
+    enum ctl_value value = options[index].value;
+    *ret = (struct ctl_word){ .name = options[index].name,
+                              .form = !options[index].has_target ? forms[value]
+                                      : value == CTL_VALUE_IDS   ? "=ID|ID-ID;TARGET"
+                                                                 : "=REGEX;TARGET",
+                              .meaning = options[index].meaning,
+                              .is_refused = value == CTL_VALUE_REFUSED,
+                              .is_without_effect = options[index].kind == CTL_DEBUG_LOG_LEVEL };
+    return true;
+}
+
+static bool is_between_ids(char c)
+{
+    return c == ' ' || c == '\t' || c == ',';
+}
+
+bool id_list_next(slice *rest, slice *ret)
+{
+    while (rest->len && is_between_ids(rest->ptr[0]))
+        *rest = slice_after(*rest, 1);
+    size_t end = 0;
+    while (end < rest->len && !is_between_ids(rest->ptr[end]))
+        end++;
+    *ret = slice_first(*rest, end);
+    *rest = slice_after(*rest, end);
+    return end > 0;
+}
 
 int id_range_parse(struct seclang *l, slice text, struct id_range *ret_range)
 {
@@ -109,8 +156,11 @@ static int read_parts(struct seclang *l, slice value, struct ctl_action *ctl)
     return 0;
 }
 
+/* Quotes around it are of those who write them, and of no message or tag. */
 static int read_pattern(struct seclang *l, slice value, struct ctl_action *ctl)
 {
+    if (value.len > 2 && value.ptr[0] == '\'' && value.ptr[value.len - 1] == '\'')
+        value = slice_first(slice_after(value, 1), value.len - 2);
     TRY(macro_parse(l, value, true, &ctl->text));
     return macro_is_variable(&ctl->text) ? 0 : load_selector(l, value, 0, &ctl->pattern);
 }
@@ -141,28 +191,46 @@ static int read_value(struct seclang *l, unsigned option, slice value, struct ct
     case CTL_VALUE_PATTERN:
         return read_pattern(l, value, ctl);
     case CTL_VALUE_REFUSED:
-        return load_error(l, value.ptr, "ctl:%s does not exist here: pages are not rewritten",
-                          name);
+        return load_error(l, value.ptr, "ctl:%s does not exist here: %s", name,
+                          options[option].meaning);
     }
     return -EINVAL;
 }
 
-/* Several targets in one action become as many actions. */
-static int with_targets(struct seclang *l, slice text, struct ctl_action *ctl,
-                        struct action *action)
+static int read_targets(struct seclang *l, slice text, struct targets *targets)
 {
-    struct targets targets = { 0 };
-    TRY(targets_parse(l, text, &targets));
-    action->ctls = arena_take_array(&l->scratch, targets.count, sizeof(*ctl));
+    TRY(targets_parse(l, text, targets));
+    for (unsigned i = 0; i < targets->count; i++)
+        if (targets->items[i].is_count || targets->items[i].is_excluded)
+            return load_error(l, text.ptr, "a target to leave out takes neither ! nor &");
+    return 0;
+}
+
+/* Several ids and several targets become as many actions. */
+static int make_each(struct seclang *l, unsigned option, slice value, const struct targets *targets,
+                     struct action *action)
+{
+    struct ctl_action ctl = { .kind = options[option].kind };
+    bool is_list = options[option].value == CTL_VALUE_IDS;
+    slice rest = value, id;
+    size_t parts = is_list ? 0 : 1, each = options[option].has_target ? targets->count : 1;
+    while (is_list && id_list_next(&rest, &id))
+        parts++;
+    if (parts * each > SECLANG_RULES_MAX)
+        return load_error(l, value.ptr, "ctl:%s names too many rules and targets",
+                          options[option].name);
+    action->ctls = arena_take_array(&l->scratch, parts * each, sizeof(ctl));
     if (!action->ctls)
         return -ENOMEM;
-    for (unsigned i = 0; i < targets.count; i++) {
-        if (targets.items[i].is_count || targets.items[i].is_excluded)
-            return load_error(l, text.ptr, "a target to leave out takes neither ! nor &");
-        action->ctls[i] = *ctl;
-        action->ctls[i].target = targets.items[i];
+    rest = value;
+    for (size_t i = 0; i < parts; i++) {
+        TRY(read_value(l, option, is_list && id_list_next(&rest, &id) ? id : value, &ctl));
+        for (size_t k = 0; k < each; k++) {
+            if (options[option].has_target)
+                ctl.target = targets->items[k];
+            action->ctls[action->count++] = ctl;
+        }
     }
-    action->count = targets.count;
     return 0;
 }
 
@@ -188,21 +256,15 @@ int action_read_ctl(struct seclang *l, struct action *action)
     TRY(find_option(l, load_trim(slice_first(action->value, equals)), &option));
     if (!value.len)
         return load_error(l, action->value.ptr, "ctl:%s needs =value", options[option].name);
-    struct ctl_action ctl = { .kind = options[option].kind };
     size_t semicolon = options[option].has_target ? slice_find_byte(value, ';') : value.len;
     slice target = slice_after(value, semicolon + 1);
+    struct targets targets = { 0 };
     if (options[option].has_target && !target.len)
         return load_error(l, value.ptr,
                           "ctl:%s needs a target behind a semicolon, as in "
                           "942100;ARGS:name",
                           options[option].name);
-    TRY(read_value(l, option, load_trim(slice_first(value, semicolon)), &ctl));
     if (options[option].has_target)
-        return with_targets(l, target, &ctl, action);
-    action->ctls = arena_take(&l->scratch, sizeof(ctl));
-    if (!action->ctls)
-        return -ENOMEM;
-    *action->ctls = ctl;
-    action->count = 1;
-    return 0;
+        TRY(read_targets(l, target, &targets));
+    return make_each(l, option, load_trim(slice_first(value, semicolon)), &targets, action);
 }

@@ -17,8 +17,8 @@ const struct directive_row waf_directive_rows[] = {
     { "SecArgumentSeparator", 1, 1, DIRECTIVE_WORKS, option_argument_separator, "CHARACTER", "what parts the arguments of a query or form" },
     { "SecArgumentsLimit", 1, 1, DIRECTIVE_WORKS, option_run, "NUMBER", "how many arguments are read" },
     { "SecAuditEngine", 1, 1, DIRECTIVE_WORKS, option_run, "On|Off|RelevantOnly", "which transactions belong in the audit log" },
-    { "SecAuditLog", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", OWN_LOGS },
-    { "SecAuditLog2", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", OWN_LOGS },
+    { "SecAuditLog", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", "`log audit` of the proxy says where records go" },
+    { "SecAuditLog2", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", "`log audit` of the proxy says where records go" },
     { "SecAuditLogDirMode", 1, 1, DIRECTIVE_ACCEPTED, NULL, "MODE", OWN_LOGS },
     { "SecAuditLogFileMode", 1, 1, DIRECTIVE_ACCEPTED, NULL, "MODE", OWN_LOGS },
     { "SecAuditLogFormat", 1, 1, DIRECTIVE_ACCEPTED, NULL, "JSON|Native", "records are JSON" },
@@ -40,7 +40,7 @@ const struct directive_row waf_directive_rows[] = {
     { "SecDebugLogLevel", 1, 1, DIRECTIVE_ACCEPTED, option_check_number, "NUMBER", OWN_LOGS },
     { "SecDefaultAction", 1, 1, DIRECTIVE_WORKS, directive_default_action, "\"ACTIONS\"", "what rules of a phase that follow do unless they say otherwise, and what block means" },
     { "SecDisableBackendCompression", 1, 1, DIRECTIVE_ACCEPTED, option_check_switch, "On|Off", "compressed bodies are read" },
-    { "SecGeoLookupDb", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", "the database is set in the configuration of the proxy" },
+    { "SecGeoLookupDb", 1, 1, DIRECTIVE_ACCEPTED, option_geo_database, "FILE", "no database of places is read, and a warning says so" },
     { "SecGsbLookupDb", 1, 1, DIRECTIVE_REFUSED, NULL, "FILE", "there is no @gsbLookup" },
     { "SecGuardianLog", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", OWN_LOGS },
     { "SecHashEngine", 1, 1, DIRECTIVE_WORKS, option_check_off, "Off", "pages are not rewritten" },
@@ -66,7 +66,7 @@ const struct directive_row waf_directive_rows[] = {
     { "SecResponseBodyLimitAction", 1, 1, DIRECTIVE_WORKS, option_run, "Reject|ProcessPartial", "what happens to a longer one" },
     { "SecResponseBodyMimeType", 1, ANY, DIRECTIVE_WORKS, option_response_types, "TYPE…", "more types of responses that are looked into" },
     { "SecResponseBodyMimeTypesClear", 0, 0, DIRECTIVE_WORKS, option_response_types_clear, "", "forgets the types named before" },
-    { "SecRule", 2, 3, DIRECTIVE_WORKS, directive_rule, "TARGETS \"OPERATOR\" \"ACTIONS\"", "a rule" },
+    { "SecRule", 2, 3, DIRECTIVE_WORKS, directive_rule, "TARGETS \"OPERATOR\" \"ACTIONS\"", "a rule: what is done where a value of the targets matches" },
     { "SecRuleEngine", 1, 1, DIRECTIVE_WORKS, option_run, "On|Off|DetectionOnly", "whether rules run, and whether they refuse" },
     { "SecRuleInheritance", 1, 1, DIRECTIVE_REFUSED, NULL, "On|Off", "sites name the rules that they use" },
     { "SecRulePerfTime", 1, 1, DIRECTIVE_ACCEPTED, NULL, "MICROSECONDS", "what rules cost is in the metrics" },
@@ -90,7 +90,7 @@ const struct directive_row waf_directive_rows[] = {
     { "SecUploadFileLimit", 1, 1, DIRECTIVE_WORKS, option_run, "NUMBER", "how many files one request may upload" },
     { "SecUploadFileMode", 1, 1, DIRECTIVE_ACCEPTED, NULL, "MODE", NO_FILES },
     { "SecUploadKeepFiles", 1, 1, DIRECTIVE_WORKS, option_check_off, "Off", NO_FILES },
-    { "SecWebAppId", 1, 1, DIRECTIVE_WORKS, option_run, "NAME", "WEBAPPID" },
+    { "SecWebAppId", 1, 1, DIRECTIVE_WORKS, option_run, "NAME", "the application that the rules are of: WEBAPPID, and whose persistent collections they use" },
     { "SecWriteStateLimit", 1, 2, DIRECTIVE_ACCEPTED, NULL, "NUMBER", "connections are judged by the proxy" },
     { "SecXmlExternalEntity", 1, 1, DIRECTIVE_WORKS, option_check_off, "Off", "entities of XML are refused" },
 };
@@ -120,14 +120,19 @@ static int wrong_count(struct seclang *l, const struct directive_row *row, unsig
                       row->arguments);
 }
 
+const struct directive_row *directive_find(slice name)
+{
+    for (unsigned i = 0; i < waf_directive_row_count; i++)
+        if (slice_equal_fold(name, slice_from(waf_directive_rows[i].name)))
+            return &waf_directive_rows[i];
+    return NULL;
+}
+
 int directive_run(struct seclang *l)
 {
     const slice *words = l->line->words.items;
     unsigned count = l->line->words.count - 1;
-    const struct directive_row *row = NULL;
-    for (unsigned i = 0; i < waf_directive_row_count && !row; i++)
-        if (slice_equal_fold(words[0], slice_from(waf_directive_rows[i].name)))
-            row = &waf_directive_rows[i];
+    const struct directive_row *row = directive_find(words[0]);
     if (!row)
         return unknown(l, words[0]);
     if (row->effect == DIRECTIVE_REFUSED)

@@ -22,6 +22,9 @@ struct directive_row {
 extern const struct directive_row waf_directive_rows[];
 extern const unsigned waf_directive_row_count;
 
+/* Whatever its case; NULL. */
+const struct directive_row *directive_find(slice name);
+
 /* Runs the directive in l->line. 0 · -EINVAL noted · -ENOMEM */
 MUST_CHECK int directive_run(struct seclang *l);
 

@@ -71,30 +71,12 @@ static int remove_rules(struct seclang *l, const struct selection *s, slice word
     return result;
 }
 
-static bool is_between(char c)
-{
-    return c == ' ' || c == '\t' || c == ',';
-}
-
-/* The next of several ids in one word; false at the end. */
-static bool next_id(slice *rest, slice *ret)
-{
-    while (rest->len && is_between(rest->ptr[0]))
-        *rest = slice_after(*rest, 1);
-    size_t end = 0;
-    while (end < rest->len && !is_between(rest->ptr[end]))
-        end++;
-    *ret = slice_first(*rest, end);
-    *rest = slice_after(*rest, end);
-    return end > 0;
-}
-
 int directive_remove_by_id(struct seclang *l, const slice *words, unsigned count)
 {
     int result = 0;
     for (unsigned i = 0; i < count; i++) {
         slice rest = words[i], id;
-        while (next_id(&rest, &id)) {
+        while (id_list_next(&rest, &id)) {
             struct selection s = { 0 };
             int one = id_range_parse(l, id, &s.ids);
             result = load_worse(result, one ? one : remove_rules(l, &s, id));
@@ -177,9 +159,14 @@ static int update_targets(struct seclang *l, const struct selection *s, const sl
 
 int directive_update_target_by_id(struct seclang *l, const slice *words, unsigned count)
 {
-    struct selection s = { 0 };
-    TRY(id_range_parse(l, words[0], &s.ids));
-    return update_targets(l, &s, words + 1, count - 1);
+    int result = 0;
+    slice rest = words[0], id;
+    while (id_list_next(&rest, &id)) {
+        struct selection s = { 0 };
+        int one = id_range_parse(l, id, &s.ids);
+        result = load_worse(result, one ? one : update_targets(l, &s, words + 1, count - 1));
+    }
+    return result;
 }
 
 static int update_by_pattern(struct seclang *l, const slice *words, unsigned count,

@@ -157,7 +157,16 @@ int option_check_off(struct seclang *l, const slice *words, unsigned count)
     (void)count;
     if (slice_equal_fold(words[0], SLICE("Off")))
         return 0;
-    return load_error(l, words[0].ptr, "%s can only be Off here", own_name(l));
+    const char *why = directive_find(slice_from(own_name(l)))->meaning;
+    return load_error(l, words[0].ptr, "%s can only be Off here: %s", own_name(l), why);
+}
+
+int option_geo_database(struct seclang *l, const slice *words, unsigned count)
+{
+    (void)count;
+    load_warning(l, words[0].ptr,
+                 "no database of places is read: @geoLookup matches nothing, and GEO is empty");
+    return 0;
 }
 
 int option_response_types(struct seclang *l, const slice *words, unsigned count)

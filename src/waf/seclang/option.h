@@ -14,6 +14,9 @@ MUST_CHECK int option_check_switch(struct seclang *l, const slice *words, unsign
 MUST_CHECK int option_check_number(struct seclang *l, const slice *words, unsigned count);
 MUST_CHECK int option_check_off(struct seclang *l, const slice *words, unsigned count);
 
+/* Has no effect that anybody could want: a warning. */
+MUST_CHECK int option_geo_database(struct seclang *l, const slice *words, unsigned count);
+
 MUST_CHECK int option_response_types(struct seclang *l, const slice *words, unsigned count);
 MUST_CHECK int option_response_types_clear(struct seclang *l, const slice *words, unsigned count);
 MUST_CHECK int option_unicode_map(struct seclang *l, const slice *words, unsigned count);

@@ -96,7 +96,8 @@ TEST(wrong_directives_are_told)
         { "SecAuditLogRelevantStatus ^(5",
           "t:1:30: in the regular expression: missing closing parenthesis\n" },
         { "SecArgumentSeparator ;;", "t:1:22: SecArgumentSeparator needs one character\n" },
-        { "SecUploadKeepFiles On", "t:1:20: SecUploadKeepFiles can only be Off here\n" },
+        { "SecUploadKeepFiles On", "t:1:20: SecUploadKeepFiles can only be Off here: nothing is "
+                                   "written to files: bodies are held in memory\n" },
         { "SecDebugLogLevel high",
           "t:1:18: SecDebugLogLevel high: a number from 0 to 9223372036854775807 was expected\n" },
         { "SecUnicodeMapFile nothing 20127",
@@ -243,6 +244,8 @@ TEST(wrong_options_of_ctl_are_told)
           "t:1:32: ctl:ruleEngine=1: Off, DetectionOnly or On was expected\n" },
         { "SecAction \"id:1,ctl:requestBodyAccess=1\"",
           "t:1:39: ctl:requestBodyAccess=1: Off or On was expected\n" },
+        { "SecAction \"id:1,ctl:'ruleRemoveById=1,x'\"",
+          "t:1:39: \"x\" is neither the id of a rule nor a range such as 942100-942199\n" },
         { "SecAction \"id:1,ctl:debugLogLevel=10\"",
           "t:1:35: ctl:debugLogLevel=10: a number from 0 to 9 was expected\n" },
         { "SecAction \"id:1,ctl:requestBodyProcessor=YAML\"",

@@ -80,23 +80,45 @@ static int parse_selector(struct seclang *l, slice raw, struct target *t)
     return t->variable == VARIABLE_TX ? load_slot(l, t->name, &t->slot) : 0;
 }
 
-/* FILES_TMPNAMES and the like: known to ModSecurity, impossible here. */
-static const struct {
-    const char *name, *why;
-} refused[] = {
+/* Known to ModSecurity, impossible here. */
+const struct refused_variable waf_refused_variables[] = {
     { "FILES_TMPNAMES", "uploads are not written to files" },
     { "FILES_TMP_CONTENT", "the content of uploads is not kept" },
+    { "FULL_REQUEST", "take REQUEST_LINE|REQUEST_HEADERS|REQUEST_BODY" },
+    { "MODSEC_BUILD", "there is no ModSecurity" },
+    { "PERF_ALL", "what rules cost is in the metrics and in explain" },
+    { "PERF_COMBINED", "what rules cost is in the metrics and in explain" },
+    { "PERF_GC", "what rules cost is in the metrics and in explain" },
+    { "PERF_LOGGING", "what rules cost is in the metrics and in explain" },
+    { "PERF_PHASE1", "what rules cost is in the metrics and in explain" },
+    { "PERF_PHASE2", "what rules cost is in the metrics and in explain" },
+    { "PERF_PHASE3", "what rules cost is in the metrics and in explain" },
+    { "PERF_PHASE4", "what rules cost is in the metrics and in explain" },
+    { "PERF_PHASE5", "what rules cost is in the metrics and in explain" },
+    { "PERF_RULES", "what rules cost is in the metrics and in explain" },
+    { "PERF_SREAD", "what rules cost is in the metrics and in explain" },
+    { "PERF_SWRITE", "what rules cost is in the metrics and in explain" },
+    { "SCRIPT_BASENAME", "a proxy has no scripts" },
     { "SCRIPT_FILENAME", "a proxy has no scripts" },
+    { "SCRIPT_GID", "a proxy has no scripts" },
+    { "SCRIPT_GROUPNAME", "a proxy has no scripts" },
+    { "SCRIPT_MODE", "a proxy has no scripts" },
+    { "SCRIPT_UID", "a proxy has no scripts" },
+    { "SCRIPT_USERNAME", "a proxy has no scripts" },
+    { "SDBM_DELETE_ERROR", "persistent collections are kept in memory" },
     { "STREAM_INPUT_BODY", "bodies are not rewritten" },
     { "STREAM_OUTPUT_BODY", "bodies are not rewritten" },
+    { "USERAGENT_IP", "take REMOTE_ADDR: `trust proxies` says whose word counts" },
+    { "WEBSERVER_ERROR_LOG", "there is no log of Apache" },
 };
+const unsigned waf_refused_variable_count = ARRAY_LENGTH(waf_refused_variables);
 
 static int unknown(struct seclang *l, slice name)
 {
-    for (unsigned i = 0; i < ARRAY_LENGTH(refused); i++)
-        if (slice_equal_fold(name, slice_from(refused[i].name)))
+    for (unsigned i = 0; i < waf_refused_variable_count; i++)
+        if (slice_equal_fold(name, slice_from(waf_refused_variables[i].name)))
             return load_error(l, name.ptr, "the variable %s does not exist here: %s",
-                              refused[i].name, refused[i].why);
+                              waf_refused_variables[i].name, waf_refused_variables[i].why);
     const char *near = variable_suggest(name);
     return load_error(l, name.ptr, "unknown variable \"%.*s\"%s%s%s", SLICE_ARGUMENTS(name),
                       near ? "; did you mean " : "", near ? near : "", near ? "?" : "");

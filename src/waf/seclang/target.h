@@ -3,6 +3,13 @@
 
 #include "waf/seclang/loader.h"
 
+struct refused_variable {
+    const char *name, *why;
+};
+
+extern const struct refused_variable waf_refused_variables[];
+extern const unsigned waf_refused_variable_count;
+
 /* Adds the targets of a list parted by | (or ,). Goes on after a wrong one. 0 · -EINVAL · -ENOMEM
  */
 MUST_CHECK int targets_parse(struct seclang *l, slice text, struct targets *targets);
