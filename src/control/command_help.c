@@ -21,8 +21,11 @@ static void print_usage(int fd)
         output_format(fd, "  %-11s %-34s %s\n", commands[i].name, commands[i].synopsis,
                       commands[i].meaning);
     output_format(
-        fd, "\nhelp NAME explains a directive, an error code, a reason of the log or a command:\n"
-            "  portcullis help route   portcullis help E0407   portcullis help limits.body\n");
+        fd,
+        "\nhelp NAME explains a directive, an error code, a reason of the log, a command or a word "
+        "of the WAF's rules:\n"
+        "  portcullis help route   portcullis help E0407   portcullis help limits.body   "
+        "portcullis help @rx\n");
 }
 
 /* Runs a writer of a whole document. */
@@ -48,14 +51,15 @@ static int print_named_document(const char *kind, const char *name)
         { "reference", "codes", reference_write_codes_markdown },
         { "reference", "reasons", reference_write_reasons_markdown },
         { "reference", "commands", reference_write_commands_markdown },
+        { "reference", "seclang", reference_write_seclang_markdown },
         { "man", "1", manual_write_commands },
         { "man", "5", manual_write_language },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(documents); i++)
         if (strcmp(documents[i].kind, kind) == 0 && strcmp(documents[i].name, name) == 0)
             return print_document(documents[i].write);
-    return command_refuse("--reference is directives, codes, reasons or commands; --man is 1 or "
-                          "5");
+    return command_refuse("--reference is directives, codes, reasons, commands or seclang; --man "
+                          "is 1 or 5");
 }
 
 static bool print_rows(slice name)
@@ -116,6 +120,19 @@ static bool print_reason(slice name)
     return true;
 }
 
+/* Of the language of rules, where no word of ours is called so. */
+static bool print_word(slice name)
+{
+    struct waf_word word;
+    char text[2048];
+    struct writer w = writer_over(text, sizeof text);
+    if (!waf_word_find(name, &word))
+        return false;
+    reference_write_word(&w, &word);
+    output_write(STDOUT_FILENO, writer_slice(&w));
+    return true;
+}
+
 static int refuse_topic(slice name)
 {
     struct suggestion near = suggestion_for(name);
@@ -128,6 +145,11 @@ static int refuse_topic(slice name)
         suggestion_offer(&near, slice_from(reason_descriptions[i].name));
     for (size_t i = 0; i < code_description_count; i++)
         suggestion_offer(&near, slice_from(code_descriptions[i].name));
+    struct waf_word word;
+    for (unsigned i = 0; waf_word_at(WORD_DIRECTIVE, i, &word); i++)
+        suggestion_offer(&near, slice_from(word.name));
+    for (unsigned i = 0; waf_word_at(WORD_VARIABLE, i, &word); i++)
+        suggestion_offer(&near, slice_from(word.name));
     output_format(STDERR_FILENO,
                   "portcullis: there is no directive, code, reason or command '%.*s'",
                   SLICE_ARGUMENTS(name));
@@ -150,7 +172,8 @@ static int print_topic(slice name)
     if (print_reason(name))
         return EXIT_OK;
     bool is_command = print_command(name);
-    return print_rows(name) || is_command || print_later(name) ? EXIT_OK : refuse_topic(name);
+    bool is_found = print_rows(name) || is_command || print_later(name) || print_word(name);
+    return is_found ? EXIT_OK : refuse_topic(name);
 }
 
 int command_help(int argc, char **argv)

@@ -76,6 +76,7 @@ def test_check_says_in_order_or_what_is_wrong(config):
         (["explain", "http://example.com/", "--from", "nobody", "-c", "@"], "--from is an IP"),
         (["help", "rout"], "did you mean 'route'?"),
         (["help", "--man", "7"], "--man is 1 or 5"),
+        (["help", "@rxx"], "there is no directive, code, reason or command '@rxx'"),
         (["completion", "tcsh"], "portcullis completion bash"),
         (["-s", "hup"], "reload, quit or stop"),
         (["--listen", ":80"], "--to says where requests go"),
@@ -271,6 +272,7 @@ def test_every_directive_code_reason_and_command_is_explained():
         ("codes", r"^## (\w+):"),
         ("reasons", r"^\| `(\S+)` \|"),
         ("commands", r"^## (\w+)$"),
+        ("seclang", r"^\| `((?:Sec|@|t:|ctl:)\w+)` \|"),
     ):
         text = run("help", "--reference", kind).stdout
         names = set(re.findall(pattern, text, re.MULTILINE))
