@@ -217,7 +217,7 @@ static int operator_says(struct rule_run *run, const struct subject *s, struct c
 
 static int judge(struct rule_run *run, const struct subject *s, struct copy *copy, uint32_t node)
 {
-    struct operator_match m;
+    struct operator_match m UNINITIALIZED;
     m.count = 0;
     m.word = (slice){ 0 };
     int says = operator_says(run, s, copy, &m);
@@ -560,7 +560,7 @@ int link_run(struct rule_run *run)
     case LINK_KIND_VALUES:
         break;
     }
-    if (run->link_plan->view != WAF_NONE) {
+    if (run->link_plan->view != WAF_NONE && run->link_index > 0) { /* of the first, phase.c has */
         const uint64_t *candidates;
         TRY(view_candidates(run->t, run->link_plan->view, &candidates));
         if (!candidates_have(candidates, run->link->need))

@@ -45,6 +45,21 @@ static int rule_run(struct waf_transaction *t, const struct rule *r, bool *ret_m
     return 0;
 }
 
+/* 1 no value that the rule looks at can match it: nothing comes of it · 0 · -errno */
+static int is_screened_out(struct waf_transaction *t, const struct rule *r,
+                           const struct rule_screen *screen)
+{
+    const uint64_t *candidates;
+    if (screen->view == WAF_NONE)
+        return 0;
+    t->rule = r;
+    TRY(view_candidates(t, screen->view, &candidates));
+    if (candidates_have(candidates, screen->need))
+        return 0;
+    t->counts.rules++;
+    return 1;
+}
+
 /* Where the phase goes on after a rule that matched. */
 static unsigned next_after(const struct rule *r, unsigned at)
 {
@@ -59,6 +74,13 @@ static int phase_run(struct waf_transaction *t, enum waf_phase phase)
     for (unsigned at = 0; at < p->count;) {
         const struct rule *r = p->rules[at];
         bool has_matched = false;
+        int is_out = is_screened_out(t, r, &t->plan->screens[phase][at]);
+        if (is_out < 0)
+            return is_out;
+        if (is_out) {
+            at++;
+            continue;
+        }
         if (!is_removed(t, r))
             TRY(rule_run(t, r, &has_matched));
         if (t->mode == WAF_OFF || (t->is_over && phase != WAF_LOGGING) ||

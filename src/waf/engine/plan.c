@@ -400,6 +400,23 @@ static int plan_ctls(struct ruleset *rules, struct link *l, unsigned words)
     return 0;
 }
 
+static int plan_screens(struct ruleset *rules, struct plan *p)
+{
+    for (unsigned phase = 0; phase <= WAF_PHASES; phase++) {
+        const struct rule_phase *of = &rules->phases[phase];
+        struct rule_screen *screens =
+            arena_take_array(&rules->arena, of->count + 1, sizeof(*screens));
+        if (!screens)
+            return -ENOMEM;
+        for (unsigned i = 0; i < of->count; i++) {
+            const struct rule *r = of->rules[i];
+            screens[i] = (struct rule_screen){ p->rules[r->index].links[0].view, r->links[0].need };
+        }
+        p->screens[phase] = screens;
+    }
+    return 0;
+}
+
 int waf_prepare(struct ruleset *rules)
 {
     struct plan *p = arena_take(&rules->arena, sizeof(*p));
@@ -421,5 +438,5 @@ int waf_prepare(struct ruleset *rules)
         for (unsigned j = 0; j < r->link_count; j++)
             TRY(plan_ctls(rules, &r->links[j], p->rule_words));
     }
-    return 0;
+    return plan_screens(rules, p);
 }

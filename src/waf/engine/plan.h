@@ -85,9 +85,16 @@ struct node_plan {
     bool never_grows; /* nor does any above */
 };
 
+/* What says no to most rules, beside each other in the order of their phase: the view of the first
+ * link, WAF_NONE when there is none, and its need. */
+struct rule_screen {
+    uint32_t view, need;
+};
+
 struct plan {
-    struct rule_plan *rules; /* by rule.index */
-    struct node_plan *nodes; /* by number */
+    struct rule_screen *screens[WAF_PHASES + 1]; /* by phase, as rule_phase.rules */
+    struct rule_plan *rules;                     /* by rule.index */
+    struct node_plan *nodes;                     /* by number */
     struct transform_plan transforms[PLAN_TRANSFORMS_MAX];
     unsigned transform_count;
     struct view_plan *views;

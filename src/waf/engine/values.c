@@ -119,7 +119,7 @@ int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
             return -ENOMEM;
         item->nodes[0] = &item->raw;
     }
-    uint32_t chain[WAF_TRANSFORMS_MAX];
+    uint32_t chain[WAF_TRANSFORMS_MAX] UNINITIALIZED;
     unsigned steps = 0;
     for (; !item->nodes[node]; node = t->rules->nodes[node].parent) {
         ASSERT(steps < WAF_TRANSFORMS_MAX);

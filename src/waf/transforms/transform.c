@@ -160,7 +160,7 @@ int transform_apply(const struct transform *t, slice in, const struct unicode_ma
         return -ENOMEM;
     size_t out_max = t->out_max(in.len);
     size_t taken = out_max ? out_max : 1;
-    struct transform_run run = { .in = in, .map = map, .out = arena_take(arena, taken) };
+    struct transform_run run = { .in = in, .map = map, .out = arena_take_bytes(arena, taken) };
     if (!run.out)
         return -ENOMEM;
     int result = run_through(t, &run, out_max, work);
