@@ -9,6 +9,7 @@
 #include "control/command.h"
 #include "control/exchange_ask.h"
 #include "control/exclusion_offer.h"
+#include "control/json_value.h"
 #include "control/output.h"
 
 #define SHOWN_BYTES 400u
@@ -16,18 +17,6 @@
 static void print_text(slice s)
 {
     output_shown(STDOUT_FILENO, s, SHOWN_BYTES);
-}
-
-static slice text_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
-                                 : slice_of("", 0);
-}
-
-static long long number_of(const json_t *object, const char *key)
-{
-    return json_integer_value(json_object_get(object, key));
 }
 
 static void print_line(const char *name, slice text)
@@ -43,18 +32,18 @@ static void print_line(const char *name, slice text)
 
 static void print_request(const json_t *x)
 {
-    slice head = text_of(json_object_get(x, "request"), "head");
+    slice head = json_text_of(json_object_get(x, "request"), "head");
     print_line("request", slice_first(head, slice_find_byte(head, '\r')));
     output_format(STDOUT_FILENO, "  %-12s ", "client");
-    print_text(text_of(x, "client"));
-    output_format(STDOUT_FILENO, " port %lld, to ", number_of(x, "client_port"));
-    print_text(text_of(x, "listener"));
+    print_text(json_text_of(x, "client"));
+    output_format(STDOUT_FILENO, " port %lld, to ", json_number_of(x, "client_port"));
+    print_text(json_text_of(x, "listener"));
     output_write(STDOUT_FILENO, SLICE(", "));
-    print_text(text_of(x, "scheme"));
+    print_text(json_text_of(x, "scheme"));
     output_write(STDOUT_FILENO, SLICE("\n"));
-    print_line("site", text_of(x, "site"));
-    print_line("route", text_of(x, "route"));
-    print_line("where", text_of(x, "where"));
+    print_line("site", json_text_of(x, "site"));
+    print_line("route", json_text_of(x, "route"));
+    print_line("where", json_text_of(x, "where"));
 }
 
 /* Time between the moments, in the order of the stages. */
@@ -72,21 +61,21 @@ static void print_times(const json_t *x)
     for (size_t i = 0; i < ARRAY_LENGTH(stages); i++) {
         if (!json_object_get(times, stages[i].moment))
             continue;
-        long long now = number_of(times, stages[i].moment);
+        long long now = json_number_of(times, stages[i].moment);
         output_format(STDOUT_FILENO, "  %-12s %8.3f ms  (+%.3f)  %s\n", i ? "" : "time",
                       (double)now / 1000, (double)(now - before) / 1000, stages[i].meaning);
         before = now;
     }
-    if (number_of(x, "waf_us"))
+    if (json_number_of(x, "waf_us"))
         output_format(STDOUT_FILENO, "  %-12s %8.3f ms            in the rules\n", "",
-                      (double)number_of(x, "waf_us") / 1000);
+                      (double)json_number_of(x, "waf_us") / 1000);
 }
 
 /* --- The rules -------------------------------------------------------------------------------- */
 
 static bool is_same(const json_t *finding)
 {
-    return slice_equal(text_of(finding, "raw"), text_of(finding, "value"));
+    return slice_equal(json_text_of(finding, "raw"), json_text_of(finding, "value"));
 }
 
 /* The value as it came, what was done to it, and where the rule hit. */
@@ -94,9 +83,9 @@ static void print_finding(const json_t *finding)
 {
     const json_t *transforms = json_object_get(finding, "transforms");
     output_write(STDOUT_FILENO, SLICE("               in  "));
-    print_text(text_of(finding, "target"));
+    print_text(json_text_of(finding, "target"));
     output_write(STDOUT_FILENO, SLICE("\n             came  "));
-    print_text(text_of(finding, "raw"));
+    print_text(json_text_of(finding, "raw"));
     output_write(STDOUT_FILENO, SLICE("\n"));
     if (json_array_size(transforms)) {
         output_write(STDOUT_FILENO, SLICE("        decoded by  "));
@@ -107,24 +96,24 @@ static void print_finding(const json_t *finding)
     }
     if (!is_same(finding)) {
         output_write(STDOUT_FILENO, SLICE("               to  "));
-        print_text(text_of(finding, "value"));
+        print_text(json_text_of(finding, "value"));
         output_write(STDOUT_FILENO, SLICE("\n"));
     }
     output_write(STDOUT_FILENO, SLICE("          matched  "));
-    print_text(text_of(finding, "matched"));
+    print_text(json_text_of(finding, "matched"));
     output_write(STDOUT_FILENO, SLICE("\n"));
 }
 
 static void print_rule(const json_t *rule)
 {
     const json_t *findings = json_object_get(rule, "findings");
-    output_format(STDOUT_FILENO, "  rule %-7lld %+lld  ", number_of(rule, "id"),
-                  number_of(rule, "score"));
-    print_text(text_of(rule, "msg"));
+    output_format(STDOUT_FILENO, "  rule %-7lld %+lld  ", json_number_of(rule, "id"),
+                  json_number_of(rule, "score"));
+    print_text(json_text_of(rule, "msg"));
     output_format(STDOUT_FILENO, "%s  (",
                   json_is_true(json_object_get(rule, "shadow")) ? ", in shadow" : "");
-    print_text(text_of(rule, "file"));
-    output_format(STDOUT_FILENO, ":%lld)\n", number_of(rule, "line"));
+    print_text(json_text_of(rule, "file"));
+    output_format(STDOUT_FILENO, ":%lld)\n", json_number_of(rule, "line"));
     for (size_t i = 0; i < json_array_size(findings); i++)
         print_finding(json_array_get(findings, i));
 }
@@ -135,38 +124,38 @@ static void print_rules(const json_t *x)
     if (!waf)
         return;
     output_format(STDOUT_FILENO, "  %-12s ", "waf");
-    print_text(text_of(waf, "verdict"));
+    print_text(json_text_of(waf, "verdict"));
     output_write(STDOUT_FILENO, SLICE(", "));
-    print_text(text_of(waf, "mode"));
+    print_text(json_text_of(waf, "mode"));
     if (json_object_get(waf, "score"))
-        output_format(STDOUT_FILENO, ": score %lld, threshold %lld", number_of(waf, "score"),
-                      number_of(waf, "threshold"));
-    output_format(STDOUT_FILENO, ", paranoia %lld  (", number_of(waf, "paranoia"));
-    print_text(text_of(waf, "where"));
+        output_format(STDOUT_FILENO, ": score %lld, threshold %lld", json_number_of(waf, "score"),
+                      json_number_of(waf, "threshold"));
+    output_format(STDOUT_FILENO, ", paranoia %lld  (", json_number_of(waf, "paranoia"));
+    print_text(json_text_of(waf, "where"));
     output_write(STDOUT_FILENO, SLICE(")\n"));
-    print_line("not judged", text_of(waf, "unjudged"));
+    print_line("not judged", json_text_of(waf, "unjudged"));
     for (size_t i = 0; i < json_array_size(rules); i++)
         print_rule(json_array_get(rules, i));
-    if (number_of(waf, "more"))
-        output_format(STDOUT_FILENO, "  and %lld more\n", number_of(waf, "more"));
+    if (json_number_of(waf, "more"))
+        output_format(STDOUT_FILENO, "  and %lld more\n", json_number_of(waf, "more"));
 }
 
 /* --- What came of it -------------------------------------------------------------------------- */
 
 static void print_outcome(const json_t *x)
 {
-    print_line("origin", text_of(x, "server"));
+    print_line("origin", json_text_of(x, "server"));
     print_times(x);
-    output_format(STDOUT_FILENO, "= %lld", number_of(x, "status"));
-    if (text_of(x, "reason").len) {
+    output_format(STDOUT_FILENO, "= %lld", json_number_of(x, "status"));
+    if (json_text_of(x, "reason").len) {
         output_write(STDOUT_FILENO, SLICE(" "));
-        print_text(text_of(x, "reason"));
+        print_text(json_text_of(x, "reason"));
         output_write(STDOUT_FILENO, SLICE(": "));
-        print_text(text_of(x, "text"));
+        print_text(json_text_of(x, "text"));
     }
-    if (text_of(x, "failure_where").len) {
+    if (json_text_of(x, "failure_where").len) {
         output_write(STDOUT_FILENO, SLICE("  ("));
-        print_text(text_of(x, "failure_where"));
+        print_text(json_text_of(x, "failure_where"));
         output_write(STDOUT_FILENO, SLICE(")"));
     }
     output_write(STDOUT_FILENO, SLICE("\n"));
@@ -218,7 +207,7 @@ static int tell(const json_t *x, const char *id)
 {
     struct arena a __attribute__((cleanup(arena_close))) = { 0 };
     arena_open(&a, NULL, 0, 64u << 10, 8u << 20);
-    output_format(STDOUT_FILENO, "%s  %.*s\n", id, SLICE_ARGUMENTS(text_of(x, "time")));
+    output_format(STDOUT_FILENO, "%s  %.*s\n", id, SLICE_ARGUMENTS(json_text_of(x, "time")));
     print_request(x);
     print_rules(x);
     print_masked(x);

@@ -4,16 +4,10 @@
 
 #include "base/writer.h"
 #include "config/format.h"
+#include "control/json_value.h"
 
 #define PATH_BYTES_MAX 2000u /* of `on`, in waf_options.c 2,048 */
 #define WORDS_BYTES    8192u
-
-static slice text_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
-                                 : slice_of("", 0);
-}
 
 /* --- What was asked for ----------------------------------------------------------------------- */
 
@@ -170,7 +164,7 @@ static int offer_for(struct exclusion_offers *ret, struct arena *a, const json_t
 {
     struct exclusion_offer offer = {
         .rule = (uint32_t)json_integer_value(json_object_get(rule, "id")),
-        .msg = text_of(rule, "msg"),
+        .msg = json_text_of(rule, "msg"),
         .target = target,
     };
     if (offer.rule == 0 || ret->count == EXCLUSION_OFFERS_MAX)
@@ -186,14 +180,14 @@ static int offers_for(struct exclusion_offers *ret, struct arena *a, const json_
 {
     const json_t *findings = json_object_get(rule, "findings");
     const json_t *last = json_array_get(findings, json_array_size(findings) - 1);
-    return offer_for(ret, a, rule, text_of(last ? last : rule, "target"));
+    return offer_for(ret, a, rule, json_text_of(last ? last : rule, "target"));
 }
 
 int exclusion_offers(const json_t *exchange, struct arena *a, struct exclusion_offers *ret)
 {
     const json_t *request = json_object_get(exchange, "request");
     const json_t *rules = json_object_get(json_object_get(exchange, "waf"), "rules");
-    slice head = text_of(request, "head");
+    slice head = json_text_of(request, "head");
     *ret = (struct exclusion_offers){ .host = host_of(head), .path = path_of(head) };
     if (!json_is_object(exchange) || !json_is_object(request))
         return -EINVAL;

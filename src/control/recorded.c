@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "control/json_value.h"
 #include "waf/engine/replay.h"
 #include "wire/h1.h"
 
@@ -9,16 +10,9 @@
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static slice text_of(const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    return json_is_string(value) ? slice_of(json_string_value(value), json_string_length(value))
-                                 : slice_of("", 0);
-}
-
 static uint64_t number_of(const json_t *object, const char *key)
 {
-    long long value = json_integer_value(json_object_get(object, key));
+    long long value = json_number_of(object, key);
     return value > 0 ? (uint64_t)value : 0;
 }
 
@@ -30,7 +24,7 @@ static bool is_true(const json_t *object, const char *key)
 /* Bytes stand as the characters of their number: two bytes of UTF-8 become one again. */
 static int bytes_of(const json_t *object, const char *key, struct arena *a, slice *ret)
 {
-    slice text = text_of(object, key);
+    slice text = json_text_of(object, key);
     char *bytes = arena_take(a, text.len + 1);
     size_t len = 0;
     if (!bytes)
@@ -59,19 +53,19 @@ static slice first_line(slice head)
 static void read_rules(const json_t *waf, struct recorded *r)
 {
     const json_t *rules = json_object_get(waf, "rules");
-    r->would_refuse = slice_equal(text_of(waf, "verdict"), SLICE("would-refuse"));
+    r->would_refuse = slice_equal(json_text_of(waf, "verdict"), SLICE("would-refuse"));
     for (size_t i = 0; i < json_array_size(rules); i++)
         r->has_responses |= number_of(json_array_get(rules, i), "phase") > WAF_REQUEST_BODY;
 }
 
 static void read_decision(const json_t *json, struct recorded *r)
 {
-    r->configuration = text_of(json, "configuration");
+    r->configuration = json_text_of(json, "configuration");
     r->generation = number_of(json, "generation");
     r->status = (unsigned)number_of(json, "status");
-    r->reason = text_of(json, "reason");
-    r->fault = text_of(json, "fault");
-    r->has_server = text_of(json, "server").len != 0;
+    r->reason = json_text_of(json, "reason");
+    r->fault = json_text_of(json, "fault");
+    r->has_server = json_text_of(json, "server").len != 0;
     read_rules(json_object_get(json, "waf"), r);
 }
 
@@ -92,18 +86,18 @@ int recorded_read(const json_t *json, struct arena *a, struct recorded *ret)
 {
     const json_t *request = json_object_get(json, "request");
     uint64_t port = number_of(json, "client_port");
-    *ret = (struct recorded){ .id = text_of(json, "id"), .time = text_of(json, "time") };
+    *ret = (struct recorded){ .id = json_text_of(json, "id"), .time = json_text_of(json, "time") };
     if (!json_is_object(request) || ret->id.len == 0 || port > UINT16_MAX ||
-        ip_parse(text_of(json, "client"), &ret->request.client) != 0)
+        ip_parse(json_text_of(json, "client"), &ret->request.client) != 0)
         return -EINVAL;
     TRY(read_request(request, a, ret));
     TRY(bytes_of(json, "site", a, &ret->site));
     TRY(bytes_of(json, "route", a, &ret->route));
     read_decision(json, ret);
-    ret->listener = text_of(json, "listener");
+    ret->listener = json_text_of(json, "listener");
     ret->request.client_port = (uint16_t)port;
-    ret->request.scheme = text_of(json, "scheme");
-    ret->request.ja4 = text_of(json, "ja4");
+    ret->request.scheme = json_text_of(json, "scheme");
+    ret->request.ja4 = json_text_of(json, "ja4");
     ret->request.id = ret->id;
     ret->request.now_ms = (int64_t)number_of(json, "time_ms");
     if (ret->body_is_missing) /* the head counted in: near enough for `limits body` */
