@@ -1,10 +1,10 @@
 #include "filters/log_text.h"
 
+#include "wire/bytes.h"
 #include "wire/query.h"
 
 #define ESCAPE_BYTES_MAX 6u  /* of one byte: \u00XX */
 #define PIECE_BYTES      32u /* a text that has to be cut is written in such pieces */
-#define NAME_END_BYTES   64u /* of a name, its end is looked at */
 
 #define BASE64_LETTERS_MIN 12u
 #define DECODED_BYTES_MAX  4096u /* of what comes out of it */
@@ -87,60 +87,94 @@ void log_put(struct writer *w, slice text, size_t bytes_max, const struct log_es
 
 /* --- Secrets ---------------------------------------------------------------------------------- */
 
-static bool ends_with_fold(slice s, slice end)
-{
-    return s.len >= end.len && slice_equal_fold(slice_after(s, s.len - end.len), end);
-}
-
 static bool is_letter_or_digit(char c)
 {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Words that tell by themselves, whatever stands before them: "access_token", "newPassword". */
-static bool ends_with_secret(slice name)
+/* By their last letter. */
+static const struct secret_word {
+    slice word;
+    enum { ANYWHERE, APART, ALONE } place;
+} secret_words[] = {
+    { SLICE("passwd"), ANYWHERE },
+    { SLICE("password"), ANYWHERE },
+    { SLICE("pwd"), ANYWHERE },
+    { SLICE("sessid"), ANYWHERE },
+    { SLICE("sessionid"), ANYWHERE },
+    { SLICE("sid"), APART },
+    { SLICE("code"), ALONE },
+    { SLICE("passphrase"), ANYWHERE },
+    { SLICE("samlresponse"), ANYWHERE },
+    { SLICE("signature"), ANYWHERE },
+    { SLICE("sig"), APART },
+    { SLICE("auth"), APART },
+    { SLICE("credential"), ANYWHERE },
+    { SLICE("assertion"), ANYWHERE },
+    { SLICE("authorization"), ANYWHERE },
+    { SLICE("pin"), APART },
+    { SLICE("session"), APART },
+    { SLICE("token"), ANYWHERE },
+    { SLICE("otp"), APART },
+    { SLICE("credentials"), ANYWHERE },
+    { SLICE("pass"), APART },
+    { SLICE("jwt"), ANYWHERE },
+    { SLICE("passwort"), ANYWHERE },
+    { SLICE("secret"), ANYWHERE },
+    { SLICE("accesskey"), ANYWHERE },
+    { SLICE("apikey"), ANYWHERE },
+    { SLICE("key"), APART },
+    { SLICE("privatekey"), ANYWHERE },
+    { SLICE("secretkey"), ANYWHERE },
+};
+
+/* Takes the last byte off a name, %XX undone: no escape is a part of another. -1: none is left. */
+static int take_last(slice *name)
 {
-    static const slice endings[] = {
-        SLICE("token"),      SLICE("password"),    SLICE("passwd"),        SLICE("passwort"),
-        SLICE("passphrase"), SLICE("secret"),      SLICE("pwd"),           SLICE("apikey"),
-        SLICE("accesskey"),  SLICE("secretkey"),   SLICE("privatekey"),    SLICE("signature"),
-        SLICE("credential"), SLICE("credentials"), SLICE("sessionid"),     SLICE("sessid"),
-        SLICE("jwt"),        SLICE("assertion"),   SLICE("authorization"), SLICE("samlresponse"),
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(endings); i++)
-        if (ends_with_fold(name, endings[i]))
-            return true;
-    return false;
+    size_t len = name->len;
+    if (len == 0)
+        return -1;
+    const char *end = name->ptr + len;
+    int high = len >= 3 && end[-3] == '%' ? hex_value(end[-2]) : -1, low = hex_value(end[-1]);
+    bool is_escape = high >= 0 && low >= 0;
+    name->len -= is_escape ? 3 : 1;
+    return is_escape ? high << 4 | low : (unsigned char)end[-1];
 }
 
-/* Short words count when they stand alone or behind '_', '-' and the like: "api_key" and "key", but
- * not "monkey". */
-static bool is_secret_word(slice name)
+/* Words of ANYWHERE tell whatever stands before them: "access_token", "newPassword". Those of APART
+ * at the beginning or behind '_', '-' and the like: "api_key" and "key", but not "monkey". "code",
+ * of OAuth, only by itself. */
+static bool ends_with(slice name, const struct secret_word *w)
 {
-    static const slice words[] = { SLICE("key"), SLICE("auth"), SLICE("sig"),     SLICE("sid"),
-                                   SLICE("otp"), SLICE("pass"), SLICE("session"), SLICE("pin") };
-    for (size_t i = 0; i < ARRAY_LENGTH(words); i++) {
-        size_t before = name.len - words[i].len;
-        if (ends_with_fold(name, words[i]) &&
-            (before == 0 || !is_letter_or_digit(name.ptr[before - 1])))
-            return true;
-    }
-    return slice_equal_fold(name, SLICE("code")); /* of OAuth */
+    size_t left = w->word.len;
+    int c = 0;
+    while (left && (c = take_last(&name)) >= 0 && ascii_lower((char)c) == w->word.ptr[left - 1])
+        left--;
+    if (left)
+        return false;
+    return w->place == ANYWHERE || name.len == 0 ||
+           (w->place == APART && !is_letter_or_digit((char)take_last(&name)));
 }
 
 bool log_name_is_secret(slice name)
 {
-    char decoded[NAME_END_BYTES];
-    if (name.len > NAME_END_BYTES)
-        name = slice_after(name, name.len - NAME_END_BYTES);
-    if (slice_find_byte(name, '%') < name.len) {
-        struct writer w = writer_over(decoded, sizeof decoded);
-        query_decode(&w, name);
-        name = writer_slice(&w);
+    static const uint32_t last_letters = 1u << ('d' - 'a') | 1u << ('e' - 'a') | 1u << ('g' - 'a') |
+                                         1u << ('h' - 'a') | 1u << ('l' - 'a') | 1u << ('n' - 'a') |
+                                         1u << ('p' - 'a') | 1u << ('s' - 'a') | 1u << ('t' - 'a') |
+                                         1u << ('y' - 'a');
+    slice whole = name;
+    int last;
+    while ((last = take_last(&name)) == ']' || last == '[')
+        whole = name; /* user[password], token[] */
+    char letter = last < 0 ? '\0' : ascii_lower((char)last);
+    if (letter < 'a' || letter > 'z' || !(last_letters >> (letter - 'a') & 1))
+        return false;
+    for (size_t i = 0; i < ARRAY_LENGTH(secret_words); i++) {
+        const struct secret_word *w = &secret_words[i];
+        if (w->word.ptr[w->word.len - 1] == letter && ends_with(whole, w))
+            return true;
     }
-    while (name.len && (name.ptr[name.len - 1] == ']' || name.ptr[name.len - 1] == '['))
-        name.len--; /* user[password], tokens[] */
-    return ends_with_secret(name) || is_secret_word(name);
+    return false;
 }
 
 static bool is_word(char c)

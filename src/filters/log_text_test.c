@@ -161,6 +161,66 @@ TEST(any_bytes_stay_within_the_bound)
     }
 }
 
+#define TEN(text) text text text text text text text text text text
+
+TEST(a_name_tells_by_its_end_however_it_is_written)
+{
+    static const char *const secret[] = {
+        "password",
+        "PassWord",
+        "access_token",
+        "newPassword",
+        "api_key",
+        "key",
+        "x-auth",
+        "sid",
+        "JSESSIONID",
+        "code",
+        "CODE",
+        "user[password]",
+        "token[]",
+        "p%61ssword",
+        "passwor%64",
+        "%70in",
+        "my%5fpin",
+        "user%5Bpassword%5D",
+        "c%6Fde",
+        "otp",
+        "a.sig",
+        "credentials",
+        "samlResponse",
+        "%50%41%53%53",
+        "a%2fkey",
+        (TEN(TEN("x")) "password"),
+        (TEN(TEN("%41")) "_key"),
+        ("password" TEN(TEN("]"))),
+        ("token" TEN(TEN("%5b%5D"))),
+        (TEN("%70%61%73%73%77%6f%72%64")),
+    };
+    static const char *const plain[] = {
+        "",          "[",
+        "%5D",       "%",
+        "%6",        "monkey",
+        "xcode",     "my_code",
+        "spin",      "compass",
+        "Accept",    "Content-Length",
+        "Host",      "token2",
+        "password%", "passwordx",
+        "keys",      "author",
+        "e",         "d",
+        "tokens",    "a%20",
+        "pass%77",   "opensid",
+        "design",    (TEN(TEN("token-")) "x"),
+        "turnkey",
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(secret); i++)
+        if (!log_name_is_secret(slice_from(secret[i])))
+            fail_msg("%s is one", secret[i]);
+    for (size_t i = 0; i < ARRAY_LENGTH(plain); i++)
+        if (log_name_is_secret(slice_from(plain[i])))
+            fail_msg("%s is none", plain[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -168,6 +228,7 @@ int main(void)
         cmocka_unit_test(a_value_shows_an_attack_and_no_secret_that_is_named),
         cmocka_unit_test(a_secret_in_base64_is_masked_with_all_of_its_value),
         cmocka_unit_test(a_secret_that_a_value_names_is_masked_with_all_of_it),
+        cmocka_unit_test(a_name_tells_by_its_end_however_it_is_written),
         cmocka_unit_test(texts_are_cut_between_characters_and_escapes),
         cmocka_unit_test(combined_escapes_as_nginx_does),
         cmocka_unit_test(any_bytes_stay_within_the_bound),
