@@ -29,13 +29,7 @@ static size_t decode_escape(struct transform_run *run, size_t at)
 
 static void step(struct transform_run *run, size_t bytes_max)
 {
-    size_t stop = run_stop(run, bytes_max), i = run->at;
-    while (i < stop) {
-        i = run_copy_to_byte(run, i, stop, '\\');
-        if (i < stop)
-            i += 1 + decode_escape(run, i + 1);
-    }
-    run_end(run, i);
+    run_backslashes(run, bytes_max, decode_escape);
 }
 
 const struct transform transform_escape_seq_decode = {

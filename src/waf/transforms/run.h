@@ -52,6 +52,20 @@ static inline size_t run_copy_to_byte(struct transform_run *run, size_t at, size
     return to;
 }
 
+/* A step of a transformation that only undoes what begins with a backslash. decode: writes what it
+ * stands for and says how many bytes behind the backslash that took. */
+static inline void run_backslashes(struct transform_run *run, size_t bytes_max,
+                                   size_t (*decode)(struct transform_run *run, size_t at))
+{
+    size_t stop = run_stop(run, bytes_max), i = run->at;
+    while (i < stop) {
+        i = run_copy_to_byte(run, i, stop, '\\');
+        if (i < stop)
+            i += 1 + decode(run, i + 1);
+    }
+    run_end(run, i);
+}
+
 /* The first byte of the set in s[from … to), or `to`. */
 size_t byte_set_find(const struct byte_set *set, slice s, size_t from, size_t to);
 
