@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/count_steps.h"
 #include "base/test.h"
 #include "wire/accept.h"
 #include "wire/cookie.h"
@@ -18,59 +19,6 @@
 #define MANY       (10 * FEW)
 #define BYTES_MAX  (4u << 20)
 #define FIELDS_MAX (2 * MANY + 16)
-
-static uint64_t steps;
-
-void __sanitizer_cov_trace_pc(void);
-void *__real_memchr(const void *s, int byte, size_t count);
-void *__real_memmem(const void *s, size_t count, const void *needle, size_t needle_count);
-int __real_memcmp(const void *a, const void *b, size_t count);
-void *__real_memcpy(void *to, const void *from, size_t count);
-void *__real_memmove(void *to, const void *from, size_t count);
-void *__wrap_memchr(const void *s, int byte, size_t count);
-void *__wrap_memmem(const void *s, size_t count, const void *needle, size_t needle_count);
-int __wrap_memcmp(const void *a, const void *b, size_t count);
-void *__wrap_memcpy(void *to, const void *from, size_t count);
-void *__wrap_memmove(void *to, const void *from, size_t count);
-
-void __sanitizer_cov_trace_pc(void)
-{
-    steps++;
-}
-
-static void *walked(const void *from, void *found, size_t count)
-{
-    steps += found ? (size_t)((const char *)found - (const char *)from) : count;
-    return found;
-}
-
-void *__wrap_memchr(const void *s, int byte, size_t count)
-{
-    return walked(s, __real_memchr(s, byte, count), count);
-}
-
-void *__wrap_memmem(const void *s, size_t count, const void *needle, size_t needle_count)
-{
-    return walked(s, __real_memmem(s, count, needle, needle_count), count);
-}
-
-int __wrap_memcmp(const void *a, const void *b, size_t count)
-{
-    steps += count;
-    return __real_memcmp(a, b, count);
-}
-
-void *__wrap_memcpy(void *to, const void *from, size_t count)
-{
-    steps += count;
-    return __real_memcpy(to, from, count);
-}
-
-void *__wrap_memmove(void *to, const void *from, size_t count)
-{
-    steps += count;
-    return __real_memmove(to, from, count);
-}
 
 /* --- what is measured ------------------------------------------------------------------------ */
 
@@ -185,7 +133,7 @@ static void list(slice input)
 {
     slice rest = input, element;
     while (list_next(&rest, &element))
-        steps++;
+        steps_counted++;
 }
 
 static void accepts(slice input)
@@ -203,7 +151,7 @@ static void forwarded_for(slice input)
 {
     slice rest = input, element;
     while (forwarded_for_last(&rest, &element))
-        steps++;
+        steps_counted++;
 }
 
 static void proxy_header(slice input)
@@ -322,9 +270,9 @@ static slice input_of(size_t index, size_t count)
 static uint64_t steps_of(size_t index, size_t count)
 {
     slice input = input_of(index, count);
-    steps = 0;
+    steps_counted = 0;
     cases[index].run(input);
-    return steps;
+    return steps_counted;
 }
 
 TEST(ten_times_the_input_costs_ten_times_the_steps)
@@ -346,10 +294,10 @@ TEST(a_quadratic_walk_is_noticed)
     uint64_t found[2];
     for (int i = 0; i < 2; i++) {
         size_t count = i ? MANY : FEW;
-        steps = 0;
+        steps_counted = 0;
         for (size_t from = 0; from < count; from++)
             (void)slice_find_byte(slice_of(text + from, count - from), 'b');
-        found[i] = steps;
+        found[i] = steps_counted;
     }
     assert_true(found[1] > 50 * found[0]);
 }

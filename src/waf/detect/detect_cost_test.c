@@ -1,6 +1,7 @@
 /* What strangers send costs the detectors in proportion to its bytes: eight times the value, eight
  * times the steps, whatever is repeated. Steps are counted, not timed, with a call at every branch;
  * the account that the detectors keep themselves is held against them. */
+#include "base/count_steps.h"
 #include "base/test.h"
 #include "waf/detect/sqli.h"
 #include "waf/detect/xss.h"
@@ -8,59 +9,6 @@
 #define FEW       1024u
 #define TIMES     8u
 #define BYTES_MAX (FEW * TIMES)
-
-static uint64_t steps;
-
-void __sanitizer_cov_trace_pc(void);
-void *__real_memchr(const void *s, int byte, size_t count);
-void *__real_memmem(const void *s, size_t count, const void *needle, size_t needle_count);
-int __real_memcmp(const void *a, const void *b, size_t count);
-void *__real_memcpy(void *to, const void *from, size_t count);
-void *__real_memmove(void *to, const void *from, size_t count);
-void *__wrap_memchr(const void *s, int byte, size_t count);
-void *__wrap_memmem(const void *s, size_t count, const void *needle, size_t needle_count);
-int __wrap_memcmp(const void *a, const void *b, size_t count);
-void *__wrap_memcpy(void *to, const void *from, size_t count);
-void *__wrap_memmove(void *to, const void *from, size_t count);
-
-void __sanitizer_cov_trace_pc(void)
-{
-    steps++;
-}
-
-static void *walked(const void *from, void *found, size_t count)
-{
-    steps += found ? (size_t)((const char *)found - (const char *)from) : count;
-    return found;
-}
-
-void *__wrap_memchr(const void *s, int byte, size_t count)
-{
-    return walked(s, __real_memchr(s, byte, count), count);
-}
-
-void *__wrap_memmem(const void *s, size_t count, const void *needle, size_t needle_count)
-{
-    return walked(s, __real_memmem(s, count, needle, needle_count), count);
-}
-
-int __wrap_memcmp(const void *a, const void *b, size_t count)
-{
-    steps += count;
-    return __real_memcmp(a, b, count);
-}
-
-void *__wrap_memcpy(void *to, const void *from, size_t count)
-{
-    steps += count;
-    return __real_memcpy(to, from, count);
-}
-
-void *__wrap_memmove(void *to, const void *from, size_t count)
-{
-    steps += count;
-    return __real_memmove(to, from, count);
-}
 
 /* What is repeated; what stands before it decides how far a walk goes. */
 static const char *const units[] = {
@@ -107,9 +55,9 @@ static uint64_t cost(int (*detect)(slice value, struct work *work), slice value)
 {
     struct work work;
     work_open(&work, 0, NULL, NULL);
-    steps = 0;
+    steps_counted = 0;
     assert_true(detect(value, &work) >= 0);
-    uint64_t counted = steps;
+    uint64_t counted = steps_counted;
     /* A step of the account is about one byte: a few dozen branches at the very most. */
     if (counted > 120 * work_spent(&work) + 20000)
         fail_msg("%lu steps for an account of %lu: %.20s …", (unsigned long)counted,
