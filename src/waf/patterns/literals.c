@@ -12,7 +12,6 @@ enum {
     STRING_BYTES_MAX = 48,
     REQUIRED_MAX = 6, /* sets that are remembered for a part of the tree */
     REPEAT_MAX = 8,
-    COMPARED_MAX = 200, /* strings that are compared each with each */
 };
 
 struct strings {
@@ -67,13 +66,24 @@ static void sort_unique(struct strings *s)
     s->count = kept;
 }
 
-static bool contains(slice whole, slice part)
+/* Whether one of these strings begins `text`. They are sorted and none of them begins another, so
+ * it can only be the last one that is not behind `text`. */
+static bool begins_with_one(const slice *list, unsigned count, slice text)
 {
-    return part.len <= whole.len && slice_find(whole, part) < whole.len;
+    unsigned from = 0, to = count;
+    while (from < to) {
+        unsigned middle = from + (to - from) / 2;
+        if (slice_compare(list[middle], text) <= 0)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from > 0 && slice_starts_with(text, list[from - 1]);
 }
 
-/* A string that holds another of the set need not be looked for. Sorted before: what begins alike
- * lies together. */
+/* A string that holds another of the set need not be looked for. First those that begin with
+ * another, which are sorted behind it. Of the rest, a string that holds one which has been dropped
+ * holds what that one holds. */
 static void drop_implied(struct strings *s)
 {
     unsigned kept = 0;
@@ -82,16 +92,16 @@ static void drop_implied(struct strings *s)
         if (kept == 0 || !slice_starts_with(s->list[i], s->list[kept - 1]))
             s->list[kept++] = s->list[i];
     s->count = kept;
-    if (s->count > COMPARED_MAX)
-        return;
     kept = 0;
     for (unsigned i = 0; i < s->count; i++) {
         bool is_implied = false;
-        for (unsigned j = 0; j < s->count && !is_implied; j++)
-            is_implied =
-                j != i && s->list[j].len < s->list[i].len && contains(s->list[i], s->list[j]);
+        for (size_t at = 1; at < s->list[i].len && !is_implied; at++) {
+            slice rest = slice_after(s->list[i], at);
+            is_implied = begins_with_one(s->list, kept, rest) ||
+                         begins_with_one(s->list + i, s->count - i, rest);
+        }
         if (!is_implied)
-            s->list[kept++] = s->list[i]; /* those before are shorter or looked at: order is kept */
+            s->list[kept++] = s->list[i];
     }
     s->count = kept;
 }

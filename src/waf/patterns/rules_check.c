@@ -4,9 +4,9 @@
  *
  *     waf_rules_test RULES-FOLDER… [-n ROUNDS]
  *
- * Without a folder the environment's PORTCULLIS_CRS_RULES is taken (folders with : between), or
- * where distributions install the OWASP rules; when there are none it says so and ends with 77
- * (skipped). Reads only the arguments of operators, not SecLang. */
+ * Without a folder those named `rules` in the folders of the environment's PORTCULLIS_CRS (with :
+ * between) are taken, or where distributions install the OWASP rules; when there are none it says
+ * so and ends with 77 (skipped). Reads only the arguments of operators, not SecLang. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -408,7 +408,7 @@ static void read_folders(struct check *c, const char *folders)
     while (rest.len) {
         slice one = slice_first(rest, slice_find_byte(rest, ':'));
         rest = slice_after(rest, one.len + 1);
-        snprintf(folder, sizeof folder, "%.*s", SLICE_ARGUMENTS(one));
+        snprintf(folder, sizeof folder, "%.*s/rules", SLICE_ARGUMENTS(one));
         read_folder(c, folder);
     }
 }
@@ -424,8 +424,8 @@ static bool is_folder(const char *path)
 int main(int argc, char **argv)
 {
     static struct check c;
-    const char *installed = "/usr/share/modsecurity-crs/rules";
-    const char *environment = getenv("PORTCULLIS_CRS_RULES");
+    const char *installed = "/usr/share/modsecurity-crs";
+    const char *environment = getenv("PORTCULLIS_CRS");
     unsigned rounds = 12;
     bool any = false;
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -446,7 +446,7 @@ int main(int argc, char **argv)
         any = true;
     }
     if (!any) {
-        printf("skipped: no rules in %s; name a folder in PORTCULLIS_CRS_RULES\n", installed);
+        printf("skipped: no rules in %s; name a folder in PORTCULLIS_CRS\n", installed);
         pattern_cache_free(c.cache);
         return 77;
     }
