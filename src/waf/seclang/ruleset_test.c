@@ -2,7 +2,6 @@
 #include "base/test.h"
 
 #include "waf/operators/operator.h"
-#include "waf/seclang/describe.h"
 #include "waf/seclang/memory_world.h"
 #include "waf/transforms/transform.h"
 
@@ -357,27 +356,6 @@ TEST(nothing_is_a_ruleset_too)
     ruleset_free(NULL);
 }
 
-TEST(a_ruleset_is_described)
-{
-    struct ruleset *rules = load("SecComponentSignature Mine\nInclude rules/*\n"
-                                 "SecRule ARGS a \"id:7,phase:1,tag:paranoia-level/2,chain\"\n"
-                                 "SecRule ARGS b\nSecAction id:9,tag:'paranoia-level/1'\n");
-    char text[1024];
-    struct writer w = writer_over(text, sizeof(text));
-    ruleset_describe(rules, &w);
-    assert_slice_equal(writer_slice(&w), SLICE("Mine: 5 rules, 6 with those chained to them\n"
-                                               "phase 1 (request fields): 1 rule\n"
-                                               "phase 2 (request body): 4 rules\n"
-                                               "paranoia level 1: 1 rule\n"
-                                               "paranoia level 2: 1 rule\n"
-                                               "of no level: 3 rules\n"
-                                               "t: 2 rules, 7 to 9\n"
-                                               "rules/1.conf: 1 rule, 1\n"
-                                               "rules/2.conf: 1 rule, 3\n"
-                                               "more: 1 rule, 2\n"));
-    ruleset_free(rules);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -391,7 +369,6 @@ int main(void)
         cmocka_unit_test(files_are_read_in_order),
         cmocka_unit_test(directives_are_kept),
         cmocka_unit_test(nothing_is_a_ruleset_too),
-        cmocka_unit_test(a_ruleset_is_described),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
