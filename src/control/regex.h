@@ -15,7 +15,3 @@ struct regex_error {
 /* 0 · -EINVAL *reterr says why · -ENOMEM */
 MUST_CHECK int regex_compile(slice text, struct pattern **ret, struct regex_error *reterr);
 void regex_free(struct pattern *pattern);
-
-/* A repeated group whose whole content repeats too, such as (a+)+: the number of ways to match
- * grows exponentially with the text. *ret_at: where the group begins. */
-bool regex_is_explosive(slice pattern, size_t *ret_at);

@@ -2,41 +2,7 @@
 
 #include "base/test.h"
 #include "control/regex.h"
-
-TEST(what_is_plainly_exponential_is_refused)
-{
-    static const struct {
-        slice pattern;
-        bool is_explosive;
-    } cases[] = {
-        { SLICE("(a+)+"), true },         { SLICE("(a*)*"), true },
-        { SLICE("^(?:\\d+)+$"), true },   { SLICE("([a-z]+)*"), true },
-        { SLICE("(a|b+)*"), true },       { SLICE("((a+))+"), true },
-        { SLICE("(a{2,})+"), true },      { SLICE("(?<n>x*){3,}"), true },
-        { SLICE("(^a+$)+"), true },       { SLICE("([]a]+)+"), true },
-        { SLICE("(a+)"), false },         { SLICE("(a+)?"), false },
-        { SLICE("(a+){2,5}"), false },    { SLICE("(/[a-z]+)*"), false },
-        { SLICE("(a++)+"), false },       { SLICE("a+b+"), false },
-        { SLICE("(ab+)*"), false },       { SLICE("\\(a+\\)+"), false },
-        { SLICE("[(a+)]+"), false },      { SLICE("(a{2})+"), false },
-        { SLICE("(?:foo|bar)+"), false }, { SLICE("a{,3}"), false },
-        { SLICE("[[:alpha:]+]"), false }, { SLICE("(a"), false },
-        { SLICE("a\\"), false },          { SLICE("["), false },
-    };
-    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
-        size_t at;
-        if (regex_is_explosive(cases[i].pattern, &at) != cases[i].is_explosive)
-            fail_msg("%.*s", SLICE_ARGUMENTS(cases[i].pattern));
-    }
-}
-
-TEST(groups_nest_so_deep_and_no_deeper)
-{
-    char text[300];
-    memset(text, '(', sizeof text);
-    size_t at;
-    assert_true(regex_is_explosive(slice_of(text, sizeof text), &at));
-}
+#include "waf/patterns/pattern.h"
 
 TEST(a_pattern_that_does_not_compile_says_where)
 {
@@ -49,12 +15,24 @@ TEST(a_pattern_that_does_not_compile_says_where)
     regex_free(code);
 }
 
+/* What takes exponential time elsewhere is decided as fast as any other. */
+TEST(repetitions_in_repetitions_are_linear)
+{
+    static const char *const texts[] = { "^/(a+)+$", "^/([a-z]+)*x$", "^(a|aa)+$", "^/(?:\\d+)+z" };
+    for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
+        struct regex_error why;
+        struct pattern *code = NULL;
+        assert_int_equal(regex_compile(slice_from(texts[i]), &code, &why), 0);
+        assert_true(pattern_is_linear(code));
+        regex_free(code);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_plainly_exponential_is_refused),
-        cmocka_unit_test(groups_nest_so_deep_and_no_deeper),
         cmocka_unit_test(a_pattern_that_does_not_compile_says_where),
+        cmocka_unit_test(repetitions_in_repetitions_are_linear),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
