@@ -19,6 +19,7 @@
 
 #include "base/number.h"
 #include "base/panic.h"
+#include "control/load_reader.h"
 #include "control/waf_files.h"
 #include "waf/engine/replay.h"
 #include "waf/rules/builtin.h"
@@ -320,8 +321,9 @@ static int read_rules(struct seclang *load, const char *path)
 
 static int load_rules(int count, char **paths, struct ruleset **ret)
 {
+    const struct seclang_world world = waf_files(&load_reader);
     struct seclang *load = NULL;
-    TRY(seclang_open(&waf_files, &load));
+    TRY(seclang_open(&world, &load));
     int result = seclang_text(load, SLICE("built in"), waf_prelude);
     for (int i = 0; result == 0 && i < count; i++)
         result = read_rules(load, paths[i]);

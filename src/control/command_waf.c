@@ -84,9 +84,10 @@ static void release_load(struct seclang **load)
 
 static int load_rules(struct waf_test *test)
 {
+    const struct seclang_world world = waf_files(&load_reader);
     struct seclang *load __attribute__((cleanup(release_load))) = NULL;
     unsigned count = 0, total = 0;
-    TRY(seclang_open(&waf_files, &load));
+    TRY(seclang_open(&world, &load));
     int result =
         test->is_proxy ? seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude) : 0;
     for (uint32_t i = 0; i < test->rules_count; i++) {

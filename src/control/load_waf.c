@@ -4,55 +4,12 @@
 
 #include "base/panic.h"
 #include "control/loader.h"
+#include "control/waf_files.h"
 #include "proxy/waf_settings.h"
 #include "waf/rules/builtin.h"
 #include "waf/waf.h"
 
-#define RULE_FILE_BYTES_MAX (16u << 20)
-#define PATH_BYTES          4096u
-
-/* --- The reader's world ----------------------------------------------------------------------- */
-
-static slice folder_of(slice path)
-{
-    while (path.len && path.ptr[path.len - 1] != '/')
-        path.len--;
-    return path;
-}
-
-/* 0 · -ENAMETOOLONG */
-static int resolve(slice path, slice beside, char *memory, slice *ret)
-{
-    struct writer w = writer_over(memory, PATH_BYTES);
-    if (path.len && path.ptr[0] != '/')
-        writer_slice_add(&w, folder_of(beside));
-    writer_slice_add(&w, path);
-    *ret = writer_slice(&w);
-    return w.overflowed ? -ENAMETOOLONG : 0;
-}
-
-static int world_list(void *context, slice pattern, slice beside, struct arena *arena,
-                      slice **ret_paths, unsigned *ret_count)
-{
-    struct loader *l = context;
-    char memory[PATH_BYTES];
-    slice path;
-    TRY(resolve(pattern, beside, memory, &path));
-    return l->files.reader->list_files(l->files.reader->context, arena, path, ret_paths, ret_count);
-}
-
-static int world_read(void *context, slice path, slice beside, struct arena *arena,
-                      slice *ret_bytes)
-{
-    struct loader *l = context;
-    char memory[PATH_BYTES];
-    slice full;
-    TRY(resolve(path, beside, memory, &full));
-    TRY(l->files.reader->read_file(l->files.reader->context, arena, full, RULE_FILE_BYTES_MAX,
-                                   ret_bytes));
-    TRY(load_digest_add(&l->digest, *ret_bytes));
-    return load_digest_add(&l->rules_digest, *ret_bytes);
-}
+#define PATH_BYTES 4096u
 
 /* --- Files in their order --------------------------------------------------------------------- */
 
@@ -207,7 +164,7 @@ static int read_source(struct loader *l, struct seclang *load, const struct waf_
 /* *ret stays NULL when something was reported. 0 · -ENOMEM */
 static int read_rules(struct loader *l, const struct waf_source *source, struct ruleset **ret)
 {
-    struct seclang_world world = { .context = l, .list = world_list, .read = world_read };
+    struct seclang_world world = waf_files(l->files.reader);
     struct seclang *load = NULL;
     TRY(seclang_open(&world, &load));
     int result = seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude);
