@@ -230,6 +230,7 @@ static const char *sample_of(const struct argument *a)
                     { "FILE", "system" },
                     { "path", "/sample" },
                     { "ITEM", "10.0.0.0/8" },
+                    { "SIZE", "64K" },
                     { "to", "stdout" } };
     for (size_t i = 0; i < ARRAY_LENGTH(samples); i++)
         if (strcmp(samples[i].name, a->name) == 0)

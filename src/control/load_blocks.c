@@ -36,6 +36,7 @@ static const struct auth_settings builtin_auth = { .depth_max = 3 };
 static const struct waf_settings builtin_waf = { .mode = WAF_MODE_ENFORCE,
                                                  .body_bytes_max = 1u << 20,
                                                  .response_bytes_max = 512u << 10,
+                                                 .response_ms = 2000,
                                                  .budget_ms = 200,
                                                  .inspects_base64 = true,
                                                  .inspects_headers = true };

@@ -355,16 +355,17 @@ static int give_response_body(struct exchange *x)
     if (bytes_max == 0 || is_stream(x) || !has_inspected_type(x, &wish))
         return 0;
     clock_stop(w);
-    int result = response_hold(x, bytes_max, &body);
+    int result = response_hold(x, bytes_max, w->settings->response_ms, &body);
     clock_start(w);
     if (result != 0 || body.len == 0)
         return result;
     w->response_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
     waf_judge_bound(&w->response_body, bytes_max);
+    w->response_body.limits.takes_beginning = true;
     if (encoding.len)
         result = decompress_body(&w->response_body, encoding, body, &body);
     if (result == -EBADMSG)
-        return 0; /* cut at the limit, or in a coding that nobody here knows */
+        return 0; /* damaged, or in a coding that nobody here knows */
     return result == 0 ? waf_response_body(w->transaction, slice_first(body, bytes_max)) : result;
 }
 

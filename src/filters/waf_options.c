@@ -384,14 +384,20 @@ static const struct directive rows[] = {
     { .name = "response",
       .scopes = SCOPE_WAF,
       .arguments = { { .name = "SIZE", .kind = ARGUMENT_TEXT },
-                     { .name = "TYPE", .kind = ARGUMENT_TEXT, .form = FORM_SOME } },
+                     { .name = "TYPE", .kind = ARGUMENT_TEXT, .form = FORM_SOME },
+                     { .name = "within",
+                       .kind = ARGUMENT_DURATION,
+                       .form = FORM_KEYWORD,
+                       .min = 1,
+                       .max = 3600000,
+                       STORED(struct waf_settings, response_ms) } },
       .object = OBJECT_WAF,
-      .preset = "512K",
+      .preset = "512K within 2s",
       .meaning = "How much of a response's body is looked at, of which media types; or off",
-      .details = "Such a body is held until it has come, up to SIZE; what is behind is not looked "
-                 "at. Without TYPE: as the rules say, else text/html, text/plain and text/xml. "
-                 "Other responses are not delayed.",
-      .example = "response 1M text/html application/json",
+      .details = "Such a body is held until it has come, up to SIZE and as long as `within`; what "
+                 "comes behind is not looked at. Without TYPE: as the rules say, else text/html, "
+                 "text/plain and text/xml. Other responses are not delayed.",
+      .example = "response 1M text/html application/json within 5s",
       .since = "0.3",
       .apply = response_apply },
     { .name = "budget",

@@ -173,7 +173,25 @@ static int settle_held(struct exchange *x, struct held_body *h)
     return 0;
 }
 
-int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
+/* One that is held, and until when. */
+struct holding {
+    struct relay relay;
+    int64_t until_ms;
+};
+
+static int64_t hold_deadline(const struct relay *r)
+{
+    return CONTAINER_OF(r, const struct holding, relay)->until_ms;
+}
+
+/* Its time is over, and not that of the origin or of the exchange: what comes goes on from here. */
+static bool has_held_enough(const struct exchange *x, const struct holding *holding, int result)
+{
+    return result == -ETIMEDOUT && holding->relay.failed == RELAY_FROM &&
+           loop_now_ms() >= holding->until_ms && !exchange_is_over(x);
+}
+
+int response_hold(struct exchange *x, uint64_t bytes_max, int64_t span_ms, slice *ret_body)
 {
     *ret_body = slice_of(NULL, 0);
     x->upstream->protocol->open_body(x, has_no_body(x, x->response.status));
@@ -182,18 +200,22 @@ int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body)
     struct held_body *h = held_body_make(x->from_origin);
     if (!h)
         return -ENOMEM;
-    struct relay r = download_relay(x);
-    r.to = held_body_sink(h);
-    r.stop_at = bytes_max;
-    int result = relay_begin(&r);
+    struct holding holding = { .relay = download_relay(x), .until_ms = loop_now_ms() + span_ms };
+    struct relay *r = &holding.relay;
+    r->to = held_body_sink(h);
+    r->stop_at = bytes_max;
+    r->deadline = hold_deadline;
+    int result = relay_begin(r);
     if (result == 0)
-        result = relay_finish(&r);
-    bool is_full = result == -ENOBUFS && r.failed == RELAY_TO;
+        result = relay_finish(r);
+    if (has_held_enough(x, &holding, result))
+        result = 0;
+    bool is_full = result == -ENOBUFS && r->failed == RELAY_TO;
     if ((result == 0 || is_full) && settle_held(x, h) != 0)
         result = -EREFUSED;
     x->from_origin = held_body_source(h);
     *ret_body = held_body_bytes(h);
-    return result == 0 || result == -EREFUSED || is_full ? result : note_failure(x, &r, result);
+    return result == 0 || result == -EREFUSED || is_full ? result : note_failure(x, r, result);
 }
 
 int exchange_deliver(struct exchange *x)

@@ -12,14 +12,15 @@ void response_hide_origin(struct exchange *x);
 /* The origin's response. 0 · -EREFUSED · -ECANCELED · -errno of the client's connection */
 MAY_WAIT int exchange_deliver(struct exchange *x);
 
-/* The origin's body, or its first `bytes_max`, as one piece, before a byte of the response has gone
- * to the client. Afterwards it comes from there, and what is behind `bytes_max` follows. Empty:
- * there is no body.
+/* The origin's body, or its first `bytes_max`, or what has come of it within `span_ms`, as one
+ * piece, before a byte of the response has gone to the client. Afterwards it comes from there, and
+ * what is behind `bytes_max` follows. Empty: there is no body.
  *
  * ret_body   valid until response_close_body()
  * returns    0 · -ENOBUFS there is no room for all of it: what has come is held, and the body may
  *            go on or be refused · -EREFUSED · -ECANCELED · -ENOMEM */
-MAY_WAIT int response_hold(struct exchange *x, uint64_t bytes_max, slice *ret_body);
+MAY_WAIT int response_hold(struct exchange *x, uint64_t bytes_max, int64_t span_ms,
+                           slice *ret_body);
 
 /* Nobody reads from the origin's body any more; before its connection is given back. */
 void response_close_body(struct exchange *x);

@@ -57,6 +57,7 @@ struct waf_settings {
     uint32_t shadow_count;
     uint64_t body_bytes_max;     /* of a request, files not counted; a longer one is refused */
     uint64_t response_bytes_max; /* 0: responses are not looked at */
+    int64_t response_ms;         /* how long a response is held at most */
     slice *response_types;       /* media types; none: as the rules say */
     uint32_t response_type_count;
     int64_t budget_ms;     /* of the processor, for one exchange */

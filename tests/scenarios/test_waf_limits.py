@@ -32,9 +32,9 @@ site * {
 def make(gate, origin, tmp_path):
     path = tmp_path / "own.conf"
     path.write_text(RULES)
-    origin.serve(lambda got, connection: response(got.body, fields=["Content-Type: text/html"]))
 
-    def start(held="4M"):
+    def start(held="4M", page=None):
+        origin.serve(lambda got, connection: response(got.body if page is None else page, fields=["Content-Type: text/html"]))
         return gate(SITE, origin=origin, rules=path, held=held)
 
     return start
@@ -90,8 +90,7 @@ def test_enforced_it_is_refused_and_never_reaches_the_origin(make, origin, is_ch
 @pytest.mark.parametrize("path, status", [("/shadow/", 200), ("/", 503)])
 def test_a_response_that_there_is_no_room_for(make, origin, path, status):
     page = b"<p>" * 3_000_000
-    origin.serve(lambda got, connection: response(page, fields=["Content-Type: text/html"]))
-    g = make()
+    g = make(page=page)
     with g.client() as client:
         answer = client.get(path)
         assert answer.status == status

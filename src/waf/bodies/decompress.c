@@ -258,25 +258,39 @@ static int undo_brotli(struct run *run)
     }
 }
 
+static int undo_one(struct run *run, enum coding coding)
+{
+    switch (coding) {
+    case CODING_GZIP:
+        return undo_zlib(run, MAX_WBITS + 16, true);
+    case CODING_DEFLATE:
+        return undo_deflate(run);
+    case CODING_BROTLI:
+        return undo_brotli(run);
+    case CODING_UNKNOWN:
+        break;
+    }
+    return problem(run, DECOMPRESS_UNKNOWN_CODING);
+}
+
+static bool has_beginning(const struct decompress *d)
+{
+    return d->limits.takes_beginning &&
+           (d->problem == DECOMPRESS_TRUNCATED || d->problem == DECOMPRESS_TOO_LARGE ||
+            d->problem == DECOMPRESS_RATIO);
+}
+
 static int undo(struct decompress *d, enum coding coding, slice in)
 {
     OWNS(free_run) struct run run = { .d = d, .in = in };
-    switch (coding) {
-    case CODING_GZIP:
-        TRY(undo_zlib(&run, MAX_WBITS + 16, true));
-        break;
-    case CODING_DEFLATE:
-        TRY(undo_deflate(&run));
-        break;
-    case CODING_BROTLI:
-        TRY(undo_brotli(&run));
-        break;
-    case CODING_UNKNOWN:
-        return problem(&run, DECOMPRESS_UNKNOWN_CODING);
-    }
+    int result = undo_one(&run, coding);
+    if (result == -EBADMSG && has_beginning(d))
+        d->problem = DECOMPRESS_OK;
+    else
+        TRY(result);
     decompress_release(d);
     d->out = run.out;
-    d->len = run.len;
+    d->len = run.len < d->limits.bytes_max ? run.len : d->limits.bytes_max;
     d->capacity = run.capacity;
     run.out = NULL;
     return 0;

@@ -15,8 +15,9 @@
 enum { DECOMPRESS_CODINGS_MAX = 2, DECOMPRESS_RATIO_FROM = 65536 };
 
 struct decompress_limits {
-    size_t bytes_max;   /* of what comes out, of each coding */
-    uint32_t ratio_max; /* bytes out for each byte in, judged from 64 KiB out on; 0: no limit */
+    size_t bytes_max;     /* of what comes out, of each coding */
+    uint32_t ratio_max;   /* bytes out for each byte in, judged from 64 KiB out on; 0: no limit */
+    bool takes_beginning; /* what is cut, or more than it may be, gives what came before that */
 };
 
 enum decompress_problem {

@@ -225,9 +225,38 @@ TEST(memory_comes_from_a_purse_and_goes_back)
     free(letters);
 }
 
+TEST(the_beginning_of_what_is_cut_or_too_long_comes_out_where_it_is_asked_for)
+{
+    char text[200000];
+    struct work work;
+    for (size_t i = 0; i < sizeof text; i++)
+        text[i] = (char)(i * 2654435761u >> 13);
+    slice packed = pack(slice_of(text, sizeof text), GZIP);
+    const struct {
+        slice in;
+        size_t bytes_max;
+    } cases[] = { { packed, 50000 }, { slice_first(packed, packed.len / 2), 1 << 20 } };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        work_open(&work, 0, NULL, NULL);
+        struct decompress d = { .limits = { .bytes_max = cases[i].bytes_max, .ratio_max = 200 },
+                                .work = &work };
+        slice out;
+        assert_int_equal(decompress_body(&d, SLICE("gzip"), cases[i].in, &out), -EBADMSG);
+        decompress_release(&d);
+        d = (struct decompress){ .limits = d.limits, .work = &work };
+        d.limits.takes_beginning = true;
+        assert_int_equal(decompress_body(&d, SLICE("gzip"), cases[i].in, &out), 0);
+        assert_in_range(out.len, 10000, cases[i].bytes_max);
+        assert_memory_equal(out.ptr, text, out.len);
+        decompress_release(&d);
+    }
+    forget(packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_beginning_of_what_is_cut_or_too_long_comes_out_where_it_is_asked_for),
         cmocka_unit_test(every_coding_is_undone),
         cmocka_unit_test(members_of_gzip_are_one_body_and_other_rests_are_refused),
         cmocka_unit_test(what_is_cut_or_damaged_is_refused),
