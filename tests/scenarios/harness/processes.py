@@ -72,7 +72,7 @@ def listens(pid):
             inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
         links = [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
         return any(os.readlink(link) in inodes for link in links)
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # it has ended meanwhile: there is no such file, or no network behind it
         return False
 
 
