@@ -43,7 +43,15 @@ static const struct statement *route_statement(struct loader *l, const struct si
 struct insertion {
     struct writer text;
     uint32_t at, cut;
+    slice line_end; /* as the file has them */
 };
+
+static slice line_end_of(const struct source *source)
+{
+    size_t end = slice_find_byte(source->text, '\n');
+    bool has_cr = end < source->text.len && end > 0 && source->text.ptr[end - 1] == '\r';
+    return has_cr ? SLICE("\r\n") : SLICE("\n");
+}
 
 static slice indentation_at(const struct source *source, uint32_t offset)
 {
@@ -74,12 +82,12 @@ static void write_indent(struct writer *w, slice indent, uint32_t deeper)
         writer_byte(w, ' ');
 }
 
-static void write_lines(struct writer *w, slice indent, const slice *statements, uint32_t count)
+static void write_lines(struct insertion *i, slice indent, const slice *statements, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        write_indent(w, indent, 1);
-        writer_slice_add(w, statements[i]);
-        writer_byte(w, '\n');
+    for (uint32_t line = 0; line < count; line++) {
+        write_indent(&i->text, indent, 1);
+        writer_slice_add(&i->text, statements[line]);
+        writer_slice_add(&i->text, i->line_end);
     }
 }
 
@@ -101,7 +109,7 @@ static void add_to_block(struct insertion *i, const struct statement *block,
     if (begins_line(source, i->at)) {
         slice indent = indentation_at(source, i->at);
         i->at -= (uint32_t)indent.len;
-        write_lines(&i->text, indent, statements, count);
+        write_lines(i, indent, statements, count);
         return;
     }
     while (i->at > 0 && strchr(" \t", source->text.ptr[i->at - 1])) {
@@ -135,8 +143,9 @@ static void add_block(struct insertion *i, const struct statement *s, const slic
         return;
     }
     slice indent = indentation_at(source, span.offset);
-    writer_literal(&i->text, " {\n");
-    write_lines(&i->text, indent, statements, count);
+    writer_literal(&i->text, " {");
+    writer_slice_add(&i->text, i->line_end);
+    write_lines(i, indent, statements, count);
     write_indent(&i->text, indent, 0);
     writer_byte(&i->text, '}');
 }
@@ -160,10 +169,12 @@ static void add_waf(struct insertion *i, const struct statement *site, const sli
     slice deeper = writer_slice(&w);
     i->at = site->close.offset - (uint32_t)indent.len;
     writer_slice_add(&i->text, deeper);
-    writer_literal(&i->text, "waf {\n");
-    write_lines(&i->text, deeper, statements, count);
+    writer_literal(&i->text, "waf {");
+    writer_slice_add(&i->text, i->line_end);
+    write_lines(i, deeper, statements, count);
     writer_slice_add(&i->text, deeper);
-    writer_literal(&i->text, "}\n");
+    writer_byte(&i->text, '}');
+    writer_slice_add(&i->text, i->line_end);
 }
 
 static int apply(struct loader *l, const struct source *source, const struct insertion *i,
@@ -199,7 +210,8 @@ int config_edit_waf(struct loader *l, const struct route *route, const slice *st
     for (uint32_t i = 0; i < count; i++)
         room += statements[i].len + 256;
     char *memory = arena_take(&l->scratch, room);
-    struct insertion i = { .text = writer_over(memory, memory ? room : 0) };
+    struct insertion i = { .text = writer_over(memory, memory ? room : 0),
+                           .line_end = line_end_of(changed->name.span.source) };
     if (!memory || load_where(l, changed, &ret->where) != 0)
         return -ENOMEM;
     if (waf && waf->has_block)

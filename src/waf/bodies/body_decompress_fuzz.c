@@ -14,7 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
     slice in = slice_after(fuzz_input(bytes, count), 1), out = SLICE("");
     struct work work;
     work_open(&work, 0, NULL, NULL);
-    struct decompress d = { .limits = { .bytes_max = 1 << 20, .ratio_max = 200 }, .work = &work };
+    struct decompress d = {
+        .limits = { .bytes_max = 1 << 20, .ratio_max = 200, .takes_beginning = bytes[0] & 0x80 },
+        .work = &work
+    };
     int result =
         decompress_body(&d, slice_from(encodings[bytes[0] % ARRAY_LENGTH(encodings)]), in, &out);
     ASSERT(result == 0 || result == -EBADMSG);
