@@ -161,10 +161,27 @@ static int read_source(struct loader *l, struct seclang *load, const struct waf_
     UNREACHABLE();
 }
 
+/* What is read of rules is a part of the configuration. */
+static int read_noted(void *context, struct arena *a, slice path, size_t bytes_max, slice *ret)
+{
+    struct loader *l = context;
+    TRY(l->files.reader->read_file(l->files.reader->context, a, path, bytes_max, ret));
+    TRY(load_digest_add(&l->digest, *ret));
+    return load_digest_add(&l->rules_digest, *ret);
+}
+
+static int list_files(void *context, struct arena *a, slice pattern, slice **ret,
+                      uint32_t *ret_count)
+{
+    struct loader *l = context;
+    return l->files.reader->list_files(l->files.reader->context, a, pattern, ret, ret_count);
+}
+
 /* *ret stays NULL when something was reported. 0 · -ENOMEM */
 static int read_rules(struct loader *l, const struct waf_source *source, struct ruleset **ret)
 {
-    struct seclang_world world = waf_files(l->files.reader);
+    const struct reader noted = { .context = l, .read_file = read_noted, .list_files = list_files };
+    struct seclang_world world = waf_files(&noted);
     struct seclang *load = NULL;
     TRY(seclang_open(&world, &load));
     int result = seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude);
