@@ -21,7 +21,7 @@ _portcullis() {
     --method) words='GET HEAD POST PUT DELETE OPTIONS PATCH';;
     --reference) words='directives codes reasons commands';;
     --man) words='1 5';;
-    --to|--listen|--host|--from|--header|--on|--load-seconds) return;;
+    --to|--listen|--host|--from|--header|--on|--repeat|--load-seconds) return;;
   esac
   if [ -n "$words" ]; then
     COMPREPLY=($(compgen -W "$words" -- "$word")); return
@@ -42,7 +42,7 @@ _portcullis() {
     explain) options='-c --config --json --from --method -H --header --data --on --ja4 --phases --state --help';;
     exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
     whatif) options='-c --config --since --from --requests --samples --json --state --help';;
-    waf) options='--rules --paranoia --set --response --client --from --json --proxy --help';;
+    waf) options='--rules --paranoia --set --response --client --from --repeat --json --proxy --help';;
     help) options='--reference --man --help';;
     completion) options='--help';;
     version) options='--json --help';;

@@ -50,7 +50,7 @@ static void print_values(void)
           "    --method) words='GET HEAD POST PUT DELETE OPTIONS PATCH';;\n"
           "    --reference) words='directives codes reasons commands';;\n"
           "    --man) words='1 5';;\n"
-          "    --to|--listen|--host|--from|--header|--on|--load-seconds) return;;\n"
+          "    --to|--listen|--host|--from|--header|--on|--repeat|--load-seconds) return;;\n"
           "  esac\n"
           "  if [ -n \"$words\" ]; then\n"
           "    COMPREPLY=($(compgen -W \"$words\" -- \"$word\")); return\n"

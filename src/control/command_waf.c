@@ -23,22 +23,32 @@ enum {
     TEST_FILE_BYTES_MAX = 64 << 20,
     TEST_ARENA_MAX = 1 << 30,
     TEST_ARENA_BLOCK = 1 << 20,
+    REPEAT_MAX = 1000000,
     PARANOIA_MAX = 4
 };
 
 /* What `waf test` says, besides EXIT_OK: the request would be refused; something went wrong. */
 enum { EXIT_REFUSED = 1, EXIT_FAILED = 2 };
 
+/* Of the processor, in microseconds: for all of a request, and for the longest piece of it during
+ * which nobody else could have run. */
+struct cost {
+    uint64_t all_us, step_us;
+};
+
 struct waf_test {
     const char *rules[RULES_MAX];
     uint32_t rules_count;
     const char *sets[SETS_MAX];
     uint32_t sets_count;
-    const char *paranoia, *response, *from, *client;
+    const char *paranoia, *response, *from, *client, *repeat;
+    uint64_t repeats; /* of each request, for its cost; 0: that is not told */
+    struct cost cost; /* of the last request, the least of its repetitions */
     bool is_json;
     bool is_proxy; /* as the proxy judges by default, not as ModSecurity would */
     struct ruleset *ruleset;
     unsigned number; /* of the request */
+    int error;       /* of judging it */
 };
 
 static int fail(const char *what, const char *path, int error)
@@ -163,7 +173,8 @@ static void print_score(void *context, slice name, int64_t value)
     output_format(STDOUT_FILENO, " %.*s=%lld", SLICE_ARGUMENTS(name), (long long)value);
 }
 
-static int print_text(const struct waf_transaction *t, struct arena *a, const char *path)
+static int print_text(const struct waf_test *test, const struct waf_transaction *t, struct arena *a,
+                      const char *path)
 {
     const struct waf_decision *d = verdict_of(t);
     bool is_shadow = is_refusal(d) && d != waf_decision(t);
@@ -174,6 +185,10 @@ static int print_text(const struct waf_transaction *t, struct arena *a, const ch
     if (d->rule)
         output_format(STDOUT_FILENO, " by rule %u in phase %u", d->rule->id, d->phase);
     waf_scores(t, print_score, NULL);
+    if (test->repeats)
+        output_format(STDOUT_FILENO, " in %llu us, of which %llu us at a stretch",
+                      (unsigned long long)test->cost.all_us,
+                      (unsigned long long)test->cost.step_us);
     output_write(STDOUT_FILENO, SLICE("\n"));
     char *memory = arena_take(a, REPORT_LINE_MAX);
     if (!memory)
@@ -190,8 +205,8 @@ static int print_text(const struct waf_transaction *t, struct arena *a, const ch
     return 0;
 }
 
-static int print_json(const struct waf_transaction *t, struct arena *a, const char *path,
-                      const struct strict_reading *strict, int error)
+static int print_json(const struct waf_test *test, const struct waf_transaction *t, struct arena *a,
+                      const char *path, const struct strict_reading *strict)
 {
     enum { AT_FIRST = 1 << 16, AT_MOST = 1 << 28 };
     for (size_t room = AT_FIRST; room <= AT_MOST; room *= 4) {
@@ -201,14 +216,18 @@ static int print_json(const struct waf_transaction *t, struct arena *a, const ch
         struct writer w = writer_over(memory, room);
         writer_literal(&w, "{\"request\":\"");
         writer_json(&w, slice_from(path));
-        if (error) {
+        if (test->error) {
             writer_literal(&w, "\",\"error\":\"");
-            writer_json(&w, slice_from(strerror(-error)));
+            writer_json(&w, slice_from(strerror(-test->error)));
         }
         writer_format(&w,
                       "\",\"gate\":{\"status\":%u,\"reason\":\"%s\"},\"result\":", strict->status,
                       strict->reason);
         report_json(t, &w);
+        if (test->repeats)
+            writer_format(&w, ",\"cpu_us\":%llu,\"step_us\":%llu",
+                          (unsigned long long)test->cost.all_us,
+                          (unsigned long long)test->cost.step_us);
         writer_literal(&w, ",\"log\":[");
         for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
             char line[REPORT_LINE_MAX];
@@ -231,6 +250,54 @@ static int print_json(const struct waf_transaction *t, struct arena *a, const ch
     return -E2BIG;
 }
 
+static uint64_t cpu_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+struct stopwatch {
+    uint64_t began_us; /* the piece that is being done */
+    uint64_t longest_us;
+};
+
+static bool lap(void *context)
+{
+    struct stopwatch *s = context;
+    uint64_t now_us = cpu_now_us();
+    if (now_us - s->began_us > s->longest_us)
+        s->longest_us = now_us - s->began_us;
+    s->began_us = now_us;
+    return true;
+}
+
+static int measure_once(struct waf_test *test, slice id, slice request, slice response)
+{
+    struct arena a __attribute__((cleanup(arena_close))) = { 0 };
+    struct work work;
+    struct waf_transaction *t;
+    struct stopwatch watch = { .began_us = cpu_now_us() };
+    uint64_t began_us = watch.began_us;
+    arena_open(&a, NULL, 0, TEST_ARENA_BLOCK, TEST_ARENA_MAX);
+    work_open(&work, 0, lap, &watch);
+    TRY(begin(test, &a, &work, id, &t));
+    TRY(replay_run(t, &a, &work, request, response));
+    lap(&watch);
+    test->cost.all_us = number_min(test->cost.all_us, watch.began_us - began_us);
+    test->cost.step_us = number_min(test->cost.step_us, watch.longest_us);
+    return 0;
+}
+
+/* What judging costs once everything that is made at first use is there. */
+static int measure(struct waf_test *test, slice id, slice request, slice response)
+{
+    test->cost = (struct cost){ UINT64_MAX, UINT64_MAX };
+    for (uint64_t i = 0; i < test->repeats; i++)
+        TRY(measure_once(test, id, request, response));
+    return 0;
+}
+
 /* A request with its response (NULL: none). */
 static int test_one(struct waf_test *test, const char *path, const char *response_path)
 {
@@ -251,13 +318,16 @@ static int test_one(struct waf_test *test, const char *path, const char *respons
     result = begin(test, &a, &work, slice_of(id, (size_t)len), &t);
     if (result != 0)
         return fail("judge", path, result);
-    int error = replay_run(t, &a, &work, request, response);
+    test->error = replay_run(t, &a, &work, request, response);
     struct strict_reading strict;
     if (strict_reading_of(request, &a, &strict) != 0)
         return fail("judge", path, -ENOMEM);
-    result = test->is_json ? print_json(t, &a, path, &strict, error) : print_text(t, &a, path);
-    if (error || result)
-        return fail("judge", path, error ? error : result);
+    if (test->error == 0 &&
+        (result = measure(test, slice_of(id, (size_t)len), request, response)) != 0)
+        return fail("judge", path, result);
+    result = test->is_json ? print_json(test, t, &a, path, &strict) : print_text(test, t, &a, path);
+    if (test->error || result)
+        return fail("judge", path, test->error ? test->error : result);
     return is_refusal(verdict_of(t)) ? EXIT_REFUSED : EXIT_OK;
 }
 
@@ -292,7 +362,7 @@ static int test_list(struct waf_test *test, const char *path)
     return worst;
 }
 
-static int check_arguments(const struct waf_test *test, int count)
+static int check_arguments(struct waf_test *test, int count)
 {
     uint64_t level;
     if (test->rules_count == 0)
@@ -302,6 +372,9 @@ static int check_arguments(const struct waf_test *test, int count)
     if (test->paranoia &&
         (number_parse(slice_from(test->paranoia), PARANOIA_MAX, &level) != 0 || level == 0))
         return command_refuse("--paranoia is a number from 1 to 4");
+    if (test->repeat &&
+        (number_parse(slice_from(test->repeat), REPEAT_MAX, &test->repeats) != 0 || !test->repeats))
+        return command_refuse("--repeat is a number from 1 to 1000000");
     for (uint32_t i = 0; i < test->sets_count; i++)
         if (!strchr(test->sets[i], '='))
             return command_refuse("--set wants tx.NAME=VALUE");
@@ -324,6 +397,7 @@ static int run_test(int argc, char **argv)
         { .name = "--response", .value = &test.response },
         { .name = "--from", .value = &test.from },
         { .name = "--client", .value = &test.client },
+        { .name = "--repeat", .value = &test.repeat },
         { .name = "--json", .flag = &test.is_json },
         { .name = "--proxy", .flag = &test.is_proxy },
     };

@@ -96,9 +96,12 @@ const struct command commands[] = {
       "ADDRESS is who sends them; --from LIST reads names of files, one a line, behind a tab the "
       "response. --json prints one object a line. --proxy judges as the proxy does unless told "
       "otherwise: its own settings stand before the rules, Base64 is decoded, unknown header "
-      "fields are looked at as arguments are. Exit code 1 when a request would be refused, 2 on "
-      "errors. waf rules prints the rules that are part of the program, or those with the numbers.",
-      "--rules --paranoia --set --response --client --from --json --proxy", command_waf },
+      "fields are looked at as arguments are. --repeat N judges each request so many times more "
+      "and tells the processor's time in microseconds: of all of it, and of the longest stretch "
+      "after which others may run; the least of the repetitions. Exit code 1 when a request "
+      "would be refused, 2 on errors. waf rules prints the rules that are part of the program, or "
+      "those with the numbers.",
+      "--rules --paranoia --set --response --client --from --repeat --json --proxy", command_waf },
     { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",
       "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "

@@ -59,6 +59,25 @@ def test_a_request_that_passes_and_one_that_is_refused(files, tmp_path):
     assert '[id "1"] [msg "Evil in ARGS:q"] [severity "CRITICAL"]' in line
 
 
+def test_repetitions_tell_what_a_request_costs(files, tmp_path):
+    rules = tmp_path / "rules.conf"
+    clean, evil = files("clean", CLEAN), files("evil", EVIL)
+    done = run("--rules", rules, "--repeat", "3", clean, evil)
+    first, second, line = done.stdout.splitlines()
+    assert re.fullmatch(rf"{clean}: pass in \d+ us, of which \d+ us at a stretch", first)
+    assert re.fullmatch(rf"{evil}: deny 403 by rule 1 in phase 2 in \d+ us, of which \d+ us at a stretch", second)
+    assert line.count("ModSecurity: ") == 1  # the repetitions are not told
+    small, large = files("small", CLEAN), files("large", CLEAN.replace("good", "good" * 20000))
+    done = run("--rules", rules, "--json", "--repeat", "5", small, large)
+    for found in map(json.loads, done.stdout.splitlines()):
+        assert found["cpu_us"] >= found["step_us"] >= 0
+    assert "cpu_us" not in run("--rules", rules, "--json", clean).stdout
+    for value in "0", "1000001", "x":
+        done = run("--rules", rules, "--repeat", value, clean)
+        assert done.returncode == 2
+        assert "--repeat is a number from 1 to 1000000" in done.stderr
+
+
 def test_variables_the_client_and_the_response_are_given(files, tmp_path):
     rules, clean = tmp_path / "rules.conf", files("clean", CLEAN)
     broken = files("broken", "HTTP/1.1 500 Oh\r\n\r\n")
