@@ -33,15 +33,31 @@ void arena_pay_from(struct arena *a, struct purse *purse)
     a->purse = purse;
 }
 
+/* The newest one. Returns how large it was. */
+static size_t free_block(struct arena *a)
+{
+    struct arena_block *block = a->blocks;
+    size_t bytes = block->bytes;
+    a->blocks = block->older;
+    if (a->purse)
+        purse_give(a->purse, bytes);
+    free(block);
+    return bytes;
+}
+
 static void free_blocks(struct arena *a)
 {
-    while (a->blocks) {
-        struct arena_block *older = a->blocks->older;
-        if (a->purse)
-            purse_give(a->purse, a->blocks->bytes);
-        free(a->blocks);
-        a->blocks = older;
-    }
+    while (a->blocks)
+        free_block(a);
+}
+
+bool arena_free_some(struct arena *a, size_t bytes)
+{
+    size_t freed = 0;
+    a->next = a->end = NULL;
+    while (a->blocks && freed < bytes)
+        freed += free_block(a);
+    return a->blocks;
 }
 
 void arena_close(struct arena *a)

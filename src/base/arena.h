@@ -44,6 +44,11 @@ enum { ARENA_LITTLE_BYTES = 256 << 10 };
 /* Frees all blocks; the arena can be opened again. Safe on a zeroed arena. */
 void arena_close(struct arena *a);
 
+/* Frees of the newest blocks so many bytes or a little more, for whoever must not hold up others
+ * with all of them at once: whether there are more. Nothing in the arena may be used any longer,
+ * and nothing but this and arena_close may follow. */
+bool arena_free_some(struct arena *a, size_t bytes);
+
 /* Frees all blocks but the caller's first one and starts again. */
 void arena_reset(struct arena *a);
 

@@ -62,6 +62,28 @@ TEST(arena_gives_bytes_without_touching_them)
     arena_close(&a);
 }
 
+TEST(arena_is_freed_in_pieces)
+{
+    enum { BLOCK = 4096, BLOCKS = 10 };
+    struct purse purse = { .max = 1 << 20 };
+    struct arena a;
+    arena_open(&a, NULL, 0, BLOCK, 1 << 20);
+    arena_pay_from(&a, &purse);
+    for (unsigned i = 0; i < BLOCKS; i++)
+        assert_non_null(arena_take_bytes(&a, BLOCK));
+    uint64_t before = purse.used;
+    unsigned pieces = 1;
+    while (arena_free_some(&a, 2 * BLOCK)) {
+        assert_true(before - purse.used >= 2 * BLOCK && before - purse.used < 3 * BLOCK);
+        before = purse.used;
+        pieces++;
+    }
+    assert_int_equal(pieces, BLOCKS / 2);
+    assert_int_equal(purse.used, 0);
+    assert_false(arena_free_some(&a, BLOCK));
+    arena_close(&a);
+}
+
 TEST(arenas_pay_from_one_purse_and_leave_some_to_those_who_have_little)
 {
     struct purse purse = { .max = 1 << 20 };
@@ -109,6 +131,7 @@ int main(void)
         cmocka_unit_test(arena_stops_at_its_limit),
         cmocka_unit_test(arena_takes_back_the_end_of_the_newest_piece),
         cmocka_unit_test(arena_gives_bytes_without_touching_them),
+        cmocka_unit_test(arena_is_freed_in_pieces),
         cmocka_unit_test(arenas_pay_from_one_purse_and_leave_some_to_those_who_have_little),
         cmocka_unit_test(arena_copies_text),
     };

@@ -26,6 +26,7 @@
 #define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_BYTES_BASE  (16u << 20)
 #define ARENA_PER_BODY    40u /* copies of a body as transformations make them */
+#define FREED_AT_ONCE     (2u << 20)
 #define STEPS_PER_MS      1000000ull
 #define NS_PER_MS         1000000
 
@@ -412,17 +413,20 @@ static void on_finish(struct exchange *x)
     clock_stop(w);
 }
 
-/* When the logs are written. */
+/* When the logs are written. What was made of a large body is given back in pieces: that takes the
+ * system a while too. */
 static void on_release(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     if (!w)
         return;
+    x->waf = NULL;
     decompress_release(&w->request_body);
     decompress_release(&w->response_body);
+    while (arena_free_some(&w->arena, FREED_AT_ONCE))
+        (void)!fiber_yield();
     arena_close(&w->arena);
     buffer_release(w->first);
-    x->waf = NULL;
 }
 
 uint64_t waf_time_us(const struct exchange *x)

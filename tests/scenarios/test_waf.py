@@ -146,6 +146,29 @@ def test_rules_that_have_no_room_in_a_record_are_named_by_their_ids(gate, origin
     assert waf["unnamed"] == 12
 
 
+def test_others_are_answered_while_a_large_body_is_judged(gate, origin, rules):
+    """All go through one worker: what asks later reaches the origin before the body does."""
+    came = []
+
+    def answer(got, connection):
+        came.append(got.target)
+        return response(b"ok")
+
+    origin.serve(answer)
+    slow = "".join(f'SecRule ARGS "@rx a{i}b+c" "id:{i},phase:2,pass,nolog"\n' for i in range(2001, 2041))
+    rules.write_text(RULES + slow)
+    g = gate("workers 1\n" + SITE.replace("rules @rules }", "rules @rules; body 16M; budget 60s }", 1), origin=origin, rules=rules)
+    values = [f"a{i % 50 + 2001}bb of many words" for i in range(4500)]
+    with g.client() as poster:
+        poster.send(json_body("/large", {"text": "a2001bb lorem ipsum " * 100_000, "values": values}))
+        for i in range(3):
+            with g.client() as other:
+                other.send(request(f"/other/{i}"))
+                assert other.response().status == 200
+        assert poster.response().status == 200
+    assert came == ["/other/0", "/other/1", "/other/2", "/large"]
+
+
 def test_the_record_says_what_matched_where_and_why(gate, origin, rules):
     g = gate(SITE, origin=origin, rules=rules)
     with g.client() as client:

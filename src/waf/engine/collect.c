@@ -55,6 +55,7 @@ static int add_array_name(struct waf_transaction *t, struct source *names, slice
 static int fill_names(struct waf_transaction *t, struct source *names, const struct source *of)
 {
     while (names->taken < of->count) {
+        TRY(items_pay(t->work, names->taken, of->count, ITEM_STEPS));
         const struct item *item = &of->items[names->taken++];
         slice name = item->name;
         if (item->is_echo)

@@ -311,6 +311,7 @@ static int run_source(struct rule_run *run, const struct target *target,
     enum variable_id variable = is_free ? VARIABLE_REQUEST_HEADERS : target->variable;
     for (unsigned i = 0; i < source->count && !run->is_stopped; i++) {
         struct item *item = &source->items[i];
+        TRY(items_pay(run->t->work, i, source->count, ITEM_STEPS / 2));
         if (is_screened_out(run, item))
             continue;
         struct subject s = { .target = target,
@@ -333,6 +334,7 @@ static int count_source(struct rule_run *run, const struct target *target,
                         const struct source *source, unsigned *count)
 {
     for (unsigned i = 0; i < source->count; i++) {
+        TRY(items_pay(run->t->work, i, source->count, ITEM_STEPS / 2));
         int matches =
             source->items[i].is_echo ? 0 : name_matches(run->t, target, source->items[i].name);
         if (matches < 0)

@@ -1,25 +1,36 @@
 #include "waf/engine/values.h"
 
 #include <errno.h>
+#include <limits.h>
 
+#include "base/number.h"
 #include "base/panic.h"
 #include "waf/engine/transaction.h"
 #include "waf/transforms/transform.h"
 
 enum { ITEMS_AT_FIRST = 8, BATCH_MAX = 64 };
 
+static int source_grow(struct waf_transaction *t, struct source *s)
+{
+    size_t capacity = s->capacity ? (size_t)s->capacity * 2 : ITEMS_AT_FIRST, bytes;
+    if (capacity > UINT_MAX || !size_multiply(capacity, sizeof(struct item), &bytes))
+        return -ENOMEM;
+    struct item *items = arena_take_bytes(t->arena, bytes);
+    if (!items)
+        return -ENOMEM;
+    for (unsigned i = 0; i < s->count; i++) {
+        TRY(items_pay(t->work, i, s->count, 2 * ITEM_STEPS));
+        items[i] = s->items[i];
+    }
+    s->items = items;
+    s->capacity = (unsigned)capacity;
+    return 0;
+}
+
 int source_add(struct waf_transaction *t, struct source *s, slice name, slice value)
 {
-    if (s->count == s->capacity) {
-        unsigned capacity = s->capacity ? s->capacity * 2 : ITEMS_AT_FIRST;
-        struct item *items = arena_take_array(t->arena, capacity, sizeof(*items));
-        if (!items)
-            return -ENOMEM;
-        if (s->count)
-            memcpy(items, s->items, s->count * sizeof(*items));
-        s->items = items;
-        s->capacity = capacity;
-    }
+    if (s->count == s->capacity)
+        TRY(source_grow(t, s));
     s->items[s->count++] = (struct item){ .name = name, .raw = { .bytes = value } };
     return 0;
 }
@@ -68,6 +79,7 @@ static int changes_find(struct waf_transaction *t, struct item *item)
     if (item->has_changes)
         return 0;
     TRY(classes_find(t, &item->raw));
+    TRY(work_spend(t->work, 2 * t->plan->transform_count));
     for (unsigned bit = 0; bit < t->plan->transform_count; bit++)
         TRY(change_find(t, item, bit));
     item->has_changes = true;
@@ -88,12 +100,13 @@ static int copy_make(struct waf_transaction *t, struct item *item, struct copy *
     *ret = from;
     if (out.ptr == from->bytes.ptr && out.len == from->bytes.len)
         return 0;
-    if (slice_equal(out, item->raw.bytes)) {
+    int same = from == &item->raw ? 0 : transform_is_same(out, item->raw.bytes, t->work);
+    if (same < 0)
+        return same;
+    if (same) {
         *ret = &item->raw;
         return 0;
     }
-    if (slice_equal(out, from->bytes))
-        return 0;
     struct copy *copy = arena_take(t->arena, sizeof(*copy));
     if (!copy)
         return -ENOMEM;
@@ -114,6 +127,7 @@ int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
     if (!node_may_change(&t->plan->nodes[node], item->changes))
         return 0;
     if (!item->nodes) {
+        TRY(work_spend(t->work, 2 * t->rules->node_count));
         item->nodes = arena_take_array(t->arena, t->rules->node_count, sizeof(struct copy *));
         if (!item->nodes)
             return -ENOMEM;
@@ -191,6 +205,7 @@ static int batch_add(struct waf_transaction *t, struct batch *b, struct copy *co
     }
     if (b->count == BATCH_MAX)
         TRY(batch_scan(t, b));
+    TRY(work_spend(t->work, ITEM_STEPS + 2 * t->plan->candidate_words));
     uint64_t *set = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*set));
     if (!set)
         return -ENOMEM;
@@ -297,8 +312,10 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         struct item *item = &s->items[i];
         struct copy *copy;
         bool is_short;
+        TRY(items_pay(t->work, i, s->count, ITEM_LOOK_STEPS));
         if (!node_may_change(plan, s->worthies[i]))
             continue;
+        TRY(work_spend(t->work, ITEM_STEPS));
         TRY(is_too_short(t, item, node, &is_short));
         if (is_short)
             continue;

@@ -67,7 +67,21 @@ struct source {
 
 struct waf_transaction;
 
-/* 0 · -ENOMEM */
+enum { ITEM_LOOK_STEPS = 2, ITEM_STEPS = 16 };
+
+/* Pays for each item of a source, some at a time: before the i-th of `count`.
+ * 0 · -errno of `work` */
+MUST_CHECK static inline int items_pay(struct work *work, unsigned i, unsigned count,
+                                       unsigned steps)
+{
+    enum { AT_ONCE = 64 };
+    if (i % AT_ONCE != 0)
+        return 0;
+    unsigned left = count - i;
+    return work_spend(work, (size_t)(left < AT_ONCE ? left : AT_ONCE) * steps);
+}
+
+/* 0 · -ENOMEM · -errno of `work` */
 MUST_CHECK int source_add(struct waf_transaction *t, struct source *s, slice name, slice value);
 
 /* What the values of the source, as `node` makes them, may match: a superset. */

@@ -145,12 +145,41 @@ static int run_through(const struct transform *t, struct transform_run *run, siz
     return 0;
 }
 
+/* 1 · 0 · -errno of work_spend */
+static int has_trigger(const struct transform *t, slice in, struct work *work)
+{
+    for (size_t at = 0; at < in.len; at += WORK_BLOCK) {
+        size_t end = in.len - at > WORK_BLOCK ? at + WORK_BLOCK : in.len;
+        size_t found = byte_set_find(t->triggers, in, at, end);
+        TRY(work_spend(work, (found - at) / 4));
+        if (found < end)
+            return 1;
+    }
+    return 0;
+}
+
+int transform_is_same(slice a, slice b, struct work *work)
+{
+    enum { AT_ONCE = 8 * WORK_BLOCK };
+    if (a.len != b.len)
+        return 0;
+    for (size_t at = 0; at < a.len; at += AT_ONCE) {
+        slice some = slice_first(slice_after(a, at), AT_ONCE);
+        if (memcmp(some.ptr, b.ptr + at, some.len) != 0)
+            return 0;
+        TRY(work_spend(work, some.len / 8));
+    }
+    return 1;
+}
+
 int transform_apply(const struct transform *t, slice in, const struct unicode_map *map,
                     struct arena *arena, struct work *work, slice *ret_out)
 {
-    if (t->triggers && byte_set_find(t->triggers, in, 0, in.len) == in.len) {
+    if (t->triggers) {
+        int may = has_trigger(t, in, work);
         *ret_out = in;
-        return work_spend(work, in.len / 4);
+        if (may <= 0)
+            return may;
     }
     if (t->may_change && in.len <= WORK_BLOCK && !t->may_change(in)) {
         *ret_out = in;
@@ -168,7 +197,9 @@ int transform_apply(const struct transform *t, slice in, const struct unicode_ma
         t->release(&run);
     TRY(result);
     slice out = slice_of(run.out, run.out_len);
-    bool same = slice_equal(out, in);
+    int same = transform_is_same(out, in, work);
+    if (same < 0)
+        return same;
     arena_give_back(arena, run.out, taken, same ? 0 : run.out_len);
     *ret_out = same ? in : out;
     return 0;

@@ -71,6 +71,9 @@ extern const size_t waf_transform_count;
 /* Whether the value after it is never longer than the one before. */
 bool transform_never_grows(const struct transform *t);
 
+/* Whether two values are the same bytes. 1 · 0 · what work_spend() says */
+MUST_CHECK int transform_is_same(slice a, slice b, struct work *work);
+
 /* The value after one transformation: in memory of the arena, or `in` itself, same pointer and same
  * length, when nothing changed. What the arena gave too much is given back.
  * returns 0 · -ENOMEM · what work_spend() says; takes as long as its pauses */
