@@ -9,6 +9,7 @@
 #include "base/test.h"
 #include "config/suggest.h"
 #include "control/load.h"
+#include "control/load_rules_test.h"
 #include "control/vocabulary.h"
 #include "proxy/options.h"
 
@@ -27,7 +28,7 @@ static void load(slice text)
 {
     forget();
     diagnostics_open(&diagnostics);
-    struct load_options options = { .text = text };
+    struct load_options options = { .text = text, .rules = test_rules() };
     int result = configuration_load(&options, &configuration, &diagnostics);
     assert_int_equal(result, diagnostics.errors ? -EINVAL : 0);
 }

@@ -195,7 +195,7 @@ static int load_all(struct loader *l)
     check_limits(l);
     check_unused(l);
     TRY(load_digest_text(&l->digest, &l->c->arena, &l->c->digest));
-    return l->diagnostics->errors ? -EINVAL : 0;
+    return l->diagnostics->errors ? -EINVAL : load_waf_own(l);
 }
 
 static int loader_open(struct loader *l)

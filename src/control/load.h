@@ -27,6 +27,8 @@ struct load_hooks {
     int (*load_key)(void *context, slice path, slice spki, struct writer *why);
 };
 
+struct ruleset;
+
 struct load_options {
     const char *path; /* the file; NULL: `text` is the configuration */
     slice text;
@@ -34,7 +36,14 @@ struct load_options {
     const struct load_hooks *hooks; /* may be NULL */
     const char *log_folder;      /* where logs go when nothing is written; NULL: standard output */
     const struct reader *reader; /* of files and references; NULL: load_reader */
+    const struct ruleset *rules; /* those that are part of the program, by load_own_rules(), when
+                                    several configurations share them; they outlive all of these.
+                                    NULL: compiled when a route asks for them */
 };
+
+/* The rules that are part of the program, compiled: some milliseconds. For ruleset_free().
+ * 0 · -ENOMEM */
+MUST_CHECK int load_own_rules(struct ruleset **ret);
 
 /* returns 0, *ret belongs to the caller · -EINVAL there are errors, all in `d` · -ENOMEM */
 MUST_CHECK int configuration_load(const struct load_options *options, struct configuration **ret,

@@ -33,13 +33,15 @@ static const struct answer_settings builtin_answer = { .kind = ANSWER_NONE };
 static const struct access_settings builtin_access;
 static const struct headers_settings builtin_headers;
 static const struct auth_settings builtin_auth = { .depth_max = 3 };
-static const struct waf_settings builtin_waf = { .mode = WAF_MODE_ENFORCE,
+static const struct waf_settings builtin_waf = { .level = WAF_LEVEL_BALANCED,
+                                                 .mode = WAF_MODE_ENFORCE,
                                                  .body_bytes_max = 1u << 20,
                                                  .response_bytes_max = 512u << 10,
                                                  .response_ms = 2000,
                                                  .budget_ms = 200,
                                                  .inspects_base64 = true,
-                                                 .inspects_headers = true };
+                                                 .inspects_headers = true,
+                                                 .where = { "built in", 8 } };
 static const struct tls_settings builtin_tls = { .kind = TLS_UNSET, .hsts_s = HSTS_UNWRITTEN };
 
 static void *own_block(struct loader *l, struct blocks *b, enum feature_slot slot)

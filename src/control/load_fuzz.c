@@ -4,6 +4,7 @@
 
 #include "base/fuzz.h"
 #include "control/load.h"
+#include "control/load_rules_test.h"
 #include "proxy/router.h"
 
 static void check_site(const struct configuration *c, const struct site *site)
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         slice_find(text, SLICE("file:")) < count || slice_find(text, SLICE("list")) < count)
         return 0;
     diagnostics_open(&d);
-    int result = configuration_load(&(struct load_options){ .text = text }, &c, &d);
+    int result =
+        configuration_load(&(struct load_options){ .text = text, .rules = test_rules() }, &c, &d);
     ASSERT(result == (d.errors ? -EINVAL : 0) && (c != NULL) == (d.errors == 0));
     for (uint32_t i = 0; c && i < c->site_count; i++)
         check_site(c, &c->sites[i]);

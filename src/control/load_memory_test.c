@@ -4,6 +4,7 @@
 
 #include "base/test.h"
 #include "control/load.h"
+#include "control/load_rules_test.h"
 
 void *__real_arena_take(struct arena *a, size_t bytes);
 void *__real_arena_take_array(struct arena *a, size_t count, size_t each);
@@ -67,6 +68,9 @@ static const char text[] =
 TEST(each_request_for_memory_may_fail_once)
 {
     uint32_t count = 0;
+    left = UINT32_MAX;
+    const struct ruleset *rules =
+        test_rules(); /* what they ask for is tested where they are read */
     for (;; count++) {
         struct diagnostics d;
         struct configuration *c = NULL;
@@ -75,7 +79,8 @@ TEST(each_request_for_memory_may_fail_once)
         has_failed = false;
         left = count;
         int result = configuration_load(
-            &(struct load_options){ .text = slice_of(text, sizeof text - 1) }, &c, &d);
+            &(struct load_options){ .text = slice_of(text, sizeof text - 1), .rules = rules }, &c,
+            &d);
         left = UINT32_MAX;
         configuration_free(c);
         diagnostics_close(&d);

@@ -6,6 +6,7 @@
 
 #include "base/test.h"
 #include "control/load.h"
+#include "control/load_rules_test.h"
 #include "proxy/origin_tls.h"
 #include "proxy/router.h"
 #include "shared/log_ring.h"
@@ -30,7 +31,8 @@ static void load_slice(slice text)
 {
     forget();
     diagnostics_open(&diagnostics);
-    int result = configuration_load(&(struct load_options){ .text = text }, &c, &diagnostics);
+    int result = configuration_load(&(struct load_options){ .text = text, .rules = test_rules() },
+                                    &c, &diagnostics);
     assert_int_equal(result, diagnostics.errors ? -EINVAL : 0);
 }
 

@@ -189,12 +189,21 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
         result = read_source(l, load, source);
     if (result == 0)
         result = seclang_finish(load, ret);
+    /* There is nothing to say about our own: whether they are in order is known when the program
+     * is built. */
+    ASSERT(result != -EINVAL || source->kind != WAF_SOURCE_BUILTIN);
     if (result == -EINVAL)
         report_problems(l, source->word, load);
     seclang_close(load);
     if (result == 0)
         result = waf_prepare(*ret);
     return result == -EINVAL ? 0 : result;
+}
+
+int load_own_rules(struct ruleset **ret)
+{
+    struct waf_source own = { .kind = WAF_SOURCE_BUILTIN };
+    return read_rules(NULL, &own, ret);
 }
 
 static int source_name(struct loader *l, const struct waf_source *source, slice *ret)
@@ -220,6 +229,10 @@ static int source_name(struct loader *l, const struct waf_source *source, slice 
 static int find_rules(struct loader *l, const struct waf_source *source, const struct ruleset **ret)
 {
     slice name;
+    if (source->kind == WAF_SOURCE_BUILTIN && l->options->rules) {
+        *ret = l->options->rules;
+        return 0;
+    }
     TRY(source_name(l, source, &name));
     struct waf_rules *known = name_map_find(&l->rulesets, name);
     if (!known) {
@@ -345,15 +358,39 @@ static int compile_exclusion(struct loader *l, struct waf_exclusion *e)
     return 0;
 }
 
+static bool is_on(const struct waf_settings *w)
+{
+    return w->level != WAF_LEVEL_OFF && w->mode != WAF_MODE_OFF;
+}
+
 int load_waf(struct loader *l, struct waf_settings *w)
 {
     w->rules = NULL;
-    if (w->level == WAF_LEVEL_OFF || w->mode == WAF_MODE_OFF)
+    if (!is_on(w))
         return 0;
-    TRY(find_rules(l, &w->source, &w->rules));
+    if (w->source.kind != WAF_SOURCE_BUILTIN)
+        TRY(find_rules(l, &w->source, &w->rules));
     TRY(add_presets(l, w));
     for (uint32_t i = 0; i < w->exclusion_count; i++)
         if (w->exclusions[i].action_count == 0)
             TRY(compile_exclusion(l, &w->exclusions[i]));
+    return 0;
+}
+
+static int add_own_rules(struct loader *l, const struct route *route)
+{
+    struct waf_settings *w = (void *)route->blocks[FEATURE_WAF]; /* of this load */
+    if (!is_on(w) || w->source.kind != WAF_SOURCE_BUILTIN)
+        return 0;
+    return find_rules(l, &w->source, &w->rules);
+}
+
+int load_waf_own(struct loader *l)
+{
+    for (uint32_t i = 0; i < l->c->site_count; i++) {
+        const struct site *site = &l->c->sites[i];
+        for (uint32_t j = 0; j < site->route_count; j++)
+            TRY(add_own_rules(l, &site->routes[j]));
+    }
     return 0;
 }

@@ -134,10 +134,13 @@ MUST_CHECK int load_auth_policy(const struct auth_settings *a, struct arena *are
 void load_auth_policy_free(struct tls_policy *policy);
 
 /* load_waf.c */
-/* Finds or reads the rules of a place and sets out its own words for them; reports what is wrong.
- * 0 · -ENOMEM */
+/* Finds or reads the rules that a place names and sets out its own words for them; reports what is
+ * wrong. 0 · -ENOMEM */
 struct waf_settings;
 MUST_CHECK int load_waf(struct loader *l, struct waf_settings *w);
+/* Those of our own, which nobody has to name: compiled last, and only when a route is judged by
+ * them. 0 · -ENOMEM */
+MUST_CHECK int load_waf_own(struct loader *l);
 void load_free_rules(struct configuration *c);
 
 /* load_tls.c */

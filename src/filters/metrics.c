@@ -21,6 +21,8 @@ static void count_rules(const struct exchange *x)
 {
     const struct waf_transaction *t = x->waf->transaction;
     const struct rule *last = NULL;
+    if (!t)
+        return; /* nothing was found */
     enum rule_verdict verdict = waf_verdict(t);
     for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
         if (m->rule == last || !waf_is_told(m))
@@ -50,7 +52,7 @@ static void on_finish(struct exchange *x)
     site->bytes_out += x->bytes_out;
     if (!x->is_tunnel)
         histogram_add(&site->duration, x->times.end - x->times.begin);
-    if (x->waf && x->waf->transaction) {
+    if (x->waf && (x->waf->transaction || x->waf->is_logged)) {
         site->judged++;
         site->judging_us += waf_time_us(x);
         count_rules(x);

@@ -390,43 +390,80 @@ static enum verdict inspect_response(struct exchange *x)
     return run(x, WAF_RESPONSE_BODY);
 }
 
-static enum verdict on_response(struct exchange *x)
-{
-    if (!x->waf || x->waf->is_given_up)
-        return NEXT;
-    clock_start(x->waf);
-    enum verdict verdict = inspect_response(x);
-    clock_stop(x->waf);
-    return verdict;
-}
-
 /* Rules of the last phase only watch; what goes wrong in them is nobody's concern any more. */
-static void on_finish(struct exchange *x)
+static void run_last_phase(struct exchange *x, int64_t now_us)
 {
     struct waf_exchange *w = x->waf;
-    if (!w || !w->transaction)
-        return;
     clock_start(w);
-    waf_set_elapsed(w->transaction, (x->times.end - x->times.begin) / 1000);
+    waf_set_elapsed(w->transaction, (now_us - x->times.begin) / 1000);
     w->work.pause = NULL; /* the log line does not wait */
     (void)!waf_run(w->transaction, WAF_LOGGING);
     clock_stop(w);
+    w->is_logged = true;
 }
 
-/* When the logs are written. What was made of a large body is given back in pieces: that takes the
- * system a while too. */
-static void on_release(struct exchange *x)
+/* What was made of a large body goes back in pieces: that takes the system a while too. */
+static void release_memory(struct waf_exchange *w)
 {
-    struct waf_exchange *w = x->waf;
-    if (!w)
-        return;
-    x->waf = NULL;
+    w->transaction = NULL;
     decompress_release(&w->request_body);
     decompress_release(&w->response_body);
     while (arena_free_some(&w->arena, FREED_AT_ONCE))
         (void)!fiber_yield();
     arena_close(&w->arena);
     buffer_release(w->first);
+    w->first = NULL;
+}
+
+/* For the logs, when the exchange has ended. */
+static bool has_to_be_told(const struct exchange *x)
+{
+    const struct waf_transaction *t = x->waf->transaction;
+    return waf_matches(t) || (x->configuration->logs[LOG_AUDIT].is_on &&
+                              waf_is_audited(t, x->response.status, false));
+}
+
+/* No rule can decide anything any more, and what is left may take hours: a tunnel, events, a slow
+ * client. What was found has to be told at the end; where there is nothing, nothing is kept. */
+static void end_early(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    if (!w->transaction || w->settings->rules->is_timed)
+        return;
+    run_last_phase(x, loop_clock_us());
+    if (!has_to_be_told(x))
+        release_memory(w);
+}
+
+static enum verdict on_response(struct exchange *x)
+{
+    if (!x->waf)
+        return NEXT;
+    enum verdict verdict = NEXT;
+    if (!x->waf->is_given_up) {
+        clock_start(x->waf);
+        verdict = inspect_response(x);
+        clock_stop(x->waf);
+    }
+    if (verdict == NEXT)
+        end_early(x);
+    return verdict;
+}
+
+static void on_finish(struct exchange *x)
+{
+    if (x->waf && x->waf->transaction && !x->waf->is_logged)
+        run_last_phase(x, x->times.end);
+}
+
+/* When the logs are written. */
+static void on_release(struct exchange *x)
+{
+    struct waf_exchange *w = x->waf;
+    if (!w)
+        return;
+    x->waf = NULL;
+    release_memory(w);
 }
 
 uint64_t waf_time_us(const struct exchange *x)

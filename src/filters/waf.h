@@ -9,11 +9,12 @@
 struct buffer;
 
 /* One exchange before the rules: x->waf, from the moment a route with rules is known until the log
- * lines are written. Its memory is a pooled buffer first, and then its own. */
+ * lines are written. The memory of the transaction is a pooled buffer first, and then its own; it
+ * goes back before the response's body begins, when no rule has anything to tell. */
 struct waf_exchange {
     const struct waf_settings *settings;
-    struct waf_transaction *transaction;
-    struct buffer *first; /* of the arena */
+    struct waf_transaction *transaction; /* NULL: not begun, or over with nothing to tell */
+    struct buffer *first;                /* of the arena */
     struct arena arena;
     struct work work;
     slice body; /* of the request, as it came and as far as it was held; only without an encoding */
@@ -25,6 +26,7 @@ struct waf_exchange {
     int64_t cpu_used_ns; /* between pauses */
     bool is_over;        /* the budget is spent */
     bool is_given_up;    /* it goes on without a verdict */
+    bool is_logged;      /* the last phase has run */
 
     /* Not all of it was judged, although nobody refused it: the reason that would have been given.
      * NULL: all that should be was. */

@@ -270,14 +270,14 @@ static const struct directive rows[] = {
                        .form = FORM_KEYWORD,
                        .choices = "off|shadow|enforce" } },
       .object = OBJECT_WAF,
-      .preset = "off",
+      .preset = "balanced",
       .meaning = "Requests and responses are judged by SecLang rules",
       .details =
           "low: paranoia level 1 of the rules, refused from a score of 10; balanced: level 1, "
           "from 5; strict: level 2; paranoid: level 3. mode shadow: everything is judged and "
           "told, nothing refused. Without LEVEL what is inherited stays, and the block adds to "
           "it. A body that rules can read is held until the verdict.",
-      .example = "waf off",
+      .example = "waf strict mode shadow",
       .since = "0.3",
       .apply = waf_apply },
     { .name = "rules",

@@ -253,6 +253,7 @@ struct ruleset {
     struct waf_directives directives;
     slice *files; /* read, in order */
     unsigned file_count;
+    bool is_timed;           /* something asks how long the transaction has taken (DURATION) */
     const struct plan *plan; /* the engine's own: waf_prepare in waf.h */
 };
 

@@ -22,7 +22,10 @@
  *     waf_run(t, WAF_LOGGING)                 always, whatever was decided before
  *
  * Every phase runs at most once, and in this order; phases may be left out. After each waf_run the
- * caller looks at waf_decision: anything but WAF_PASS and WAF_ALLOW has to be done at once. */
+ * caller looks at waf_decision: anything but WAF_PASS and WAF_ALLOW has to be done at once.
+ *
+ * WAF_LOGGING need not wait for the last byte of the response: what it sees is known before, but
+ * for the time that has gone by (ruleset.is_timed). */
 #pragma once
 
 #include "base/arena.h"

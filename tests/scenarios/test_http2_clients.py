@@ -14,7 +14,7 @@ listen 127.0.0.1:0 h2c
 workers 1
 log requests json to @directory/requests.log
 log security json to @directory/security.log
-site a.test { to @origin; limits { body 64M }; route = /own { respond 200 "own" } }
+site a.test { to @origin; waf off; limits { body 64M }; route = /own { respond 200 "own" } }
 """
 ALL_STREAMS = 0x7FFFFFFF
 

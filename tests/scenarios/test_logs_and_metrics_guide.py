@@ -52,7 +52,7 @@ def busy(gate, origin, tmp_path):
     rules.write_text('SecRequestBodyAccess On\nSecRule ARGS "@streq bad" "id:1,phase:1,deny,status:403,msg:\'bad\'"\n')
     proxy = gate(
         "log audit json to @directory/audit.json\nlisten 127.0.0.1:0 tls\nlimits { connections-per-client 3 }\ntrust proxies 127.0.0.2\norigin app { server @origin }\n"
-        "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 }; "
+        "site tls.test { to app; tls @pair }\nsite example.test { to app; tls off; waf off; route /d/* { deny all }; route = /nobody { to 127.0.0.1:1 }; "
         "route /rules/* { waf balanced { rules @rules } }; "
         "route /unjudged { waf balanced mode shadow { rules @rules; body 1K } } }",
         rules=rules, origin=origin, pair=Authority(tmp_path).issue("tls.test"),

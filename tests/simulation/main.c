@@ -4,7 +4,10 @@
  *   simulation --torture [--seed N] [--runs N] [--call N]
  *                                               one world again and again, each time with another
  *                                               call failing that may fail; or with that one
- *   simulation --census [--seed N] [--runs N]   how deep fibers use their stacks */
+ *   simulation --census [--seed N] [--runs N]   how deep fibers use their stacks
+ *
+ * With --judged the rules that are built in judge every request, in shadow: what they hold, and
+ * when they give way, is part of the world then. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -18,13 +21,15 @@
 
 static struct {
     uint64_t seed, runs, call;
-    bool tortures, counts, is_loud;
+    bool tortures, counts, is_judged, is_loud;
 } asked = { .seed = 1, .runs = 1 };
 
 /* The kinds of worlds take turns with the seed. */
 static struct world_options options_of(uint64_t seed)
 {
-    struct world_options o = { .seed = seed, .clients_max = 24, .is_loud = asked.is_loud };
+    struct world_options o = {
+        .seed = seed, .clients_max = 24, .is_judged = asked.is_judged, .is_loud = asked.is_loud
+    };
     switch (seed % 8) {
     case 0:
     case 1:
@@ -75,6 +80,7 @@ static void torture(void)
     struct world_options o = {
         .seed = asked.seed, .clients_max = 8, .good_weather = true, .ends_itself = true
     };
+    o.is_judged = asked.is_judged;
     o.is_loud = asked.is_loud;
     struct world_result result;
     world_run(&o, &result);
@@ -137,6 +143,8 @@ int main(int argc, char **argv)
             asked.tortures = true;
         else if (slice_equal(word, SLICE("--census")))
             asked.counts = true;
+        else if (slice_equal(word, SLICE("--judged")))
+            asked.is_judged = true;
         else if (slice_equal(word, SLICE("--loud")))
             asked.is_loud = true;
         else {

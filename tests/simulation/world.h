@@ -96,7 +96,8 @@ struct world_options {
     uint64_t buffered_bytes; /* 0: the default */
     uint32_t descriptors;    /* 0: plenty */
     uint64_t fail_first, fail_count;
-    bool is_loud; /* prints the records */
+    bool is_judged; /* by the rules that are built in, in shadow */
+    bool is_loud;   /* prints the records */
 };
 
 struct world_result {

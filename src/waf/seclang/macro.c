@@ -35,6 +35,7 @@ static int parse_piece(struct seclang *l, slice inside, struct macro_piece *piec
     piece->slot = WAF_NONE;
     if (variable_find(name, &piece->variable))
         return unknown(l, name);
+    l->rules->is_timed |= piece->variable == VARIABLE_DURATION;
     const struct variable *v = &waf_variables[piece->variable];
     if (key.len && v->kind == VARIABLE_SCALAR)
         return load_error(l, key.ptr, "%s is one value and has no \"%.*s\"", v->name,

@@ -143,6 +143,7 @@ static int parse_one(struct seclang *l, slice text, struct targets *targets)
     slice name = load_trim(slice_first(rest, colon));
     if (variable_find(name, &t.variable))
         return unknown(l, name);
+    l->rules->is_timed |= t.variable == VARIABLE_DURATION;
     if (colon < rest.len)
         TRY(parse_selector(l, slice_after(rest, colon + 1), &t));
     else if (waf_variables[t.variable].kind == VARIABLE_XML && !t.is_excluded)

@@ -1,8 +1,9 @@
 """The program under test, in a directory of its own.
 
 A configuration in a test says only what the test is about. Unless `bare` is asked for, the harness
-puts before it: one listener on port 0, both logs, one worker unless it says how many. "@name" in the text is
-replaced by the value given for `name`, so that braces stay readable."""
+puts before it: one listener on port 0, both logs, one worker unless it says how many, and `waf off`
+unless it says something about the WAF, or `judged` is asked for: then what is built in judges. "@name" in
+the text is replaced by the value given for `name`, so that braces stay readable."""
 
 import json
 import os
@@ -30,6 +31,7 @@ workers 1
 log requests json to @directory/requests.log
 log security json to @directory/security.log
 """
+UNJUDGED = "; defaults { waf off }\n"  # on a line that is there: places in messages stay
 
 
 def binary_path():
@@ -83,7 +85,7 @@ class Notifications:
 class Gate:
     def __init__(
         self, config, values=None, bare=False, prefix=(), environment=None, arguments=(),
-        binary=None,
+        binary=None, judged=False,
     ):
         self.directory = tempfile.mkdtemp(prefix="gate-")
         os.chmod(self.directory, 0o777)
@@ -91,6 +93,7 @@ class Gate:
         self.config_path = os.path.join(self.directory, "portcullis.conf")
         self.values = {"directory": self.directory, **(values or {})}
         self.bare = bare
+        self.judged = judged
         self.prefix = list(prefix)
         self.binary = binary  # instead of the one that is tested everywhere
         self.sessions = []  # of every time it was started
@@ -110,6 +113,8 @@ class Gate:
         preamble = "" if self.bare else PREAMBLE
         if re.search(r"^workers ", config, re.MULTILINE):
             preamble = preamble.replace("workers 1\n", "")
+        if preamble and not self.judged and not re.search(r"\bwaf\b", config):
+            preamble = preamble.rstrip("\n") + UNJUDGED
         text = preamble + config
         with open(self.config_path, "w") as file:
             file.write(replace_names(text, self.values) + "\n")
