@@ -250,8 +250,12 @@ class Gate:
         os.kill(self.process.pid, number)
 
     def workers(self):
-        """Process ids of the current generation's workers."""
-        return [worker["pid"] for worker in self.status()["workers"]]
+        """Process ids of the newest generation's workers; those of an older one may be about to end."""
+        told = self.status()
+        loading = {g["number"] for g in told["generations"] if g["state"] == "loading"}
+        found = [worker for worker in told["workers"] if worker["generation"] not in loading]
+        newest = max((worker["generation"] for worker in found), default=0)
+        return [worker["pid"] for worker in found if worker["generation"] == newest]
 
     # --- The end --------------------------------------------------------------------------------
 
