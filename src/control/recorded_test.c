@@ -94,8 +94,8 @@ TEST(what_is_no_record_is_refused)
         "{\"id\":\"A\"," WHOLE ",\"request\":{\"head\":\"\\u0100\"}}",
         "{\"id\":\"A\"," WHOLE ",\"request\":{\"head\":\"x\",\"body\":\"\\u20ac\"}}",
         "{\"id\":\"A\",\"client\":\"nobody\",\"request\":{\"head\":\"x\"}}",
-        "{\"id\":\"A\",\"client\":\"192.0.2.7\",\"client_port\":65536,\"request\":{\"head\":\"x\"}"
-        "}",
+        ("{\"id\":\"A\",\"client\":\"192.0.2.7\",\"client_port\":65536,"
+         "\"request\":{\"head\":\"x\"}}"),
     };
     for (size_t i = 0; i < ARRAY_LENGTH(texts); i++) {
         struct recorded r;
