@@ -68,10 +68,11 @@ def browser_get(value):
 
 def filled(begin, more, end, size):
     """begin, then pieces of more(i) and what is still missing as text, then end: exactly `size` bytes."""
-    text, i = begin, 0
-    while len(text) + len(more(i)) + len(end) + 1 <= size:
-        text, i = text + more(i), i + 1
-    return (text + "x" * (size - len(text) - len(end)) + end).encode("ascii")
+    pieces, missing = [begin], size - len(begin) - len(end)
+    while len(piece := more(len(pieces) - 1)) < missing:
+        pieces.append(piece)
+        missing -= len(piece)
+    return "".join([*pieces, "x" * missing, end]).encode("ascii")
 
 
 def form(value, size=1024):

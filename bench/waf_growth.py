@@ -40,14 +40,22 @@ SecRule REQBODY_ERROR "!@eq 0" "id:911,phase:2,log,deny,status:400,msg:'%{reqbod
 """
 
 
+def json_request(body):
+    return waf.request("POST /sink HTTP/1.1", (*waf.BROWSER, "Content-Type: application/json"), body)
+
+
 def json_values(size):
-    return waf.json_document(waf.words(1, 3), size)
+    """Few names to a value: those of all values together have a limit (8 MiB)."""
+    def order(i):
+        return json.dumps({"id": 1000 + i, "name": waf.words(i, 3), "note": waf.words(i + 5, 24)}) + ", "
+
+    body = waf.filled('{"orders": [', order, '"]}', size - 1)
+    return json_request(body.replace(b", x", b', "x', 1))
 
 
 def json_text(size):
     """One value that is all of it."""
-    body = waf.filled('{"text": "', lambda i: waf.words(i, 9) + " ", '"}', size)
-    return waf.request("POST /sink HTTP/1.1", (*waf.BROWSER, "Content-Type: application/json"), body)
+    return json_request(waf.filled('{"text": "', lambda i: waf.words(i, 9) + " ", '"}', size))
 
 
 def form(size):
@@ -136,15 +144,16 @@ def measure_growth(program, crs, place, sizes, repeats, tell):
 
 
 class Portcullis(peers.Portcullis):
-    """With one kind of rules, which also tells its generation."""
+    """With one kind of rules, which also tells its generation. limits: of all sites together."""
 
-    def __init__(self, program, rules):
+    def __init__(self, program, rules, limits=""):
         super().__init__(program)
-        self.rules, self.generation = rules, 1
+        self.rules, self.limits, self.generation = rules, limits, 1
 
     def site(self, name, number):
         told = f'route /generation {{ respond 200 "{self.generation}" }}'
-        return f"site {name} {{ {self.rules}; {told}; to 127.0.0.1:{self.origin} }}\n"
+        site = f"site {name} {{ {self.rules}; {told}; to 127.0.0.1:{self.origin} }}\n"
+        return site if number else self.limits + site
 
     def reload_and_wait(self):
         """Seconds until a new configuration answers."""

@@ -25,7 +25,8 @@ SHAPES = (
     ("XML", waf_growth.xml),
 )
 # The proxy's own limits let such bodies in; what they are is not what is measured.
-RULES = "waf balanced {{ rules crs {folder}; body 16M; budget 60s }}; limits {{ body 16M; held 4G }}"
+RULES = "waf balanced {{ rules crs {folder}; body 16M; budget 60s }}; limits {{ body 16M }}"
+LIMITS = "limits { held 4G }\n"
 WITHOUT_RULES = "waf off; limits { body 16M }"
 
 
@@ -108,7 +109,7 @@ def rules_folder(crs, folder):
 def run(bench, program, crs, rounds, tell, share=1):
     """All rounds by the kind of body, and what went wrong. share: one so-manieth of the requests."""
     folder = rules_folder(crs, pathlib.Path(bench.place.name) / "crs")
-    on = waf_growth.Portcullis(program, RULES.format(folder=folder))
+    on = waf_growth.Portcullis(program, RULES.format(folder=folder), LIMITS)
     off = waf_growth.Portcullis(program, WITHOUT_RULES)
     values, problems = {title: [] for title, _ in SHAPES}, []
     try:
