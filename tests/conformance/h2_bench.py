@@ -21,6 +21,8 @@ workers 1
 log requests json to @directory/requests.log
 log security json to @directory/security.log
 limits { connections-per-client 4096; requests-per-connection 1000 }
+# What is parsed and passed on is tested here, not what rules think of it.
+defaults { waf off }
 site a.test *.wild.test 192.0.2.7 [2001:db8::7] {
   to @origin
   route /secret/* { deny all }
