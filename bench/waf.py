@@ -131,8 +131,7 @@ class PortcullisWaf(peers.Portcullis):
         self.crs = crs
 
     def site(self, name, number):
-        folder = "" if str(self.crs) == str(DISTRIBUTION) else self.crs  # whose setup lies elsewhere
-        rules = f"waf balanced {{ rules crs {folder} }}"
+        rules = f"waf balanced {{ rules crs {self.crs} }}"
         return f"site {name} {{ {rules}; to 127.0.0.1:{self.origin} }}\n"
 
 

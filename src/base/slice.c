@@ -10,6 +10,13 @@ bool slice_equal_fold(slice a, slice b)
     return true;
 }
 
+size_t slice_find_any(slice s, const char *bytes)
+{
+    for (; *bytes; bytes++)
+        s.len = slice_find_byte(s, *bytes);
+    return s.len;
+}
+
 size_t slice_find_byte(slice s, char byte)
 {
     const char *found = s.len ? memchr(s.ptr, byte, s.len) : NULL;

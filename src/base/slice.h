@@ -68,6 +68,9 @@ bool slice_equal_fold(slice a, slice b);
 /* Position of the first `byte`, or s.len. */
 size_t slice_find_byte(slice s, char byte);
 
+/* Index of the first of any of these bytes (a C string); s.len when there is none. */
+size_t slice_find_any(slice s, const char *bytes);
+
 /* Position of the first `needle`, or s.len when there is none. */
 size_t slice_find(slice s, slice needle);
 

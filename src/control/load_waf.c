@@ -60,6 +60,17 @@ static const struct crs_place {
     { SLICE("/etc/crs"), SLICE("/etc/crs") },
 };
 
+/* Where a folder that is named has its settings: that of a distribution may be named too. */
+static struct crs_place place_of(slice folder)
+{
+    while (folder.len > 1 && folder.ptr[folder.len - 1] == '/')
+        folder.len--;
+    for (size_t i = 0; i < ARRAY_LENGTH(crs_places); i++)
+        if (slice_equal(folder, crs_places[i].folder))
+            return crs_places[i];
+    return (struct crs_place){ folder, folder };
+}
+
 /* Its documented order: settings, plugins' settings, plugins before, rules, plugins behind. */
 static int read_crs(struct loader *l, struct seclang *load, const struct crs_place *place,
                     uint32_t *ret_rules)
@@ -88,7 +99,7 @@ static int read_crs_somewhere(struct loader *l, struct seclang *load,
 {
     uint32_t rules = 0;
     if (source->count) {
-        struct crs_place place = { source->paths[0], source->paths[0] };
+        struct crs_place place = place_of(source->paths[0]);
         TRY(read_crs(l, load, &place, &rules));
         if (rules == 0)
             diagnostic_help(l->diagnostics, report(l, source->word, "no rules in", place.folder),

@@ -311,14 +311,6 @@ bool log_value_hides_secret(slice value)
     return names_secret_in_base64(value) || names_secret_encoded(value);
 }
 
-/* How many bytes at the front have none of the bytes that could begin a secret. */
-static size_t find_any(slice s, const char *bytes)
-{
-    for (; *bytes; bytes++)
-        s.len = slice_find_byte(s, *bytes);
-    return s.len;
-}
-
 /* "https://user:password@host": everything up to the last '@' of an authority. */
 static slice put_authority(struct text *t, slice rest)
 {
@@ -326,7 +318,7 @@ static slice put_authority(struct text *t, slice rest)
     if (scheme == rest.len || scheme > slice_find_byte(rest, '?'))
         return rest;
     slice behind = slice_after(rest, scheme + 3);
-    size_t end = find_any(behind, "/?#");
+    size_t end = slice_find_any(behind, "/?#");
     while (end > 0 && behind.ptr[end - 1] != '@')
         end--;
     if (end == 0)
@@ -339,7 +331,7 @@ static slice put_authority(struct text *t, slice rest)
 /* One parameter, from behind its separator to the next one. */
 static slice put_parameter(struct text *t, slice rest, bool in_path)
 {
-    size_t length = find_any(rest, in_path ? "?;#/" : "&;#?");
+    size_t length = slice_find_any(rest, in_path ? "?;#/" : "&;#?");
     slice piece = slice_first(rest, length);
     size_t equals = slice_find_byte(piece, '=');
     if (equals < piece.len && (log_name_is_secret(slice_first(piece, equals)) ||
@@ -358,7 +350,7 @@ void log_put_masked(struct writer *w, slice text, size_t bytes_max, const struct
     slice rest = slice_starts_with(text, SLICE("/")) ? text : put_authority(&t, text);
     bool in_path = true;
     while (rest.len && !t.is_cut) {
-        size_t plain = find_any(rest, in_path ? "?;#" : "&;#?");
+        size_t plain = slice_find_any(rest, in_path ? "?;#" : "&;#?");
         plain += plain < rest.len; /* with its separator */
         if (in_path && plain && rest.ptr[plain - 1] != ';')
             in_path = false;

@@ -99,21 +99,14 @@ void recent_write(struct writer *w, slice text)
 
 /* --- Parameters ------------------------------------------------------------------------------- */
 
-static size_t find_any(slice s, const char *bytes)
-{
-    for (; *bytes; bytes++)
-        s.len = slice_find_byte(s, *bytes);
-    return s.len;
-}
-
 /* "user:password@" of "http://user:password@host/". */
 static slice put_authority(struct put *p, slice rest)
 {
     size_t scheme = slice_find(rest, SLICE("://"));
-    if (scheme == rest.len || scheme > find_any(rest, "/?#"))
+    if (scheme == rest.len || scheme > slice_find_any(rest, "/?#"))
         return rest;
     slice behind = slice_after(rest, scheme + 3);
-    size_t end = find_any(behind, "/?#");
+    size_t end = slice_find_any(behind, "/?#");
     while (end > 0 && behind.ptr[end - 1] != '@')
         end--;
     add(p, slice_first(rest, scheme + 3));
@@ -126,7 +119,7 @@ static void put_parameters(struct put *p, slice text)
 {
     text = put_authority(p, text);
     while (text.len) {
-        size_t end = find_any(text, "?&;#");
+        size_t end = slice_find_any(text, "?&;#");
         slice piece = slice_first(text, end),
               name = slice_first(piece, slice_find_byte(piece, '='));
         slice value = slice_after(piece, name.len + 1);
@@ -249,7 +242,7 @@ static slice put_secret_value(struct put *p, slice rest, slice name)
         rest = slice_after(rest, 1);
         length = string_length(rest);
     } else if (rest.len && rest.ptr[0] != '{' && rest.ptr[0] != '[') {
-        length = find_any(rest, ",}]");
+        length = slice_find_any(rest, ",}]");
         with = '1';
     }
     mask_with(p, slice_first(rest, length), with, "json", name);

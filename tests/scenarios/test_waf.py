@@ -470,9 +470,10 @@ def test_websockets_and_events_are_not_held(gate, origin, rules):
 
 
 @pytest.mark.skipif(not os.path.isdir("/usr/share/modsecurity-crs/rules"), reason="the package modsecurity-crs is not installed")
-def test_the_core_rule_set_of_the_distribution_is_found_and_names_what_matched(gate, origin):
+@pytest.mark.parametrize("folder", ["", "/usr/share/modsecurity-crs/"])
+def test_the_core_rule_set_of_the_distribution_is_found_and_names_what_matched(gate, origin, folder):
     origin.serve(lambda got, connection: response(b"ok"))
-    g = gate("site * { to @origin; waf balanced { rules crs } }", origin=origin)
+    g = gate(f"site * {{ to @origin; waf balanced {{ rules crs {folder} }} }}", origin=origin)
     usual = ["User-Agent: Mozilla/5.0", "Accept: */*"]
     cases = [("/?id=1%27%20or%201=1--", "waf.sqli", 942100), ("/?f=../../../../etc/passwd", "waf.lfi", 930120),
              ("/?q=%3Cscript%3Ealert(1)%3C/script%3E", "waf.xss", 941100), ("/?x=;cat%20/etc/passwd", "waf.rce", 932160)]
