@@ -94,15 +94,17 @@ static int read_crs(struct loader *l, struct seclang *load, const struct crs_pla
     return read_pattern(l, load, place->folder, "plugins/*-after.conf", &found);
 }
 
+/* *ret_place: where they were found */
 static int read_crs_somewhere(struct loader *l, struct seclang *load,
-                              const struct waf_source *source)
+                              const struct waf_source *source, struct crs_place *ret_place)
 {
     uint32_t rules = 0;
     if (source->count) {
-        struct crs_place place = place_of(source->paths[0]);
-        TRY(read_crs(l, load, &place, &rules));
+        *ret_place = place_of(source->paths[0]);
+        TRY(read_crs(l, load, ret_place, &rules));
         if (rules == 0)
-            diagnostic_help(l->diagnostics, report(l, source->word, "no rules in", place.folder),
+            diagnostic_help(l->diagnostics,
+                            report(l, source->word, "no rules in", ret_place->folder),
                             "the folder should hold rules/*.conf and crs-setup.conf");
         return rules ? 0 : -EINVAL;
     }
@@ -117,6 +119,7 @@ static int read_crs_somewhere(struct loader *l, struct seclang *load,
                                         &paths, &count) == 0 &&
             count)
             TRY(read_crs(l, load, &crs_places[i], &rules));
+        *ret_place = crs_places[i];
     }
     if (rules == 0)
         diagnostic_help(
@@ -159,17 +162,74 @@ static void report_problems(struct loader *l, const struct word *word, const str
     }
 }
 
-static int read_source(struct loader *l, struct seclang *load, const struct waf_source *source)
+static int read_source(struct loader *l, struct seclang *load, const struct waf_source *source,
+                       struct crs_place *ret_place)
 {
     switch (source->kind) {
     case WAF_SOURCE_BUILTIN:
         return waf_builtin_read(load);
     case WAF_SOURCE_CRS:
-        return read_crs_somewhere(l, load, source);
+        return read_crs_somewhere(l, load, source, ret_place);
     case WAF_SOURCE_FILES:
         return read_files(l, load, source);
     }
     UNREACHABLE();
+}
+
+/* --- The Core Rule Set without its settings ------------------------------------------------------
+ *
+ * Its rule 901001 answers every request with 500 where nothing has set tx.crs_setup_version, which
+ * crs-setup.conf does in its last line. */
+
+#define CRS_SETUP_VERSION SLICE("crs_setup_version")
+#define CRS_SETUP_RULE    901001u
+
+static bool sets_version(const struct ruleset *rules, const struct rule *rule)
+{
+    for (unsigned i = 0; i < rule->link_count; i++)
+        for (unsigned j = 0; j < rule->links[i].set_count; j++) {
+            const struct set_action *set = &rule->links[i].sets[j];
+            if (set->collection == VARIABLE_TX && set->kind != SET_DELETE &&
+                set->slot != WAF_NONE && slice_equal(rules->tx_names[set->slot], CRS_SETUP_VERSION))
+                return true;
+        }
+    return false;
+}
+
+static bool lacks_setup(const struct ruleset *rules)
+{
+    bool is_asked = false;
+    for (unsigned i = 0; i < rules->rule_count; i++) {
+        if (sets_version(rules, &rules->rules[i]))
+            return false;
+        is_asked = is_asked || rules->rules[i].id == CRS_SETUP_RULE;
+    }
+    return is_asked;
+}
+
+static void report_setup(struct loader *l, const struct waf_source *source,
+                         const struct crs_place *place)
+{
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0504, &source->word->span,
+                        "the Core Rule Set has no settings: nothing sets tx.crs_setup_version, so "
+                        "that its rule 901001 would answer every request with 500");
+    diagnostic_label(l->diagnostics, item, "these rules");
+    if (source->kind != WAF_SOURCE_CRS) {
+        diagnostic_help(l->diagnostics, item,
+                        "name its crs-setup.conf before the rules, or its folder alone:  rules crs "
+                        "FOLDER");
+        return;
+    }
+    bool is_apart = !slice_equal(place->folder, place->setup);
+    diagnostic_note(l->diagnostics, item,
+                    "crs-setup.conf was looked for in %.*s%s%.*s, then crs-setup.conf.example",
+                    SLICE_ARGUMENTS(is_apart ? place->setup : place->folder),
+                    is_apart ? ", in " : "",
+                    SLICE_ARGUMENTS(is_apart ? place->folder : slice_of(NULL, 0)));
+    diagnostic_help(l->diagnostics, item,
+                    "copy the crs-setup.conf.example of the release to %.*s/crs-setup.conf",
+                    SLICE_ARGUMENTS(place->setup));
 }
 
 /* What is read of rules is a part of the configuration. */
@@ -194,10 +254,11 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
     const struct reader noted = { .context = l, .read_file = read_noted, .list_files = list_files };
     struct seclang_world world = waf_files(&noted);
     struct seclang *load = NULL;
+    struct crs_place place = { 0 };
     TRY(seclang_open(&world, &load));
     int result = seclang_text(load, SLICE("builtin/prelude.conf"), waf_prelude);
     if (result == 0)
-        result = read_source(l, load, source);
+        result = read_source(l, load, source, &place);
     if (result == 0)
         result = seclang_finish(load, ret);
     /* There is nothing to say about our own: whether they are in order is known when the program
@@ -206,6 +267,12 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
     if (result == -EINVAL)
         report_problems(l, source->word, load);
     seclang_close(load);
+    if (result == 0 && lacks_setup(*ret)) {
+        report_setup(l, source, &place);
+        ruleset_free(*ret);
+        *ret = NULL;
+        return 0;
+    }
     if (result == 0)
         result = waf_prepare(*ret);
     return result == -EINVAL ? 0 : result;

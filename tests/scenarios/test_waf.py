@@ -492,6 +492,39 @@ def test_the_core_rule_set_of_the_distribution_is_found_and_names_what_matched(g
             assert client.get(path, fields=usual).status == 200, path
 
 
+SETUP_RULES = ('SecRule &TX:crs_setup_version "@eq 0" "id:901001,phase:1,deny,status:500,log,msg:\'no setup\'"\n'
+               'SecRule ARGS:q "@contains attack" "id:201,phase:2,deny,status:403,msg:\'an attack\'"\n')
+SETUP = 'SecAction "id:900990,phase:1,pass,nolog,setvar:tx.crs_setup_version=4280"\n'
+
+
+def core_rule_set(tmp_path, files):
+    (tmp_path / "crs" / "rules").mkdir(parents=True)
+    for name, text in {"rules/REQUEST-901-INITIALIZATION.conf": SETUP_RULES, **files}.items():
+        (tmp_path / "crs" / name).write_text(text)
+    return tmp_path / "crs"
+
+
+@pytest.mark.parametrize("files", [{}, {"crs-setup.conf": "# all of it commented out\n"}], ids=["none", "empty"])
+@pytest.mark.parametrize("named", ["crs {}", "{}/rules/*.conf"])
+def test_a_core_rule_set_without_its_settings_is_an_error(tmp_path, files, named):
+    folder = core_rule_set(tmp_path, files)
+    done = subprocess.run([binary_path(), "check", "-"], capture_output=True, text=True, timeout=SECONDS,
+                          input=f"listen :8080\nsite * {{ respond 200; waf balanced {{ rules {named.format(folder)} }} }}\n")
+    assert done.returncode == 1
+    assert "nothing sets tx.crs_setup_version" in done.stderr and "rule 901001" in done.stderr
+    assert (f"looked for in {folder}, then crs-setup.conf.example" in done.stderr) == named.startswith("crs")
+
+
+@pytest.mark.parametrize("name", ["crs-setup.conf", "crs-setup.conf.example", "rules/A-own.conf"])
+def test_the_settings_of_a_core_rule_set_may_stand_anywhere_in_it(gate, origin, tmp_path, name):
+    origin.serve(lambda got, connection: response(b"ok"))
+    folder = core_rule_set(tmp_path, {name: SETUP})
+    g = gate(f"site * {{ to @origin; waf balanced {{ rules crs {folder} }} }}", origin=origin)
+    with g.client() as client:
+        assert client.get("/").status == 200
+        assert client.get("/?q=attack").status == 403
+
+
 def test_no_client_can_keep_its_record_out_of_the_log(gate, origin, rules):
     many = "".join(f'SecRule ARGS:q "@contains attack" "id:{4294960000 + i},phase:2,pass,log"\n' for i in range(120))
     rules.write_text(RULES.replace("SecRule FILES", many + "SecRule FILES", 1))
