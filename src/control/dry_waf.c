@@ -71,12 +71,15 @@ static int give_body(struct dry *d, struct waf_transaction *t)
                                   .encoding = encoding ? encoding->value : SLICE("") };
     if (!body.wish.is_wanted || d->request.framing == H1_FRAMING_NONE || is_stream(d))
         return 0;
+    if (!route_forwards(d->result->route))
+        return dry_step(d, "body", SLICE("not waited for, and not looked at: nothing is forwarded"),
+                        SLICE(""));
     d->result->looked_at_body = true;
     d->result->body = (struct decompress){ .work = &d->result->work };
     bool is_cut;
     int result = waf_judge_body(t, d->result->waf, &body, &d->result->body, &is_cut);
     if (is_cut)
-        TRY(dry_step(d, "waf", SLICE("the body is longer than is looked at; its beginning is"),
+        TRY(dry_step(d, "body", SLICE("longer than is looked at: only its beginning is"),
                      d->result->waf->where));
     if (result == -EMSGSIZE) {
         TRY(dry_step(d, "waf", SLICE(WAF_BODY_REFUSED), d->result->waf->where));

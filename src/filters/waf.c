@@ -268,6 +268,14 @@ static bool passes_for_want_of_room(const struct exchange *x, uint64_t bytes_max
     return !waf_is_enforced(x->waf->settings) && !purse_has_more(&held_purse, bytes);
 }
 
+/* Whether there is a body that the rules want, and that it can hurt anybody: the configuration's
+ * own answers do not wait for a client to send what nobody reads. */
+static bool has_inspected_body(const struct exchange *x, const struct waf_body_wish *wish)
+{
+    return wish->is_wanted && x->request.framing != H1_FRAMING_NONE && !is_stream(x) &&
+           route_forwards(x->route);
+}
+
 /* 0 · -EREFUSED · -ENOBUFS · -ENOMEM · -ECANCELED · -EDQUOT */
 static int inspect_body(struct exchange *x)
 {
@@ -275,7 +283,7 @@ static int inspect_body(struct exchange *x)
     struct waf_body_wish wish = waf_wants_request_body(w->transaction);
     struct waf_seen_body body = { .wish = wish,
                                   .encoding = value_of(&x->request.fields, CONTENT_ENCODING) };
-    if (!wish.is_wanted || x->request.framing == H1_FRAMING_NONE || is_stream(x))
+    if (!has_inspected_body(x, &wish))
         return 0;
     uint64_t bytes_max = w->settings->body_bytes_max;
     if (passes_for_want_of_room(x, bytes_max))

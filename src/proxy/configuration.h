@@ -194,6 +194,14 @@ struct route {
     slice where; /* "portcullis.conf:12:3" */
 };
 
+/* Whether what a route lets in goes on to an origin: the configuration itself answers elsewhere. */
+static inline bool route_forwards(const struct route *route)
+{
+    const struct answer_settings *answer = route->blocks[FEATURE_ANSWER];
+    const struct target_settings *target = route->blocks[FEATURE_TARGET];
+    return answer->kind == ANSWER_NONE && target->origin;
+}
+
 struct site {
     slice name; /* the first host */
     slice *hosts;

@@ -63,6 +63,7 @@ CASES = [  # path and query, fields, body, status, reason
     ("/denied/?q=attack", [], None, 403, "access.deny"),
     ("/said/?q=attack", [], None, 403, "waf.sqli"),
     ("/said/", [], None, 200, None),
+    ("/said/", [f"Content-Type: {FORM}"], b"a=attack", 200, None),
 ]
 
 
@@ -115,6 +116,7 @@ def test_what_is_found_is_told_for_people(g):
     assert "\x1b" not in told and told.endswith("= 403 waf.sqli\n")
     assert "would refuse: SQL injection" in explain(g, "/shadow/?q=attack", json_=False)
     assert "passed, score 3, refused from 5" in explain(g, "/twice", json_=False)
+    assert "body         not waited for" in explain(g, "/said/", [], None, "--data", "a=attack", json_=False)
 
 
 def test_a_body_on_the_command_line_is_a_form(g):

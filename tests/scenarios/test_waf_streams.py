@@ -18,6 +18,7 @@ from harness.websocket import TEXT, agreement, frame, handshake, read_frame
 PACKAGE = "/usr/share/modsecurity-crs"
 USUAL = ["User-Agent: Mozilla/5.0", "Accept: */*"]
 SITE = """
+listen 127.0.0.1:0 h2c
 limits { held 8M; buffered 16M; body 4G }
 site * {
   to @origin
@@ -25,7 +26,10 @@ site * {
   route /up { waf { exclude rule 920420 because "any type may come" } }
   route /brief/* { waf { response 512K within 50ms } }
   route /patient/* { waf { response 512K within 1h } }
+  route = /moved { redirect /here }
+  route = /own { respond 200 "own" }
 }
+site nothing.test { route = /own { respond 200 } }
 """
 LARGE = 200 << 20  # many times of what may be held
 
@@ -183,6 +187,34 @@ def test_websockets_pass_both_ways(g, origin):
         assert read_frame(client)[1] == b"union select 1,2 from users"
 
 
+FIELDS = [("user-agent", "Mozilla/5.0"), ("accept", "*/*")]
+
+
+def connect(client, path):
+    number, client.next_stream = client.next_stream, client.next_stream + 2
+    client.send(headers(number, http2.block((":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
+                                            (":authority", "a.test"), (":path", path), ("sec-websocket-version", "13"), *FIELDS), end=False))
+    return number
+
+
+def test_websockets_over_http2_pass_both_ways(g, origin):
+    with Http2Client(g.addresses()[1]) as client:
+        assert client.response(connect(client, "/ws?" + ATTACK)).status == 403
+        number = connect(client, "/ws?room=1")
+        connection = origin.accept()
+        got = connection.request_head()
+        connection.send(agreement(got.get("sec-websocket-key")))
+        client.read_until(lambda: client.stream(number).fields)
+        assert client.stream(number).status == 200
+        up, down = frame(b"<script>alert(1)</script>", TEXT, masked=True), frame(b"union select 1,2 from users", TEXT)
+        for turn in range(1, 4):
+            client.send(data(number, up, end=False))
+            assert read_frame(connection)[1] == b"<script>alert(1)</script>"
+            connection.send(down)
+            client.read_until(lambda turn=turn: client.stream(number).body == down * turn)
+    assert [r["reason"] for r in g.security_log.wait(1)] == ["waf.sqli"]
+
+
 RESPONSES = [  # method, what the origin says, status, body
     ("GET", b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 3000000\r\n\r\n" + b"<p>long</p>\n" * 250_000, 200, b"<p>long</p>\n" * 250_000),
     ("GET", b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", 200, b"abcde"),
@@ -257,6 +289,10 @@ def test_a_refusal_of_the_head_comes_instead_of_100_continue(gate, origin, tmp_p
         got = client.response()
         assert (got.status, got.interim) == (403, [])
     with g.client() as client:
+        client.send(request("/own", method="POST", fields=fields))
+        got = client.response()
+        assert (got.status, got.interim) == (200, [])
+    with g.client() as client:
         client.send(request("/", method="POST", fields=fields))
         assert client.response_head().status == 100
         client.send(b"a=1")
@@ -264,6 +300,53 @@ def test_a_refusal_of_the_head_comes_instead_of_100_continue(gate, origin, tmp_p
         assert connection.request().body == b"a=1"
         connection.respond(b"ok")
         assert client.response().body == b"ok"
+
+
+# --- Where nothing is forwarded ------------------------------------------------------------------------
+
+FORM = "Content-Type: application/x-www-form-urlencoded"
+ATTACK = "q=%27%20union%20select%20name,password%20from%20users--%20-"
+OWN = [("/own", "a.test", 200), ("/moved", "a.test", 302), ("/", "nothing.test", 404)]
+
+
+@pytest.mark.parametrize("path,host,status", OWN)
+def test_what_the_configuration_answers_waits_for_no_body(g, path, host, status):
+    with g.client() as client:
+        client.send(request(path, host=host, method="POST", fields=[*USUAL, FORM, "Content-Length: 1000000"]), b"a=1&b=")
+        got = client.response()
+        assert (got.status, got.get("connection")) == (status, "close")
+        client.send(b"2" * 1000)  # an upload that goes on does no harm
+        client.finish()
+        client.assert_ended()
+    with g.client() as client:  # all of it has come: the connection goes on
+        for _ in range(2):
+            client.send(request(path, host=host, method="POST", fields=[*USUAL, FORM], body=b"a=1"))
+            got = client.response()
+            assert (got.status, got.get("connection")) == (status, None)
+    assert not any("waf" in record for record in g.security_log.records())
+    nothing_is_left(g)
+
+
+@pytest.mark.parametrize("path,host,status", OWN)
+def test_what_the_configuration_answers_waits_for_no_body_in_http2(g, path, host, status):
+    with Http2Client(g.addresses()[1]) as client:
+        for number in (1, 3):
+            client.send(http2.request(number, *FIELDS, ("content-type", "application/x-www-form-urlencoded"), ("content-length", "1000000"),
+                                      path=path, authority=host, method="POST", end=False))
+            client.send(data(number, b"a=1&b=", end=False))
+            answer = client.response(number)
+            assert answer.status == status
+            client.read_until(lambda number=number: client.stream(number).reset == "NO_ERROR", "a word to send no more")
+        client.barrier()
+    nothing_is_left(g)
+
+
+def test_its_heads_and_queries_are_judged_all_the_same(g):
+    for path, host, _ in OWN:
+        with g.client() as client:
+            client.send(request(f"{path}?{ATTACK}", host=host, method="POST", fields=[*USUAL, FORM, "Content-Length: 1000000"]))
+            assert client.response().status == 403
+    assert [r["reason"] for r in g.security_log.wait(len(OWN))] == ["waf.sqli"] * len(OWN)
 
 
 # --- gRPC --------------------------------------------------------------------------------------------
