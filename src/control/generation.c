@@ -21,6 +21,7 @@
 #include "control/generation_certificates.h"
 #include "control/crew.h"
 #include "control/generation_keys.h"
+#include "control/helper.h"
 #include "control/load.h"
 #include "control/message.h"
 #include "control/reason.h"
@@ -439,20 +440,6 @@ static int serve(void)
 /* --- Beginning ----------------------------------------------------------------------------------
  */
 
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGCHLD);
-    sigaddset(&set, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
-    signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return signals < 0 ? -errno : 0;
-}
-
 static uint32_t count_workers(void)
 {
     long online = sysconf(_SC_NPROCESSORS_ONLN);
@@ -590,7 +577,8 @@ int generation_main(struct boot_record *record)
     log_open(role, (enum log_level)boot->verbosity);
     (void)prctl(PR_SET_NAME, "pc-generation");
     (void)prctl(PR_SET_DUMPABLE, 0);
-    int result = open_signals();
+    signals = helper_open_signals(true);
+    int result = signals < 0 ? signals : 0;
     if (result == 0) {
         int fds[SHARED_COUNT];
         memcpy(fds, boot->shared, sizeof fds);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "control/helper.h"
 #include "control/log_drain.h"
 #include "control/message.h"
 
@@ -115,19 +116,6 @@ static void finish(void)
     log_drain_close();
 }
 
-static int open_signals(void)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGPIPE, SIG_IGN);
-    signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    return signals < 0 ? -errno : 0;
-}
-
 int logger_main(struct boot_record *record)
 {
     int fds[SHARED_COUNT];
@@ -139,8 +127,8 @@ int logger_main(struct boot_record *record)
     if (result == 0)
         result = boot_drop_privileges(boot);
     if (result == 0)
-        result = open_signals();
-    if (result != 0) {
+        result = signals = helper_open_signals(false);
+    if (result < 0) {
         log_error("cannot start: %s", strerror(-result));
         return 1;
     }

@@ -311,21 +311,28 @@ bool log_value_hides_secret(slice value)
     return names_secret_in_base64(value) || names_secret_encoded(value);
 }
 
-/* "https://user:password@host": everything up to the last '@' of an authority. */
+slice log_url_credentials(slice url, slice *ret_scheme)
+{
+    size_t scheme = slice_find(url, SLICE("://"));
+    *ret_scheme = slice_first(url, 0);
+    if (scheme == url.len || scheme > slice_find_any(url, "/?#"))
+        return *ret_scheme;
+    slice behind = slice_after(url, scheme + 3);
+    size_t end = slice_find_any(behind, "/?#");
+    while (end > 0 && behind.ptr[end - 1] != '@') /* the last one: a password may hold others */
+        end--;
+    *ret_scheme = slice_first(url, scheme + 3);
+    return slice_first(behind, end ? end - 1 : 0);
+}
+
 static slice put_authority(struct text *t, slice rest)
 {
-    size_t scheme = slice_find(rest, SLICE("://"));
-    if (scheme == rest.len || scheme > slice_find_byte(rest, '?'))
+    slice scheme, credentials = log_url_credentials(rest, &scheme);
+    if (!credentials.len)
         return rest;
-    slice behind = slice_after(rest, scheme + 3);
-    size_t end = slice_find_any(behind, "/?#");
-    while (end > 0 && behind.ptr[end - 1] != '@')
-        end--;
-    if (end == 0)
-        return rest;
-    text_add(t, slice_first(rest, scheme + 3));
-    text_add(t, SLICE("***@"));
-    return slice_after(behind, end);
+    text_add(t, scheme);
+    text_add(t, SLICE("***"));
+    return slice_after(rest, scheme.len + credentials.len);
 }
 
 /* One parameter, from behind its separator to the next one. */

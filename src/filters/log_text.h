@@ -31,6 +31,10 @@ void log_put_value(struct writer *w, slice text, size_t bytes_max, const struct 
  * another query, or in the text that it is the Base64 of. */
 bool log_value_hides_secret(slice value);
 
+/* What stands before the '@' of a URL's authority (user:password), with *ret_scheme: what comes
+ * before it. Empty: nothing. */
+slice log_url_credentials(slice url, slice *ret_scheme);
+
 /* Where the first word that tells of a secret ends; *ret_name: the word. text.len: none. */
 size_t log_find_secret(slice text, slice *ret_name);
 

@@ -99,20 +99,13 @@ void recent_write(struct writer *w, slice text)
 
 /* --- Parameters ------------------------------------------------------------------------------- */
 
-/* "user:password@" of "http://user:password@host/". */
 static slice put_authority(struct put *p, slice rest)
 {
-    size_t scheme = slice_find(rest, SLICE("://"));
-    if (scheme == rest.len || scheme > slice_find_any(rest, "/?#"))
-        return rest;
-    slice behind = slice_after(rest, scheme + 3);
-    size_t end = slice_find_any(behind, "/?#");
-    while (end > 0 && behind.ptr[end - 1] != '@')
-        end--;
-    add(p, slice_first(rest, scheme + 3));
-    if (end)
-        mask(p, slice_first(behind, end - 1), "url", SLICE("credentials"));
-    return slice_after(behind, end ? end - 1 : 0);
+    slice scheme, credentials = log_url_credentials(rest, &scheme);
+    add(p, scheme);
+    if (credentials.len)
+        mask(p, credentials, "url", SLICE("credentials"));
+    return slice_after(rest, scheme.len + credentials.len);
 }
 
 static void put_parameters(struct put *p, slice text)
