@@ -27,7 +27,7 @@ _portcullis() {
     COMPREPLY=($(compgen -W "$words" -- "$word")); return
   fi
   if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain exclude whatif waf help completion version --to --listen --host --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
+    COMPREPLY=($(compgen -W 'run check reload stop upgrade status certs fmt show explain exclude whatif waf help completion version --to --listen --host --shadow --print-config --config --state --version --help -c -t -T -s -v -h' -- "$word")); return
   fi
   case ${COMP_WORDS[1]} in
     run) options='-c --config --state --storage --pid-file --log-level --load-seconds --help';;
@@ -46,7 +46,7 @@ _portcullis() {
     help) options='--reference --man --help';;
     completion) options='--help';;
     version) options='--json --help';;
-    *) options='-c --config --state --to --listen --host --print-config';;
+    *) options='-c --config --state --to --listen --host --shadow --print-config';;
   esac
   case $word in
     -*) COMPREPLY=($(compgen -W "$options" -- "$word")); return;;

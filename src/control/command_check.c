@@ -6,6 +6,7 @@
 #include "control/keyholder.h"
 #include "control/loader.h"
 #include "control/output.h"
+#include "control/waf_summary.h"
 #include "net/key_call.h"
 
 static void print_json(struct diagnostics *d)
@@ -86,10 +87,12 @@ static int check_file(const char *path, bool json, bool dumps)
         load_report(&d, path, STDERR_FILENO);
     if (error && d.errors == 0)
         output_format(STDERR_FILENO, "portcullis: %s: there is not enough memory\n", path);
-    if (!error && !json)
+    if (!error && !json) {
         output_format(STDOUT_FILENO, "%s: in order, %u site%s, %u warning%s\n", path,
                       l.c->site_count, l.c->site_count == 1 ? "" : "s", d.warnings,
                       d.warnings == 1 ? "" : "s");
+        waf_summary_print(l.c, STDOUT_FILENO);
+    }
     if (dumps)
         dump_files(&l);
     return error ? EXIT_PROBLEM : EXIT_OK;

@@ -64,7 +64,7 @@ static void print_commands(void)
     for (size_t i = 0; i < command_count; i++)
         output_format(STDOUT_FILENO, "    %s) options='%s%s--help';;\n", commands[i].name,
                       commands[i].options, commands[i].options[0] ? " " : "");
-    print("    *) options='-c --config --state --to --listen --host --print-config';;\n"
+    print("    *) options='-c --config --state --to --listen --host --shadow --print-config';;\n"
           "  esac\n"
           "  case $word in\n"
           "    -*) COMPREPLY=($(compgen -W \"$options\" -- \"$word\")); return;;\n"
@@ -103,7 +103,8 @@ int command_completion(int argc, char **argv)
           "    COMPREPLY=($(compgen -W '");
     for (size_t i = 0; i < command_count; i++)
         output_format(STDOUT_FILENO, "%s ", commands[i].name);
-    print("--to --listen --host --print-config --config --state --version --help -c -t -T -s -v "
+    print("--to --listen --host --shadow --print-config --config --state --version --help -c -t -T "
+          "-s -v "
           "-h' -- \"$word\")); return\n"
           "  fi\n");
     print_commands();

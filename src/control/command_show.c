@@ -7,6 +7,7 @@
 #include "control/effective.h"
 #include "control/output.h"
 #include "control/show_text.h"
+#include "control/waf_summary.h"
 
 /* --- show routes --- */
 
@@ -22,11 +23,21 @@ static void print_route_json(const struct route *route)
     output_json_member(STDOUT_FILENO, "answer", writer_slice(&w));
     output_write(STDOUT_FILENO, SLICE(","));
     output_json_member(STDOUT_FILENO, "where", route->where);
+    output_write(STDOUT_FILENO, SLICE(","));
+    w = writer_over(text, sizeof text);
+    waf_summary_write(&w, route->blocks[FEATURE_WAF]);
+    output_json_member(STDOUT_FILENO, "waf", writer_slice(&w));
     output_write(STDOUT_FILENO, SLICE("}"));
+}
+
+static const struct route *own_route(const struct site *site)
+{
+    return &site->routes[site->route_count - 1];
 }
 
 static void print_route(const struct route *route)
 {
+    const struct route *own = own_route(route->site);
     char text[8192];
     struct writer w = writer_over(text, sizeof text);
     writer_format(&w, "  %-28.*s ", SLICE_ARGUMENTS(route->label.len ? route->label : SLICE("*")));
@@ -34,7 +45,20 @@ static void print_route(const struct route *route)
     show_write_conditions(&w, route);
     if (route->priority)
         writer_format(&w, "  priority %d", route->priority);
+    if (!waf_summary_is_same(route->blocks[FEATURE_WAF], own->blocks[FEATURE_WAF])) {
+        writer_literal(&w, "  waf ");
+        waf_summary_write(&w, route->blocks[FEATURE_WAF]);
+    }
     writer_format(&w, "  (%.*s)\n", SLICE_ARGUMENTS(route->where));
+    output_write(STDOUT_FILENO, writer_slice(&w));
+}
+
+static void print_site_waf(const struct route *own)
+{
+    char text[8192];
+    struct writer w = writer_over(text, sizeof text);
+    writer_literal(&w, "  waf ");
+    waf_summary_write(&w, own->blocks[FEATURE_WAF]);
     output_write(STDOUT_FILENO, writer_slice(&w));
 }
 
@@ -51,6 +75,8 @@ static void print_site(const struct site *site, bool json, bool is_first)
     output_format(STDOUT_FILENO, json ? "%s{\"hosts\":[" : "%ssite ",
                   is_first ? "" : (json ? "," : "\n"));
     print_hosts(site, json);
+    if (!json)
+        print_site_waf(own_route(site));
     output_format(STDOUT_FILENO, json ? "],\"routes\":[" : "\n");
     for (uint32_t i = 0; i < site->route_count; i++) {
         /* patterns of one statement that differ in length are neighbours: shown once */

@@ -18,7 +18,8 @@ const struct command commands[] = {
       "-c --config --state --storage --pid-file --log-level --load-seconds", command_run },
     { "check", "[-c FILE] [--json]", "Says whether the configuration is in order",
       "All errors at once, each with its place, the reason and what was expected; exit code 1 when "
-      "there are any. --json is for editors and pipelines; --dump prints all files afterwards. "
+      "there are any; otherwise by which rules of the WAF the sites are judged. --json is for "
+      "editors and pipelines; --dump prints all files afterwards. "
       "- is the standard input.",
       "-c --config --json --dump", command_check },
     { "reload", "[--state DIR]", "Puts the changed configuration in force, without loss",
@@ -45,7 +46,8 @@ const struct command commands[] = {
       "input.",
       "-w --write", command_format },
     { "show", "routes|effective SITE PATH", "Shows what is in force after inheritance",
-      "show routes lists the routes of all sites in the order in which they are tried; show "
+      "show routes lists the routes of all sites in the order in which they are tried, and what "
+      "judges them; show "
       "effective SITE PATH lists every setting for this path and the line that it comes from. Both "
       "take -c FILE and --json.",
       "-c --config --json", command_show },
@@ -189,6 +191,7 @@ static int run_options(int argc, char **argv)
         { .name = "--help", .short_name = "-h", .flag = &helps },
         { .name = "--state", .value = &given.state },
         { .name = "--print-config", .flag = &q.prints },
+        { .name = "--shadow", .flag = &q.is_shadow },
         { .name = "--to",
           .values = to,
           .value_count = &q.to_count,

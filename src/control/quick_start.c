@@ -3,6 +3,7 @@
 #include "base/number.h"
 #include "config/format.h"
 #include "control/output.h"
+#include "control/waf_summary.h"
 
 /* A word of the command line as a word of the language. What the language has none for is quoted
  * all the same, so that the loader says what is wrong with it. */
@@ -76,6 +77,8 @@ void quick_start_write(struct writer *w, const struct quick_start *q)
     writer_literal(w, "listen");
     write_words(w, q->listens, q->listen_count, "127.0.0.1:8080");
     writer_literal(w, "\nlog requests json to stdout\nlog security json to stderr\n");
+    if (q->is_shadow)
+        writer_literal(w, "defaults { waf mode shadow }\n");
     if (is_group) {
         writer_literal(w, "\norigin app {\n  server");
         write_addresses(w, q);
@@ -99,6 +102,16 @@ static void greet_origin(const struct origin *origin, int fd)
     output_format(fd, "\n");
 }
 
+/* All of it is judged alike: there is one site. */
+static void greet_waf(const struct waf_settings *waf, int fd)
+{
+    const char *words = waf->mode == WAF_MODE_SHADOW
+                            ? "told and not refused (shadow), by the WAF's %u built-in rules\n"
+                            : "refused by the WAF's %u built-in rules; only watched: --shadow\n";
+    output_format(fd, "  attacks  ");
+    output_format(fd, words, waf_summary_rules(waf));
+}
+
 void quick_start_greet(const struct configuration *c, int fd)
 {
     output_format(fd, "Portcullis %s\n", PORTCULLIS_VERSION);
@@ -111,6 +124,7 @@ void quick_start_greet(const struct configuration *c, int fd)
     }
     for (uint32_t i = 0; i < c->origin_count; i++)
         greet_origin(&c->origins[i], fd);
+    greet_waf(c->sites[0].routes[0].blocks[FEATURE_WAF], fd);
     output_format(fd,
                   "  refused  malformed and ambiguous requests, slow clients, more than %u "
                   "connections of one client\n",

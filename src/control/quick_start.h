@@ -14,7 +14,8 @@ struct quick_start {
     uint32_t listen_count;
     const char **hosts;
     uint32_t host_count;
-    bool prints; /* --print-config */
+    bool is_shadow; /* --shadow: the WAF refuses nothing */
+    bool prints;    /* --print-config */
     const char *state_folder;
 };
 

@@ -54,8 +54,8 @@ def config(tmp_path):
 def test_check_says_in_order_or_what_is_wrong(config):
     done = run("check", "-c", config)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"{config}: in order, 1 site, 0 warnings\n"
-    assert run("check", "-", input=CONFIG).stdout.endswith(": in order, 1 site, 0 warnings\n")
+    assert re.fullmatch(re.escape(str(config)) + r": in order, 1 site, 0 warnings\n  waf balanced, enforced: \d+ built-in rules\n", done.stdout)
+    assert run("check", "-", input=CONFIG).stdout.startswith("/dev/stdin: in order, 1 site, 0 warnings\n")
     config.write_text("nonsense\n")
     done = run("check", config)
     assert (done.returncode, done.stdout) == (1, "")
@@ -111,7 +111,7 @@ def test_run_refuses_a_configuration_with_errors(tmp_path, config):
 
 
 def test_the_habits_of_nginx_users(config):
-    assert run("-t", "-c", config).stdout.endswith("in order, 1 site, 0 warnings\n")
+    assert ": in order, 1 site, 0 warnings\n" in run("-t", "-c", config).stdout
     dumped = run("-T", "-c", config).stdout
     assert f"# file {config}\n{CONFIG}" in dumped
     assert re.fullmatch(r"portcullis \d+\.\d+\.\d+\n", run("-v").stdout)
@@ -119,6 +119,52 @@ def test_the_habits_of_nginx_users(config):
     assert run("-h").stdout == run("help").stdout
     assert run("-s", "reload", "--state", "/nonexistent").returncode == 3
     assert run().returncode == 2
+
+
+# --- What the WAF does ----------------------------------------------------------------------------
+
+JUDGED = """
+listen :8080
+defaults { waf mode shadow }
+site a.test www.a.test {
+  to 127.0.0.1:3000
+  route /up/* { waf off }
+  route /own/* { waf strict mode enforce { rules OWN; threshold 7 } }
+  route /same/* { respond 200 }
+}
+site b.test { respond 200; waf off }
+"""
+
+
+def judged(tmp_path, text=JUDGED):
+    (tmp_path / "own.conf").write_text('SecRule ARGS "@rx a" "id:1,phase:2,pass,log"\nSecRule ARGS "@rx b" "id:2,phase:2,pass,log"\n')
+    path = tmp_path / "judged.conf"
+    path.write_text(text.replace("OWN", str(tmp_path / "own.conf")))
+    return path
+
+
+def test_check_says_what_judges_where(tmp_path):
+    lines = run("check", judged(tmp_path)).stdout.splitlines()[1:]
+    assert re.fullmatch(r"  waf balanced, in shadow: \d\d+ built-in rules  \(a\.test\)", lines[0])
+    assert sorted(lines[1:]) == ["  waf off  (a.test /up/*, b.test)",
+                                 f"  waf strict, threshold 7, enforced: 2 rules of {tmp_path}/own.conf  (a.test /own/*)"]
+    many = "listen :8080\n" + "".join(f"site s{i}.test {{ respond 200; waf {{ threshold {i} }} }}\n" for i in range(1, 12)) \
+        + "".join(f"site t{i}.test {{ respond 200; waf off }}\n" for i in range(5))
+    lines = run("check", judged(tmp_path, many)).stdout.splitlines()[1:]
+    assert len(lines) == 9 and lines[-1] == "  … and others: portcullis show routes"
+    lines = run("check", judged(tmp_path, many.replace("threshold", "body 9M; threshold 5 response"))).stdout.splitlines()[1:]
+    assert lines[1:] == ["  waf off  (t0.test, t1.test, t2.test and 2 more)"]
+
+
+def test_show_routes_says_what_judges_each(tmp_path):
+    path = judged(tmp_path)
+    shown = run("show", "routes", "-c", path).stdout
+    assert re.search(r"^site a\.test www\.a\.test  waf balanced, in shadow: \d+ built-in rules$", shown, re.MULTILINE)
+    assert re.search(r"^  /up/\* +to 127\.0\.0\.1:3000  waf off  \(", shown, re.MULTILINE)
+    assert re.search(r"^  /same/\* +respond 200  \(", shown, re.MULTILINE)
+    routes = json.loads(run("show", "routes", "-c", path, "--json").stdout)["sites"][0]["routes"]
+    assert {route["route"]: route["waf"].split(":")[0] for route in routes} == {
+        "/up/*": "off", "/own/*": "strict, threshold 7, enforced", "/same/*": "balanced, in shadow", "*": "balanced, in shadow"}
 
 
 # --- Colours --------------------------------------------------------------------------------------
@@ -192,7 +238,7 @@ def test_fmt_leaves_what_it_cannot_read(config):
 
 def test_show_routes_in_the_order_of_choice(config):
     shown = run("show", "routes", "-c", config).stdout.splitlines()
-    assert shown[0] == "site example.com *.example.com"
+    assert shown[0].startswith("site example.com *.example.com  waf balanced, enforced: ")
     assert [line.split("  ")[1] for line in shown[1:]] == ["/only", "= /old", "/api/*", "/in/*", "*"]
     told = json.loads(run("show", "routes", "--json", "-c", config).stdout)
     routes = told["sites"][0]["routes"]
@@ -403,6 +449,25 @@ def test_print_config_is_a_file_that_loads(tmp_path):
     path.write_text(done.stdout)
     assert run("check", path).returncode == 0
     assert run("fmt", path).stdout == done.stdout
+
+
+def test_a_quick_start_in_shadow_refuses_nothing(tmp_path):
+    path = tmp_path / "made.conf"
+    path.write_text(run("--to", "3000", "--shadow", "--print-config").stdout)
+    assert "  waf balanced, in shadow: " in run("check", path).stdout
+    assert run("fmt", path).stdout == path.read_text()
+
+
+@pytest.mark.parametrize("options,words", [([], "refused by the WAF's"), (["--shadow"], "told and not refused (shadow)")])
+def test_a_quick_start_greets_with_what_it_does(tmp_path, options, words):
+    with subprocess.Popen([binary_path(), "--to", "3000", "--listen", "127.0.0.1:0", "--state", tmp_path / "state", *options],
+                          stderr=subprocess.PIPE, text=True) as program:
+        try:
+            greeting = [program.stderr.readline() for _ in range(7)]
+        finally:
+            program.terminate()
+            program.communicate(timeout=SECONDS)
+    assert greeting[0].startswith("Portcullis ") and greeting[3].startswith("  attacks  " + words), greeting
 
 
 def test_quick_start_says_what_is_wrong_with_an_address():
