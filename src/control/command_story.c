@@ -172,6 +172,15 @@ static void print_masked(const json_t *x)
         output_write(STDOUT_FILENO, SLICE("\n"));
 }
 
+/* Behind the last offer for a rule: where the rule itself can be told otherwise. */
+static void print_setting(const struct exclusion_offers *offers, uint32_t i)
+{
+    uint32_t rule = offers->items[i].rule;
+    const char *setting = exclusion_setting(rule);
+    if (setting && (i + 1 == offers->count || offers->items[i + 1].rule != rule))
+        output_format(STDOUT_FILENO, "  or in crs-setup.conf: %s\n", setting);
+}
+
 static int print_offers(const json_t *x, const char *id, struct arena *a)
 {
     struct exclusion_offers *offers = arena_take(a, sizeof *offers);
@@ -180,12 +189,14 @@ static int print_offers(const json_t *x, const char *id, struct arena *a)
     if (offers->count == 0)
         return EXIT_OK;
     output_write(STDOUT_FILENO, SLICE("\nA false positive? From narrow to broad, in `waf { }`:\n"));
-    for (uint32_t i = 0; i < offers->count; i++)
+    for (uint32_t i = 0; i < offers->count; i++) {
         for (unsigned b = 0; b < EXCLUSION_BREADTHS; b++) {
             output_write(STDOUT_FILENO, SLICE("  "));
             print_text(offers->items[i].words[b]);
             output_write(STDOUT_FILENO, SLICE("\n"));
         }
+        print_setting(offers, i);
+    }
     output_format(STDOUT_FILENO, "The narrow ones are written by: portcullis exclude %s\n", id);
     return EXIT_OK;
 }

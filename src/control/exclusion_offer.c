@@ -136,6 +136,24 @@ static int set_words(struct arena *a, slice path, struct exclusion_offer *offer)
     return keep_words(a, &w, &offer->words[EXCLUSION_RULE]);
 }
 
+const char *exclusion_setting(uint32_t rule)
+{
+    static const struct {
+        uint32_t rule;
+        const char *setting;
+    } settings[] = { { 911100, "rule 900200, which methods may come" },
+                     { 920420, "rule 900220, which types of bodies may come" },
+                     { 920430, "rule 900230, which versions of HTTP may come" },
+                     { 920440, "rule 900240, which extensions nobody may ask for" },
+                     { 920450, "rule 900250, which header fields may not come" },
+                     { 920451, "rule 900255, which further header fields may not come" },
+                     { 920480, "rule 900280, which character sets may come" } };
+    for (size_t i = 0; i < ARRAY_LENGTH(settings); i++)
+        if (settings[i].rule == rule)
+            return settings[i].setting;
+    return NULL;
+}
+
 /* --- Rules ------------------------------------------------------------------------------------ */
 
 static bool adds_to_score(const json_t *rule)

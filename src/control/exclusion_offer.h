@@ -29,6 +29,10 @@ struct exclusion_offer {
     slice words[EXCLUSION_BREADTHS]; /* "exclude rule …", without `because` and `until` */
 };
 
+/* What a rule of the Core Rule Set enforces that its crs-setup.conf sets: "rule 900220, which types
+ * of bodies may come". NULL: nothing of that kind. */
+const char *exclusion_setting(uint32_t rule);
+
 struct exclusion_offers {
     struct exclusion_offer items[EXCLUSION_OFFERS_MAX];
     uint32_t count;

@@ -220,6 +220,27 @@ def test_explain_tells_the_story_of_one(g):
     assert json.loads(g.command("explain", id_, "--json", check=0).stdout)["id"] == id_
 
 
+TYPES = """
+SecRule REQUEST_HEADERS:Content-Type "@rx ^[^;\\s]+" "id:920420,phase:1,pass,log,msg:'type',t:none,t:lowercase,\\
+    setvar:'tx.type=|%{matched_var}|',chain"
+    SecRule TX:type "!@within %{tx.allowed_request_content_type}" "t:none,setvar:tx.anomaly_score=+5"
+"""
+
+
+def test_explain_names_the_setting_of_a_rule_that_has_one(g, rules):
+    rules.write_text(TYPES + RULES)
+    g.reload()
+    told = g.command("explain", ask(g, "/up/file", 403, method="POST", fields=["Content-Type: application/octet-stream"], body=b"\1\2"),
+                     check=0).stdout
+    assert "  exclude rule 920420 on /up/file\n  exclude rule 920420 on /up/*\n  exclude rule 920420\n" \
+        "  or in crs-setup.conf: rule 900220, which types of bodies may come\nThe narrow ones" in told
+    rules.write_text("SecAction \"id:900220,phase:1,pass,nolog,t:none,"
+                     "setvar:'tx.allowed_request_content_type=%{tx.allowed_request_content_type} |application/octet-stream|'\"\n" + TYPES + RULES)
+    g.reload()
+    for type_, status in (("application/octet-stream", 200), ("text/plain", 200), ("image/png", 403)):
+        ask(g, "/up/file", status, method="POST", fields=[f"Content-Type: {type_}"], body=b"\1\2")
+
+
 def test_explain_says_when_there_is_nothing(g, tmp_path):
     done = g.command("explain", "0" * 26)
     assert done.returncode == 1 and "no such exchange is kept; none is" in done.stderr
