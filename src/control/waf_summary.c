@@ -13,6 +13,20 @@ static bool is_off(const struct waf_settings *s)
     return s->level == WAF_LEVEL_OFF || s->mode == WAF_MODE_OFF || !s->rules;
 }
 
+/* What rules from files say themselves counts too, so that one word is enough for shadow. */
+static const char *mode_of(const struct waf_settings *s)
+{
+    switch (s->rules->directives.mode) {
+    case WAF_OFF:
+        return "without effect (SecRuleEngine Off)";
+    case WAF_DETECT:
+        return "in shadow (SecRuleEngine DetectionOnly)";
+    case WAF_ENFORCE:
+        break;
+    }
+    return s->mode == WAF_MODE_SHADOW ? "in shadow" : "enforced";
+}
+
 /* --- How many rules --------------------------------------------------------------------------- */
 
 /* N of the tag "paranoia-level/N", by which both the Core Rule Set and our own rules say from where
@@ -37,7 +51,8 @@ static bool finds_something(const struct waf_settings *s, const struct rule *rul
     uint64_t level = level_of(rule);
     if (level)
         return level <= waf_paranoia(s);
-    return s->source.kind == WAF_SOURCE_FILES && !slice_starts_with(rule->file, OWN_FOLDER);
+    return s->source.kind == WAF_SOURCE_FILES && rule->flags & RULE_LOG &&
+           !slice_starts_with(rule->file, OWN_FOLDER);
 }
 
 uint32_t waf_summary_rules(const struct waf_settings *s)
@@ -77,7 +92,7 @@ void waf_summary_write(struct writer *w, const struct waf_settings *s)
         writer_format(w, ", paranoia %u", s->paranoia);
     if (s->threshold)
         writer_format(w, ", threshold %u", s->threshold);
-    writer_text(w, s->mode == WAF_MODE_SHADOW ? ", in shadow: " : ", enforced: ");
+    writer_format(w, ", %s: ", mode_of(s));
     write_rules(w, s);
 }
 

@@ -156,6 +156,15 @@ def test_check_says_what_judges_where(tmp_path):
     assert lines[1:] == ["  waf off  (t0.test, t1.test, t2.test and 2 more)"]
 
 
+@pytest.mark.parametrize("engine,words", [("DetectionOnly", "in shadow (SecRuleEngine DetectionOnly)"), ("Off", "without effect (SecRuleEngine Off)"),
+                                          ("On", "enforced")])
+def test_check_says_what_the_rules_say_of_themselves(tmp_path, engine, words):
+    path = judged(tmp_path)
+    own = tmp_path / "own.conf"
+    own.write_text(f"SecRuleEngine {engine}\n" + own.read_text() + 'SecAction "id:3,phase:1,pass,nolog"\n')
+    assert f"  waf strict, threshold 7, {words}: 2 rules of {own}  (a.test /own/*)\n" in run("check", path).stdout
+
+
 def test_show_routes_says_what_judges_each(tmp_path):
     path = judged(tmp_path)
     shown = run("show", "routes", "-c", path).stdout
