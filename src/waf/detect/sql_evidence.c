@@ -18,16 +18,30 @@ static bool has_space(slice text)
            memchr(text.ptr, '\n', text.len) != NULL;
 }
 
+/* 'a' = 'b and so on: no tautology, whatever the statement has behind it; a text that quotes one.
+ */
+static bool is_prose(const struct sql_walk *w)
+{
+    slice text = w->last.text, space = slice_after(text, slice_find_byte(text, ' ') + 1);
+    return w->last.kind == SQL_STRING && w->last.is_open && w->is_equality && space.len > 0 &&
+           ascii_lower(space.ptr[0]) >= 'a' && ascii_lower(space.ptr[0]) <= 'z' &&
+           !slice_equal(w->left.text, text);
+}
+
 void sql_evidence_comparison(struct sql_walk *w)
 {
-    if (w->select_has_where && w->select != SQL_SELECT_FIRST)
+    if (is_prose(w))
+        return;
+    bool is_constant = w->logics && is_fixed(&w->left) && is_fixed(&w->last);
+    if (w->select_has_where && w->select != SQL_SELECT_FIRST && !w->begins_select)
         w->because = "a statement with a condition";
-    else if (w->logics && is_fixed(&w->left) && is_fixed(&w->last))
+    else if (is_constant && !w->begins_compared)
         w->because = "a comparison that says nothing";
     else if (w->depth && w->left.text.len > 2 && w->left.kind == SQL_LITERAL &&
              slice_equal(w->left.text, w->last.text))
         w->because = "a number is compared with itself";
-    else if (w->logics && (w->is_anchored || (is_fixed(&w->left) && w->last.kind == SQL_CALL)))
+    else if (is_constant ||
+             (w->logics && (w->is_anchored || (is_fixed(&w->left) && w->last.kind == SQL_CALL))))
         w->weak = "a condition is added";
 }
 
@@ -134,7 +148,8 @@ void sql_evidence_from(struct sql_walk *w)
         return;
     if (w->is_anchored)
         w->because = "a SELECT from a table";
-    else if (w->select != SQL_SELECT_FIRST && (w->select_has_star || w->last.kind == SQL_CALL))
+    else if (w->select != SQL_SELECT_FIRST && !w->begins_select &&
+             (w->select_has_star || w->last.kind == SQL_CALL))
         w->because = "a subselect";
 }
 
@@ -229,7 +244,9 @@ void sql_evidence_end(struct sql_walk *w, const struct sql_token *end)
         return;
     /* Behind a bracket or a leading parenthesis code goes on in the same way. */
     bool is_code = w->place == SQL_PLACE_BRACKET || w->begins_closed;
-    if (w->weak && (is_comment ? is_blank(end) || sql_is_quoted(w->place) : !is_code)) {
+    bool ends_well =
+        is_comment ? is_blank(end) || sql_is_quoted(w->place) : !is_code && !w->begins_compared;
+    if (w->weak && ends_well) {
         w->because = w->weak;
         return;
     }

@@ -51,6 +51,7 @@ int sql_select_begin(struct sql_walk *w, enum sql_select_kind kind)
 {
     w->select = kind;
     w->in_union = false;
+    w->begins_select |= kind == SQL_SELECT_FIRST && !w->is_anchored;
     w->wants_operand = w->select_is_fresh = true;
     w->select_has_star = w->select_has_from = w->select_has_where = false;
     w->is_comparing = w->is_condition = false;
@@ -83,7 +84,8 @@ static int exec_statement(struct sql_walk *w, bool is_stacked)
     if (is_stacked && w->is_anchored &&
         (next->word == SQL_CASE || (is_name(next) && (is_call || sql_is_quoted(w->place)))))
         return found(w, "a stored procedure is run");
-    if (next->letter == '(' && (w->tokens[2].letter == 's' || w->tokens[2].letter == 'v'))
+    if (w->is_anchored && next->letter == '(' &&
+        (w->tokens[2].letter == 's' || w->tokens[2].letter == 'v'))
         return found(w, "a string is run as a statement");
     return STOP;
 }

@@ -237,6 +237,13 @@ static int want(struct sql_walk *w)
     return is_call ? take_call(w) : want_word(w);
 }
 
+/* A number or a name that is put into a statement stands on one side of a comparison there. One
+ * that is a side of another already comes from a formula, a filter or a program. */
+static void note_comparison(struct sql_walk *w)
+{
+    w->begins_compared |= w->place == SQL_PLACE_PLAIN && !w->logics && !w->select && !w->has_closed;
+}
+
 static int have_operator(struct sql_walk *w)
 {
     const struct sql_token *t = &w->tokens[0];
@@ -266,9 +273,12 @@ static int have_operator(struct sql_walk *w)
         w->is_comparing = w->wants_operand = true;
         w->operators++;
         w->has_order |= memchr("<>!~", t->text.ptr[0], 4) || slice_equal(t->text, SLICE("=="));
+        w->is_equality = slice_equal(t->text, SLICE("="));
+        note_comparison(w);
         return 0;
     case SQL_BETWEEN:
         w->left = w->last;
+        note_comparison(w);
         w->is_comparing = w->is_between = w->wants_operand = true;
         return 0;
     case SQL_ARITHMETIC:

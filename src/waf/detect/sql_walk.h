@@ -52,11 +52,14 @@ struct sql_walk {
     slice first;             /* text of the first operand */
     bool is_comparing, is_between, is_condition /* behind a logical operator */;
     bool may_alias, orders, limits, in_union;
-    bool has_closed;    /* a parenthesis of the statement around */
-    bool has_sign;      /* + or - before a value */
-    bool begins_closed; /* … before anything else */
-    bool is_computed;   /* the next operand is a part of a value, not a value */
-    bool has_order;     /* a comparison with < or > */
+    bool begins_select;   /* the value is a statement from its first word on */
+    bool has_closed;      /* a parenthesis of the statement around */
+    bool has_sign;        /* + or - before a value */
+    bool begins_closed;   /* … before anything else */
+    bool is_computed;     /* the next operand is a part of a value, not a value */
+    bool has_order;       /* a comparison with < or > */
+    bool is_equality;     /* the newest comparison is one with = */
+    bool begins_compared; /* what stands before the first AND or OR is a comparison: 1 < 2 and … */
     unsigned logics, operators, operands, cases;
     enum sql_select_kind select;
     bool select_is_fresh; /* its first operand is still to come */

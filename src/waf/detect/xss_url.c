@@ -119,6 +119,13 @@ bool xss_url_runs(slice url)
     return runs_scheme(start) || runs_data(start);
 }
 
+bool xss_url_is_picture(slice url)
+{
+    char memory[SCHEME_BYTES_MAX];
+    size_t behind;
+    return slice_starts_with(beginning(url, memory, false, &behind), SLICE("data:image/"));
+}
+
 bool xss_url_is_script(slice value)
 {
     char memory[SCHEME_BYTES_MAX];

@@ -12,6 +12,9 @@ enum { XSS_URL_BYTES_MAX = 65536 };
  * that hides one. */
 bool xss_url_runs(slice url);
 
+/* data: of a picture, whatever its kind. */
+bool xss_url_is_picture(slice url);
+
 /* A whole value that is such a URL, and goes on as script does: not a sentence about a language. */
 bool xss_url_is_script(slice value);
 
