@@ -121,7 +121,7 @@ def step(number, name):
 
 
 PLUGIN = {
-    "crs-setup.conf.example": step(1, "setup"),
+    "crs-setup.conf.example": step(1, "setup") + 'SecAction "id:2,phase:1,pass,nolog,setvar:tx.crs_setup_version=4280"\n',
     "rules/REQUEST-901-INITIALIZATION.conf": step(901001, "rules"),
     "rules/REQUEST-942-ATTACK.conf": 'SecRule ARGS "@rx attack" "id:942100,phase:2,deny,status:403,msg:\'attack\',tag:\'attack-sqli\'"\n',
     "plugins/made-up-config.conf": step(9500010, "config") + 'SecAction "id:9500011,phase:1,pass,nolog,setvar:tx.made_up_enabled=1"\n',

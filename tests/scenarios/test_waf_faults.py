@@ -7,6 +7,7 @@ import threading
 import pytest
 from harness.client import request
 from harness.deadline import eventually
+from harness.origin import response
 from harness.stream import Ended
 
 # Each phase says by which rules it was judged; a request that two generations had judged would have two numbers.
@@ -16,20 +17,21 @@ SecAction "id:1,phase:1,pass,nolog,setvar:tx.first={number},initcol:global=all,s
 SecRule REQUEST_URI "@beginsWith /seen" "id:2,phase:1,redirect:'/%{{global.seen}}'"
 SecAction "id:3,phase:2,redirect:'/%{{tx.first}}.{number}.%{{args.q}}'"
 """
-SITE = 'workers @workers\nsite * { respond 200; waf balanced { rules @rules } }\n'
+SITE = 'workers @workers\nsite * { to @origin; waf balanced { rules @rules } }\n'
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def start(gate, tmp_path):
+def start(gate, origin, tmp_path):
     path = tmp_path / "own.conf"
+    origin.serve(lambda got, connection: response(b"not judged"))
 
     def write(number):
         path.write_text(RULES.format(number=number))
 
     def make(workers):
         write(0)
-        return gate(SITE, rules=path, workers=workers), write
+        return gate(SITE, origin=origin, rules=path, workers=workers), write
 
     return make
 
