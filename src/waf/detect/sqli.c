@@ -9,42 +9,77 @@ struct traits {
     bool has[4];            /* what ends a place: ' " ` ] */
     bool has_other_dialect; /* \ # || /\*! and -- mean something else to MySQL */
     size_t behind_comment;  /* behind the last end of a comment; 0: none */
-    bool is_word;           /* letters and digits only: nothing to leave a place with */
+    bool is_name;           /* a word, or some with dots between: nothing to leave a place with */
 };
+
+enum byte_trait {
+    LETTER = 1,    /* letters, digits and _ */
+    NAME_PART = 2, /* of a name with dots: these, and the dot */
+    PLACE_END = 4,
+    DIALECT = 8,
+    SLASH = 16
+};
+
+static const unsigned char byte_traits[256] = {
+    ['0' ... '9'] = LETTER | NAME_PART, ['A' ... 'Z'] = LETTER | NAME_PART,
+    ['a' ... 'z'] = LETTER | NAME_PART, ['_'] = LETTER | NAME_PART,
+    ['.'] = NAME_PART | DIALECT,        ['\''] = PLACE_END,
+    ['"'] = PLACE_END,                  ['`'] = PLACE_END,
+    [']'] = PLACE_END,                  ['\\'] = DIALECT,
+    ['#'] = DIALECT,                    ['|'] = DIALECT,
+    ['-'] = DIALECT,                    ['!'] = DIALECT,
+    ['/'] = SLASH,
+};
+
+static bool is_letter(char c)
+{
+    return (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '_';
+}
+
+/* A byte that is no part of a plain text. */
+static void note_sign(slice value, size_t at, struct traits *t)
+{
+    static const char ends[] = { '\'', '"', '`', ']' };
+    char c = value.ptr[at];
+    for (unsigned i = 0; i < ARRAY_LENGTH(ends); i++)
+        t->has[i] |= c == ends[i];
+    if (c == '/' && at > 0 && value.ptr[at - 1] == '*')
+        t->behind_comment = at + 1;
+    if (c == '.')
+        t->has_other_dialect |= at + 1 < value.len && ascii_lower(value.ptr[at + 1]) == 'e';
+    else
+        t->has_other_dialect |= byte_traits[(unsigned char)c] & DIALECT;
+}
 
 static int find_traits(slice value, struct traits *ret, struct work *work)
 {
-    struct traits t = { .is_word = true };
+    struct traits t = { 0 };
+    unsigned all = LETTER | NAME_PART;
     for (size_t at = 0; at < value.len; at += WORK_BLOCK) {
-        slice block = slice_first(slice_after(value, at), WORK_BLOCK);
-        TRY(work_spend(work, block.len));
-        for (size_t i = 0; i < block.len; i++) {
-            char c = block.ptr[i], lower = ascii_lower(c);
-            if ((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9'))
-                continue;
-            t.is_word = false;
-            t.has[0] |= c == '\'';
-            t.has[1] |= c == '"';
-            t.has[2] |= c == '`';
-            t.has[3] |= c == ']';
-            t.has_other_dialect |= (lower == '.' && at + i + 1 < value.len &&
-                                    ascii_lower(value.ptr[at + i + 1]) == 'e') ||
-                                   c == '\\' || c == '#' || c == '|' || c == '-' || c == '!';
-            if (c == '/' && at + i > 0 && value.ptr[at + i - 1] == '*')
-                t.behind_comment = at + i + 1;
+        size_t end = value.len - at < WORK_BLOCK ? value.len : at + WORK_BLOCK;
+        TRY(work_spend(work, end - at));
+        for (size_t i = at; i < end; i++) {
+            unsigned char traits = byte_traits[(unsigned char)value.ptr[i]];
+            all &= traits;
+            if (traits >= PLACE_END)
+                note_sign(value, i, &t);
         }
     }
+    /* One that has dots begins with a letter: behind a name stands a number at most, which nothing
+     * joins to it; behind a number there may be a word. */
+    t.is_name = (all & LETTER) || ((all & NAME_PART) && value.len && is_letter(value.ptr[0]));
     *ret = t;
     return 0;
 }
 
-/* What find_traits calls a word has none of them. */
+/* A word has none of them. */
 void sqli_required(struct byte_set *ret)
 {
     *ret = (struct byte_set){ 0 };
     byte_set_add_range(ret, '0', '9');
     byte_set_add_range(ret, 'A', 'Z');
     byte_set_add_range(ret, 'a', 'z');
+    byte_set_add(ret, '_');
     byte_set_invert(ret);
 }
 
@@ -74,7 +109,7 @@ int sqli_detect(slice value, struct sqli_result *ret, struct work *work)
 {
     struct traits traits;
     TRY(find_traits(value, &traits, work));
-    if (traits.is_word)
+    if (traits.is_name)
         return 0;
     int result = judge_dialects(value, SQL_PLACE_PLAIN, &traits, ret, work);
     for (unsigned i = 0; i < ARRAY_LENGTH(traits.has) && result == 0; i++)

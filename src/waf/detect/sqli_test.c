@@ -2,6 +2,7 @@
 
 #include "base/test.h"
 #include "base/writer.h"
+#include "waf/detect/sql_walk.h"
 #include "waf/detect/sql_word.h"
 
 #include <ctype.h>
@@ -421,6 +422,40 @@ TEST(known_attacks_are_found)
     assert_int_equal(missed, 0);
 }
 
+static bool walk_finds(slice value)
+{
+    for (int is_mysql = 0; is_mysql <= 1; is_mysql++) {
+        struct sql_walk walk;
+        struct work work;
+        work_open(&work, 0, NULL, NULL);
+        assert_int_equal(sql_walk(&walk, value, SQL_PLACE_PLAIN, is_mysql, &work), 0);
+        if (walk.because)
+            return true;
+    }
+    return false;
+}
+
+/* Every value of up to five of these pieces: the glance says no only where the walk does. */
+TEST(what_looks_like_a_name_is_none_for_the_walk_either)
+{
+    static const char *const pieces[] = { "a",    "or",   "1",      "0x1", ".", "e",  "_", "select",
+                                          "true", "like", "sleep1", "1e1", "n", "$",  " ", "=" };
+    enum { COUNT = ARRAY_LENGTH(pieces), PIECES_MAX = 5 };
+    size_t found = 0;
+    for (unsigned count = 1, all = COUNT; count <= PIECES_MAX; count++, all *= COUNT)
+        for (unsigned number = 0; number < all; number += count < PIECES_MAX ? 1 : 7) {
+            char text[64];
+            struct writer w = writer_over(text, sizeof text);
+            for (unsigned i = 0, rest = number; i < count; i++, rest /= COUNT)
+                writer_slice_add(&w, slice_from(pieces[rest % COUNT]));
+            bool is_found = walk_finds(writer_slice(&w));
+            found += is_found;
+            if (is_found && detect(writer_slice(&w), NULL) != 1)
+                fail_msg("%.*s is not found", (int)writer_slice(&w).len, text);
+        }
+    assert_in_range(found, 20, SIZE_MAX);
+}
+
 TEST(the_work_is_accounted_and_bounded)
 {
     char value[4096];
@@ -441,6 +476,7 @@ int main(void)
         cmocka_unit_test(fingerprints_are_the_known_ones),
         cmocka_unit_test(attacks_are_found_however_they_are_written),
         cmocka_unit_test(known_attacks_are_found),
+        cmocka_unit_test(what_looks_like_a_name_is_none_for_the_walk_either),
         cmocka_unit_test(the_work_is_accounted_and_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

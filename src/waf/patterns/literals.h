@@ -16,7 +16,7 @@ struct literal_set {
     double probability; /* that an ordinary value has one */
 };
 
-/* A match has, of each set, one of its strings. */
+/* A match has, of each set, one of its strings. The rarest set is the first. */
 struct literals {
     struct literal_set sets[LITERAL_SETS_MAX];
     unsigned count;

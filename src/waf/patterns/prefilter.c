@@ -257,17 +257,18 @@ static int list_classes(struct prefilter *p)
     return 0;
 }
 
+/* By the first clause, which is the rarest: the others are looked at when it is hit. */
 static int list_clauses(struct prefilter *p)
 {
     struct lists *lists = &p->of_clause;
-    TRY(make_lists(lists, p->clause_count, p->count * LITERAL_SETS_MAX));
+    TRY(make_lists(lists, p->clause_count, p->count));
     for (uint32_t i = 0; i < p->count; i++)
-        for (unsigned j = 0; j < p->needs[i].clause_count; j++)
-            lists->begins[p->needs[i].clauses[j] + 1]++;
+        if (p->needs[i].clause_count)
+            lists->begins[p->needs[i].clauses[0] + 1]++;
     begin_lists(lists, p->clause_count);
     for (uint32_t i = 0; i < p->count; i++)
-        for (unsigned j = 0; j < p->needs[i].clause_count; j++)
-            lists->needs[lists->begins[p->needs[i].clauses[j] + 1]++] = i;
+        if (p->needs[i].clause_count)
+            lists->needs[lists->begins[p->needs[i].clauses[0] + 1]++] = i;
     return 0;
 }
 
@@ -312,7 +313,7 @@ unsigned prefilter_words(const struct prefilter *p)
 size_t prefilter_bytes(const struct prefilter *p)
 {
     return sizeof(*p) + p->room * sizeof(*p->needs) + automaton_bytes(&p->automaton) +
-           (size_t)p->count * (LITERAL_SETS_MAX + 1) * sizeof(uint32_t);
+           2 * (size_t)p->count * sizeof(uint32_t);
 }
 
 enum need_kind prefilter_need_kind(const struct prefilter *p, uint32_t need)

@@ -17,7 +17,7 @@ enum { CLAUSES_MAX = 2048, CLAUSE_WORDS = CLAUSES_MAX / 64 };
 struct need {
     uint64_t guards[2]; /* classes that must be met */
     uint32_t len_min;
-    uint16_t clauses[LITERAL_SETS_MAX]; /* all must be hit */
+    uint16_t clauses[LITERAL_SETS_MAX]; /* all must be hit; the rarest is the first */
     uint8_t clause_count;
     uint8_t kind;
     uint16_t condition; /* class; a value that meets it is a candidate without literals */

@@ -58,7 +58,8 @@ static void consider(const struct prefilter *p, const struct prefilter_value *v,
 
 static void consider_classes(const struct prefilter *p, const struct prefilter_value *v)
 {
-    for (unsigned i = 0; i < prefilter_words(p); i++)
+    const unsigned words = (p->count + 63) / 64;
+    for (unsigned i = 0; i < words; i++)
         v->candidates[i] |= p->always[i];
     for (unsigned half = 0; half < 2; half++)
         for (uint64_t bits = v->classes.bits[half] & p->listed.bits[half]; bits; bits &= bits - 1) {
@@ -68,9 +69,10 @@ static void consider_classes(const struct prefilter *p, const struct prefilter_v
         }
 }
 
-static bool all_hit(const struct scan *s, const struct need *need)
+/* Whether the clauses behind the first one are hit too. */
+static bool others_hit(const struct scan *s, const struct need *need)
 {
-    for (unsigned i = 0; i < need->clause_count; i++)
+    for (unsigned i = 1; i < need->clause_count; i++)
         if (!(s->hits[need->clauses[i] >> 6] >> (need->clauses[i] & 63) & 1))
             return false;
     return true;
@@ -79,11 +81,12 @@ static bool all_hit(const struct scan *s, const struct need *need)
 static void consider_hits(struct scan *s)
 {
     const struct prefilter *p = s->prefilter;
-    for (unsigned word = 0; word < (p->clause_count + 63) / 64; word++)
+    const unsigned words = (p->clause_count + 63) / 64;
+    for (unsigned word = 0; word < words; word++)
         for (uint64_t bits = s->hits[word]; bits; bits &= bits - 1) {
             unsigned clause = word * 64 + (unsigned)__builtin_ctzll(bits);
             for (uint32_t i = p->of_clause.begins[clause]; i < p->of_clause.begins[clause + 1]; i++)
-                if (all_hit(s, &p->needs[p->of_clause.needs[i]]))
+                if (others_hit(s, &p->needs[p->of_clause.needs[i]]))
                     consider(p, s->value, p->of_clause.needs[i]);
         }
 }
@@ -111,7 +114,8 @@ static void take_string(struct scan *s, const struct automaton_string *string, s
         i = a->targets[i].next;
     if (i == AUTOMATON_NONE) /* all is known */
         return;
-    if (!automaton_confirms(a, string, s->value->bytes, at, &s->cost))
+    if (string->len > string->head &&
+        !automaton_confirms(a, string, s->value->bytes, at, &s->cost))
         return;
     for (; i != AUTOMATON_NONE; i = a->targets[i].next, s->cost++)
         target_bit(s, a->targets[i].value, true);
