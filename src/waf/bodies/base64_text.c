@@ -5,7 +5,7 @@
 #include "waf/bodies/readable.h"
 
 /* What a byte is: nothing of the kind, or one of these, or L + the value of its letter. */
-enum { OTHER, PASSED, ENDS, PERCENT, BLANK, AT_END, L };
+enum { OTHER, PASSED, ENDS, PERCENT, AT_END, BLANK, L };
 
 static const unsigned char kinds[256] = {
     ['A'] = L + 0,  ['B'] = L + 1,   ['C'] = L + 2,   ['D'] = L + 3,   ['E'] = L + 4,
@@ -59,22 +59,33 @@ static unsigned char take(slice *rest, bool is_blank_plus)
     return kind;
 }
 
+/* How many of the first bytes, a block at most, are letters as they stand, blanks among them. */
+static size_t letters_run(slice s)
+{
+    size_t count = 0, end = s.len < WORK_BLOCK ? s.len : WORK_BLOCK;
+    while (count < end && kinds[(unsigned char)s.ptr[count]] >= BLANK)
+        count++;
+    return count;
+}
+
 int base64_text_open(struct base64_text *b, slice value, struct work *work)
 {
-    size_t letters = 0, taken = 0;
+    size_t letters = 0;
     slice rest = slice_trim(value);
     if (rest.len >= 2 && rest.ptr[0] == '"' && rest.ptr[rest.len - 1] == '"')
         rest = slice_of(rest.ptr + 1, rest.len - 2);
     *b = (struct base64_text){ .rest = rest };
+    if (rest.len < BASE64_LETTERS_MIN)
+        return 0;
     for (;;) {
+        size_t run = letters_run(rest);
+        rest = slice_after(rest, run);
+        letters += run;
+        TRY(work_spend(work, run + 1));
         unsigned char kind = take(&rest, true);
-        if (kind == AT_END || kind == OTHER) {
-            TRY(work_spend(work, taken % WORK_BLOCK));
+        if (kind == AT_END || kind == OTHER)
             return kind == AT_END && letters >= BASE64_LETTERS_MIN;
-        }
         letters += kind >= L;
-        if (++taken % WORK_BLOCK == 0)
-            TRY(work_spend(work, WORK_BLOCK));
     }
 }
 
@@ -89,7 +100,11 @@ struct decoding {
 static int decode(struct decoding *d)
 {
     while (d->count < 8) {
-        unsigned char kind = take(&d->rest, d->is_blank_plus);
+        unsigned char kind = d->rest.len ? kinds[(unsigned char)*d->rest.ptr] : AT_END;
+        if (kind >= L)
+            d->rest = slice_of(d->rest.ptr + 1, d->rest.len - 1);
+        else
+            kind = take(&d->rest, d->is_blank_plus);
         if (kind == AT_END)
             return -1;
         if (kind < L)
@@ -106,14 +121,16 @@ static int take_piece(slice *rest, struct work *work, slice *ret_piece, size_t *
 {
     slice before = *rest;
     *ret_letters = 0;
-    for (size_t taken = 1;; taken++) {
+    for (;;) {
+        size_t run = letters_run(*rest);
+        *rest = slice_after(*rest, run);
+        *ret_letters += run;
+        TRY(work_spend(work, run + 1));
         *ret_piece = slice_first(before, before.len - rest->len);
         unsigned char kind = take(rest, true);
         if (kind < L && kind != PASSED)
-            return work_spend(work, taken % WORK_BLOCK);
+            return 0;
         *ret_letters += kind >= L;
-        if (taken % WORK_BLOCK == 0)
-            TRY(work_spend(work, WORK_BLOCK));
     }
 }
 

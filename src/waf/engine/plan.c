@@ -199,14 +199,28 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
     return 0;
 }
 
+static void plan_trigger(struct plan *p, unsigned class, unsigned bit)
+{
+    unsigned i = 0;
+    if (class == PREFILTER_NO_CLASS) {
+        p->untriggered |= UINT64_C(1) << bit;
+        return;
+    }
+    while (i < p->trigger_count && p->triggers[i].class != class)
+        i++;
+    p->trigger_count += i == p->trigger_count;
+    p->triggers[i].class = class;
+    p->triggers[i].transforms |= UINT64_C(1) << bit;
+}
+
 static unsigned transform_bit(struct plan *p, const struct transform_node *n)
 {
     for (unsigned i = 0; i < p->transform_count; i++)
         if (p->transforms[i].transform == n->transform)
             return i;
     ASSERT(p->transform_count < PLAN_TRANSFORMS_MAX);
-    p->transforms[p->transform_count] =
-        (struct transform_plan){ n->transform, n->triggers, SIZE_MAX };
+    p->transforms[p->transform_count] = (struct transform_plan){ n->transform, SIZE_MAX };
+    plan_trigger(p, n->triggers, p->transform_count);
     return p->transform_count++;
 }
 

@@ -69,11 +69,16 @@ struct rule_plan {
 /* A transformation of the ruleset, one bit each. */
 struct transform_plan {
     const struct transform *transform;
-    unsigned triggers; /* as struct transform_node has them */
-    size_t len_min;    /* the least of all nodes that are made by it */
+    size_t len_min; /* the least of all nodes that are made by it */
 };
 
 enum { PLAN_TRANSFORMS_MAX = 64 };
+
+/* Transformations that values of a class of bytes trigger. */
+struct trigger_plan {
+    unsigned class;
+    uint64_t transforms;
+};
 
 struct node_plan {
     uint64_t transforms; /* from the raw value to this one: bits of transform_plan */
@@ -97,6 +102,9 @@ struct plan {
     struct node_plan *nodes;                     /* by number */
     struct transform_plan transforms[PLAN_TRANSFORMS_MAX];
     unsigned transform_count;
+    uint64_t untriggered; /* transformations that may change any value */
+    struct trigger_plan triggers[PLAN_TRANSFORMS_MAX];
+    unsigned trigger_count;
     struct view_plan *views;
     unsigned view_count;
     uint32_t *tx_sorted; /* slots in the order of their names */

@@ -56,13 +56,11 @@ static bool step_may_change(const struct transform_node *n, struct prefilter_cla
     return n->triggers == PREFILTER_NO_CLASS || prefilter_has_class(classes, n->triggers);
 }
 
-/* What the transformation does to the raw value: a glance at its bytes, its classes being known. */
+/* Whether the transformation, which the value's bytes trigger, may change it: a glance. */
 static int change_find(struct waf_transaction *t, struct item *item, unsigned bit)
 {
     const struct transform_plan *p = &t->plan->transforms[bit];
     slice raw = item->raw.bytes;
-    if (p->triggers != PREFILTER_NO_CLASS && !prefilter_has_class(item->raw.classes, p->triggers))
-        return 0;
     if (p->transform->may_change && raw.len <= WORK_BLOCK) {
         TRY(work_spend(t->work, raw.len / 4));
         if (!p->transform->may_change(raw))
@@ -74,14 +72,23 @@ static int change_find(struct waf_transaction *t, struct item *item, unsigned bi
     return 0;
 }
 
+static uint64_t triggered(const struct plan *p, struct prefilter_classes classes)
+{
+    uint64_t transforms = p->untriggered;
+    for (unsigned i = 0; i < p->trigger_count; i++)
+        if (prefilter_has_class(classes, p->triggers[i].class))
+            transforms |= p->triggers[i].transforms;
+    return transforms;
+}
+
 static int changes_find(struct waf_transaction *t, struct item *item)
 {
     if (item->has_changes)
         return 0;
     TRY(classes_find(t, &item->raw));
-    TRY(work_spend(t->work, 2 * t->plan->transform_count));
-    for (unsigned bit = 0; bit < t->plan->transform_count; bit++)
-        TRY(change_find(t, item, bit));
+    TRY(work_spend(t->work, t->plan->transform_count));
+    for (uint64_t bits = triggered(t->plan, item->raw.classes); bits; bits &= bits - 1)
+        TRY(change_find(t, item, (unsigned)__builtin_ctzll(bits)));
     item->has_changes = true;
     return 0;
 }

@@ -36,11 +36,19 @@ struct scan {
 
 struct prefilter_classes prefilter_classes(const struct prefilter *p, slice value)
 {
+    const unsigned char *bytes = (const unsigned char *)value.ptr;
+    const struct prefilter_classes *of = p->class_of_byte;
     uint64_t low = 0, high = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        const struct prefilter_classes *of_byte = &p->class_of_byte[(unsigned char)value.ptr[i]];
-        low |= of_byte->bits[0];
-        high |= of_byte->bits[1];
+    size_t i = 0;
+    for (; i + 4 <= value.len; i += 4) {
+        const struct prefilter_classes *a = &of[bytes[i]], *b = &of[bytes[i + 1]],
+                                       *c = &of[bytes[i + 2]], *d = &of[bytes[i + 3]];
+        low |= (a->bits[0] | b->bits[0]) | (c->bits[0] | d->bits[0]);
+        high |= (a->bits[1] | b->bits[1]) | (c->bits[1] | d->bits[1]);
+    }
+    for (; i < value.len; i++) {
+        low |= of[bytes[i]].bits[0];
+        high |= of[bytes[i]].bits[1];
     }
     return (struct prefilter_classes){ { low, high } };
 }

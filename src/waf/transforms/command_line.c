@@ -14,6 +14,18 @@ static bool is_separator(char c)
     return c == ' ' || c == ',' || c == ';' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Single spaces between words of lower case stay as they are. */
+static bool may_change(slice in)
+{
+    for (size_t at = byte_set_find(&triggers, in, 0, in.len); at < in.len;
+         at = byte_set_find(&triggers, in, at + 1, in.len)) {
+        char next = at + 1 < in.len ? in.ptr[at + 1] : '\0';
+        if (in.ptr[at] != ' ' || is_separator(next) || next == '/' || next == '(')
+            return true;
+    }
+    return false;
+}
+
 /* state[0]: a space is due */
 static void step(struct transform_run *run, size_t bytes_max)
 {
@@ -40,6 +52,7 @@ const struct transform transform_cmd_line = {
     .name = "cmdLine",
     .out_max = transform_same,
     .triggers = &triggers,
+    .may_change = may_change,
     .step = step,
     .meaning =
         "Undoes what command interpreters overlook: drops `\\ \" ' ^`, makes one space of white "

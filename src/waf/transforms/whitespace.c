@@ -54,6 +54,21 @@ static void remove_all(struct transform_run *run, size_t bytes_max)
 
 enum { LEFT = 1, RIGHT = 2 };
 
+static bool begins_with_space(slice in)
+{
+    return in.len > 0 && is_space((unsigned char)in.ptr[0]);
+}
+
+static bool ends_with_space(slice in)
+{
+    return in.len > 0 && is_space((unsigned char)in.ptr[in.len - 1]);
+}
+
+static bool has_space_outside(slice in)
+{
+    return begins_with_space(in) || ends_with_space(in);
+}
+
 /* state[0]: something else than white space has been seen; state[1]: out_len behind the last of it
  */
 static void trim_sides(struct transform_run *run, size_t bytes_max, unsigned sides)
@@ -113,6 +128,7 @@ const struct transform transform_trim = {
     .name = "trim",
     .out_max = transform_same,
     .triggers = &trimmed,
+    .may_change = has_space_outside,
     .step = trim_both,
     .meaning = "Removes white space at both ends.",
     .example = "`  a b  ` becomes `a b`",
@@ -122,6 +138,7 @@ const struct transform transform_trim_left = {
     .name = "trimLeft",
     .out_max = transform_same,
     .triggers = &trimmed,
+    .may_change = begins_with_space,
     .step = trim_left,
     .meaning = "Removes white space at the beginning.",
     .example = "`  a b  ` becomes `a b  `",
@@ -131,6 +148,7 @@ const struct transform transform_trim_right = {
     .name = "trimRight",
     .out_max = transform_same,
     .triggers = &trimmed,
+    .may_change = ends_with_space,
     .step = trim_right,
     .meaning = "Removes white space at the end.",
     .example = "`  a b  ` becomes `  a b`",
