@@ -407,6 +407,30 @@ TEST(a_long_value_is_cut_around_what_matched)
     ruleset_free(rules);
 }
 
+/* The first link's place is not asked for before the last one has matched. */
+TEST(every_link_of_a_chain_says_where_it_matched)
+{
+    struct engine_run r;
+    struct waf_world world = engine_world();
+    struct ruleset *rules =
+        engine_rules(ENGINE_PREFIX "SecRule ARGS:a `@rx b+` `id:1,phase:1,pass,log,t:lowercase,"
+                                   "chain`\nSecRule ARGS:c `!@rx z` `chain`\n"
+                                   "SecRule ARGS:a `@contains B`\n");
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, "GET /?a=aBBc&c=d HTTP/1.1\r\n\r\n", "");
+    const struct waf_match *m = waf_matches(r.t);
+    assert_int_equal(m->findings, 3);
+    assert_slice_equal(m->finding[0].value, SLICE("abbc"));
+    assert_int_equal(m->finding[0].match.count, 1);
+    assert_int_equal(m->finding[0].match.spans[0].at, 1);
+    assert_int_equal(m->finding[0].match.spans[0].len, 2);
+    assert_int_equal(m->finding[1].match.count, 0);
+    assert_int_equal(m->finding[2].match.spans[0].at, 1);
+    assert_int_equal(m->finding[2].match.spans[0].len, 1);
+    engine_end(&r);
+    ruleset_free(rules);
+}
+
 TEST(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match)
 {
     struct engine_run r;
@@ -444,6 +468,7 @@ int main(void)
         cmocka_unit_test(numbers_of_a_collection_are_lowered_by_the_time_without_an_update),
         cmocka_unit_test(a_match_is_written_as_modsecurity_does),
         cmocka_unit_test(a_long_value_is_cut_around_what_matched),
+        cmocka_unit_test(every_link_of_a_chain_says_where_it_matched),
         cmocka_unit_test(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 
 #include "base/number.h"
 #include "waf/engine/transaction.h"
+#include "waf/operators/operator.h"
 
 static enum waf_disposition disposition_of(enum disruption d)
 {
@@ -90,6 +91,19 @@ static int finding_cut(struct waf_transaction *t, const struct waf_finding *from
     return 0;
 }
 
+/* Where the match of a link stands that was not asked before; of comparisons there is no place. */
+static int finding_place(struct rule_run *run, unsigned index)
+{
+    const struct link *l = &run->rule->links[index];
+    const struct link_plan *plan = &run->plan->links[index];
+    struct waf_finding *f = &run->findings[index];
+    if (!plan->is_placed_late || plan->kind != LINK_KIND_VALUES)
+        return 0;
+    int says = l->operator->evaluate(l->prepared, l->argument.source, f->value, &f->match,
+                                     run->t->work);
+    return says < 0 ? says : 0;
+}
+
 static int text_cut(struct waf_transaction *t, const struct macro *m, slice *ret)
 {
     slice text;
@@ -120,8 +134,10 @@ static int match_make(struct rule_run *run, struct waf_match **ret)
     m->findings = r->link_count;
     TRY(text_cut(t, &r->msg, &m->msg));
     TRY(text_cut(t, &r->logdata, &m->logdata));
-    for (unsigned i = 0; i < r->link_count; i++)
+    for (unsigned i = 0; i < r->link_count; i++) {
+        TRY(finding_place(run, i));
         TRY(finding_cut(t, &run->findings[i], &m->finding[i]));
+    }
     *ret = m;
     return 0;
 }

@@ -209,7 +209,8 @@ static int operator_says(struct rule_run *run, const struct subject *s, struct c
     }
     TRY(argument_of(run, &argument));
     run->t->counts.operators++;
-    bool wants_match = (l->flags & LINK_CAPTURE) || run->findings;
+    bool wants_match =
+        (l->flags & LINK_CAPTURE) || (run->findings && !run->link_plan->is_placed_late);
     TRY(work_spend(run->t->work, 1));
     return l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
                                  run->t->work);
@@ -563,8 +564,9 @@ int link_run(struct rule_run *run)
         break;
     }
     if (run->link_plan->view != WAF_NONE && run->link_index > 0) { /* of the first, phase.c has */
-        const uint64_t *candidates;
-        TRY(view_candidates(run->t, run->link_plan->view, &candidates));
+        const uint64_t *candidates = run->t->views[run->link_plan->view];
+        if (!candidates)
+            TRY(view_candidates(run->t, run->link_plan->view, &candidates));
         if (!candidates_have(candidates, run->link->need))
             return 0;
     }

@@ -53,7 +53,9 @@ static int is_screened_out(struct waf_transaction *t, const struct rule *r,
     if (screen->view == WAF_NONE)
         return 0;
     t->rule = r;
-    TRY(view_candidates(t, screen->view, &candidates));
+    candidates = t->views[screen->view];
+    if (!candidates)
+        TRY(view_candidates(t, screen->view, &candidates));
     if (candidates_have(candidates, screen->need))
         return 0;
     t->counts.rules++;

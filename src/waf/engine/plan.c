@@ -176,6 +176,14 @@ static void plan_view(struct plan *p, const struct link *l, struct link_plan *lp
         p->views[p->view_count++] = view;
 }
 
+/* Most chains do not match to their end: nobody asks then where the match of a link stands. */
+static bool is_placed_late(const struct rule *r, unsigned index)
+{
+    const struct link *l = &r->links[index];
+    return index + 1 < r->link_count && !(l->flags & (LINK_CAPTURE | LINK_NEGATED | LINK_ALWAYS)) &&
+           is_text(&l->argument);
+}
+
 static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
 {
     struct rule_plan *p = &plan->rules[r->index];
@@ -193,6 +201,7 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
         lp->is_screened = l->need != WAF_NONE && !(l->flags & LINK_NEGATED);
         TRY(plan_targets(rules, l, lp));
         plan_view(plan, l, lp);
+        lp->is_placed_late = is_placed_late(r, i);
         lp->is_read_next = i + 1 < r->link_count && reads_matched(&r->links[i + 1]);
         p->is_told |= adds_score(l);
     }

@@ -50,6 +50,7 @@ struct link_plan {
     bool is_read_next;   /* the next link of the chain looks at MATCHED_VARS */
     bool is_search;      /* asks whether something is in a value, not what form the value has */
     bool is_screened;    /* candidates tell of a source whether it can match */
+    bool is_placed_late; /* where its match stands is found when the whole chain has matched */
     uint32_t view;       /* WAF_NONE: it has none */
     struct target_plan *targets;
 

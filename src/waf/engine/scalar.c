@@ -25,9 +25,10 @@ int scalar_number(struct waf_transaction *t, int64_t value, slice *ret_value)
 /* The path of a target as received: without scheme and authority, without the query. */
 static slice path_and_query(slice target)
 {
+    if (target.len == 0 || target.ptr[0] == '/')
+        return target;
     size_t scheme = slice_find(target, SLICE("://"));
-    if (target.len == 0 || target.ptr[0] == '/' || scheme == target.len ||
-        slice_find_byte(target, '/') < scheme)
+    if (scheme == target.len || slice_find_byte(target, '/') < scheme)
         return target;
     slice rest = slice_after(target, scheme + 3);
     size_t slash = slice_find_byte(rest, '/'), question = slice_find_byte(rest, '?');

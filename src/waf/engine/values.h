@@ -88,7 +88,7 @@ MUST_CHECK int source_add(struct waf_transaction *t, struct source *s, slice nam
 MUST_CHECK int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
                                  const uint64_t **ret_candidates);
 
-/* The same for all sources of a view. */
+/* The same for all sources of a view. Kept in the transaction for as long as its phase runs. */
 MUST_CHECK int view_candidates(struct waf_transaction *t, uint32_t view,
                                const uint64_t **ret_candidates);
 

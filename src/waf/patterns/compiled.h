@@ -9,6 +9,7 @@ struct pattern {
     slice text; /* copied */
     bool is_caseless;
     bool is_exact; /* the automaton decides */
+    bool is_whole; /* a match is the whole value, and there are no groups */
     struct pattern_cache *cache;
     struct program *program; /* NULL: too large for one; PCRE2 decides alone */
     struct dfa *dfa;

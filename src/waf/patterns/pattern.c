@@ -22,17 +22,33 @@ int pattern_tree(const struct pattern *pattern, struct arena *arena, struct node
     return 0;
 }
 
+static bool is_assertion(const struct node *node, enum assertion assertion)
+{
+    return node && node->kind == NODE_ASSERT && node->assertion == assertion;
+}
+
+/* ^…$ without groups, and without \K, which moves the beginning of a match. */
+static bool is_whole(slice text, const struct node *root, const pcre2_code *code)
+{
+    uint32_t groups = 1;
+    return slice_find(text, SLICE("\\K")) == text.len && root->kind == NODE_CONCAT && is_assertion(root->first, AT_TEXT_BEGIN) &&
+           is_assertion(root->last, AT_TEXT_END) &&
+           pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups) == 0 && groups == 0;
+}
+
 static int build_automaton(struct pattern *p)
 {
     OWNS(arena_close) struct arena arena;
     struct syntax syntax;
     arena_open(&arena, NULL, 0, TREE_BLOCK_BYTES, TREE_BYTES_MAX);
     TRY(syntax_parse(p->text, p->is_caseless, &arena, &syntax));
+    bool matches_whole = is_whole(p->text, syntax.root, p->code);
     int result = program_build(node_trim(syntax.root), &p->program);
     if (result == -E2BIG)
         return 0; /* PCRE2 decides alone */
     TRY(result);
     p->is_exact = syntax.is_exact && p->program->is_exact;
+    p->is_whole = p->is_exact && matches_whole;
     return dfa_new(p->program, p->cache, &p->dfa);
 }
 
@@ -104,6 +120,10 @@ int pattern_capture(struct pattern *pattern, slice value, struct operator_match 
                     struct work *work)
 {
     size_t end = value.len;
+    if (pattern->is_whole) {
+        *ret = (struct operator_match){ .count = 1, .spans = { { 0, (uint32_t)end } } };
+        return 1;
+    }
     int result = pcre_match(pattern->code, pattern->cache, value, &pcre_capture, ret, work);
     if (result != -ENOBUFS)
         return result;

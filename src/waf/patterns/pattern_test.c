@@ -171,6 +171,32 @@ TEST(groups_are_where_pcre2_finds_them)
     pattern_free(pattern);
 }
 
+/* The short way for ^…$ says the same. */
+TEST(a_match_of_the_whole_value_is_where_pcre2_finds_it)
+{
+    static const struct {
+        const char *pattern, *value;
+        size_t at, len;
+    } cases[] = {
+        { "^.*$", "a\nb\n", 0, 4 },      { "^.*$", "", 0, 0 },      { "^[a-z]+$", "abc", 0, 3 },
+        { "^a\\Kb$", "ab", 1, 1 },        { "^a|b$", "xb", 1, 1 },   { "(?m)^b$", "a\nb", 2, 1 },
+        { "^(?:a|ab)(?:c|bcd)$", "abcd", 0, 4 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct pattern *pattern = compile(cases[i].pattern, 0);
+        slice value = slice_from(cases[i].value);
+        struct operator_match match;
+        struct work work;
+        work_open(&work, 0, NULL, NULL);
+        assert_int_equal(pattern_matches(pattern, value, &work), 1);
+        assert_int_equal(pattern_capture(pattern, value, &match, &work), 1);
+        assert_int_equal(match.count, 1);
+        assert_int_equal(match.spans[0].at, cases[i].at);
+        assert_int_equal(match.spans[0].len, cases[i].len);
+        pattern_free(pattern);
+    }
+}
+
 static const char *const varied[] = {
     "abc|abd|b.d",
     "(?i)sel(?:ect|f)\\s+\\w*?from",
@@ -369,6 +395,7 @@ int main(void)
         cmocka_unit_test(the_automaton_decides_but_for_what_it_cannot_take),
         cmocka_unit_test(what_is_no_regular_expression_is_said_with_its_place),
         cmocka_unit_test(groups_are_where_pcre2_finds_them),
+        cmocka_unit_test(a_match_of_the_whole_value_is_where_pcre2_finds_it),
         cmocka_unit_test(the_answer_is_pcre2s),
         cmocka_unit_test(the_answer_is_the_same_when_there_is_no_room_for_states),
         cmocka_unit_test(a_search_that_waits_keeps_its_states),
