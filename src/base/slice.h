@@ -62,8 +62,14 @@ static inline char ascii_lower(char c)
     return (c >= 'A' && c <= 'Z') ? (char)(c | 0x20) : c;
 }
 
+/* Of `len` bytes each. */
+bool bytes_equal_fold(const char *a, const char *b, size_t len);
+
 /* ASCII case folded; other bytes compare as they are (RFC 9110 §5.1, field names). */
-bool slice_equal_fold(slice a, slice b);
+static inline bool slice_equal_fold(slice a, slice b)
+{
+    return a.len == b.len && bytes_equal_fold(a.ptr, b.ptr, a.len);
+}
 
 /* Position of the first `byte`, or s.len. */
 size_t slice_find_byte(slice s, char byte);

@@ -96,7 +96,7 @@ static int finding_place(struct rule_run *run, unsigned index)
 {
     const struct link *l = &run->rule->links[index];
     const struct link_plan *plan = &run->plan->links[index];
-    struct waf_finding *f = &run->findings[index];
+    struct waf_finding *f = &run->found[index].finding;
     if (!plan->is_placed_late || plan->kind != LINK_KIND_VALUES)
         return 0;
     int says = l->operator->evaluate(l->prepared, l->argument.source, f->value, &f->match,
@@ -136,7 +136,8 @@ static int match_make(struct rule_run *run, struct waf_match **ret)
     TRY(text_cut(t, &r->logdata, &m->logdata));
     for (unsigned i = 0; i < r->link_count; i++) {
         TRY(finding_place(run, i));
-        TRY(finding_cut(t, &run->findings[i], &m->finding[i]));
+        TRY(finding_cut(t, &run->found[i].finding, &m->finding[i]));
+        TRY(value_name_text(t, &run->found[i].name, &m->finding[i].name));
     }
     *ret = m;
     return 0;
@@ -147,7 +148,7 @@ int decision_match(struct rule_run *run)
     struct waf_transaction *t = run->t;
     struct waf_match *m = NULL;
     enum waf_disposition enacted;
-    bool is_told = run->findings && ((run->rule->flags & (RULE_LOG | RULE_AUDIT_LOG)) ||
+    bool is_told = run->found && ((run->rule->flags & (RULE_LOG | RULE_AUDIT_LOG)) ||
                                      run->score != 0 || run->rule->disruption != DISRUPT_PASS);
     t->counts.matches++;
     t->is_audited |= (run->rule->flags & RULE_AUDIT_LOG) != 0;

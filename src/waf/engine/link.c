@@ -9,9 +9,7 @@
 
 /* A value under judgement. */
 struct subject {
-    const struct target *target;
-    enum variable_id variable; /* what it is said to be of: mostly the target's */
-    slice key;                 /* the item's name; ptr NULL: the variable has none */
+    struct value_name name;
     struct item *item;
     bool is_transient; /* not worth a pass of the prefilter */
 };
@@ -36,13 +34,13 @@ static int name_matches(struct waf_transaction *t, const struct target *target, 
 static int exclusion_covers(struct waf_transaction *t, const struct target *exclusion,
                             const struct subject *s)
 {
-    if (exclusion->variable != s->variable)
+    if (exclusion->variable != s->name.variable)
         return 0;
     bool is_xml =
         exclusion->selector == SELECT_XML_TEXT || exclusion->selector == SELECT_XML_VALUES;
     if (is_xml)
-        return exclusion->selector == s->target->selector;
-    return name_matches(t, exclusion, s->key);
+        return exclusion->selector == s->name.target->selector;
+    return name_matches(t, exclusion, s->name.key);
 }
 
 static int is_excluded(struct rule_run *run, const struct subject *s)
@@ -66,24 +64,26 @@ static int is_excluded(struct rule_run *run, const struct subject *s)
     return 0;
 }
 
-/* ARGS:q, &ARGS:q, XML:/… */
-static int full_name(struct waf_transaction *t, const struct subject *s, slice *ret)
+int value_name_text(struct waf_transaction *t, const struct value_name *n, slice *ret)
 {
-    const char *name = waf_variables[s->variable].name;
-    const char *path = s->target->selector == SELECT_XML_TEXT     ? "/*"
-                       : s->target->selector == SELECT_XML_VALUES ? "//@*"
+    *ret = SLICE("");
+    if (!n->target)
+        return 0;
+    const char *path = n->target->selector == SELECT_XML_TEXT     ? "/*"
+                       : n->target->selector == SELECT_XML_VALUES ? "//@*"
                                                                   : NULL;
-    slice variable = slice_from(name), key = path ? slice_from(path) : s->key;
-    if (!key.ptr && !s->target->is_count) {
+    slice variable = slice_from(waf_variables[n->variable].name);
+    slice key = path ? slice_from(path) : n->key;
+    if (!key.ptr && !n->target->is_count) {
         *ret = variable;
         return 0;
     }
     size_t room = variable.len + key.len + 2;
-    char *text = arena_take(t->arena, room);
+    char *text = arena_take_bytes(t->arena, room);
     if (!text)
         return -ENOMEM;
     struct writer w = writer_over(text, room);
-    if (s->target->is_count)
+    if (n->target->is_count)
         writer_byte(&w, '&');
     writer_slice_add(&w, variable);
     if (key.ptr) {
@@ -130,25 +130,24 @@ static int matched_add(struct waf_transaction *t, slice name, slice value)
     return 0;
 }
 
-static void finding_set(struct rule_run *run, const struct subject *s, const struct copy *copy,
-                        uint32_t node, const struct operator_match *m)
+static void found_set(struct rule_run *run, const struct subject *s, const struct copy *copy,
+                      uint32_t node, const struct operator_match *m, slice word)
 {
     const struct decoded_from *from = s->item->from;
     slice raw = from ? from->encoded : s->item->raw.bytes;
-    if (!run->findings)
-        return;
-    run->findings[run->link_index] =
-        (struct waf_finding){ .link = run->link_index,
-                              .variable = s->variable,
-                              .name = run->t->matched_name,
-                              .raw = raw,
-                              .raw_bytes = raw.len,
-                              .is_decoded = from != NULL,
-                              .member = from ? from->member : SLICE(""),
-                              .value = copy->bytes,
-                              .value_bytes = copy->bytes.len,
-                              .node = node,
-                              .match = *m };
+    struct found *found = &run->found[run->link_index];
+    found->name = s->name;
+    found->finding = (struct waf_finding){ .link = run->link_index,
+                                           .variable = s->name.variable,
+                                           .raw = raw,
+                                           .raw_bytes = raw.len,
+                                           .is_decoded = from != NULL,
+                                           .member = from ? from->member : SLICE(""),
+                                           .value = copy->bytes,
+                                           .value_bytes = copy->bytes.len,
+                                           .node = node,
+                                           .match = *m };
+    found->finding.match.word = word;
 }
 
 /* What follows from a match, in the order of ModSecurity 2: captures, severity, MATCHED_VAR, the
@@ -168,13 +167,15 @@ static int on_match(struct rule_run *run, const struct subject *s, const struct 
         captures_set(t, m, copy->bytes, word);
     if (run->rule->severity < t->highest_severity)
         t->highest_severity = run->rule->severity;
-    TRY(full_name(t, s, &t->matched_name));
+    t->matched_name = s->name;
     t->matched_value = copy->bytes;
-    if (run->link_plan->is_read_next)
-        TRY(matched_add(t, t->matched_name, t->matched_value));
-    finding_set(run, s, copy, node, m);
-    if (run->findings)
-        run->findings[run->link_index].match.word = word;
+    if (run->link_plan->is_read_next) {
+        slice name;
+        TRY(value_name_text(t, &s->name, &name));
+        TRY(matched_add(t, name, t->matched_value));
+    }
+    if (run->found)
+        found_set(run, s, copy, node, m, word);
     TRY(action_run(t, run->rule, run->link, &run->score));
     if (run->link_index + 1 < run->rule->link_count)
         return 0;
@@ -210,7 +211,7 @@ static int operator_says(struct rule_run *run, const struct subject *s, struct c
     TRY(argument_of(run, &argument));
     run->t->counts.operators++;
     bool wants_match =
-        (l->flags & LINK_CAPTURE) || (run->findings && !run->link_plan->is_placed_late);
+        (l->flags & LINK_CAPTURE) || (run->found && !run->link_plan->is_placed_late);
     TRY(work_spend(run->t->work, 1));
     return l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
                                  run->t->work);
@@ -265,9 +266,7 @@ static int judge_subject(struct rule_run *run, const struct subject *s)
 static int judge_text(struct rule_run *run, const struct target *target, slice key, slice value)
 {
     struct item item = { .name = key, .raw = { .bytes = value } };
-    struct subject s = { .target = target,
-                         .variable = target->variable,
-                         .key = key,
+    struct subject s = { .name = { target, target->variable, key },
                          .item = &item,
                          .is_transient = true };
     return judge_subject(run, &s);
@@ -313,19 +312,20 @@ static int run_source(struct rule_run *run, const struct target *target,
     for (unsigned i = 0; i < source->count && !run->is_stopped; i++) {
         struct item *item = &source->items[i];
         TRY(items_pay(run->t->work, i, source->count, ITEM_STEPS / 2));
+        if (target->selector == SELECT_NAME && !slice_equal_fold(target->name, item->name))
+            continue;
         if (is_screened_out(run, item))
             continue;
-        struct subject s = { .target = target,
-                             .variable = variable,
-                             .key = p->has_names ? item->name : (slice){ 0 },
-                             .item = item };
-        if (target->selector == SELECT_NAME || target->selector == SELECT_PATTERN) {
+        if (target->selector == SELECT_PATTERN) {
             int matches = name_matches(run->t, target, item->name);
             if (matches < 0)
                 return matches;
             if (matches == 0)
                 continue;
         }
+        struct subject s = {
+            .name = { target, variable, p->has_names ? item->name : (slice){ 0 } }, .item = item
+        };
         TRY(judge_subject(run, &s));
     }
     return 0;
@@ -523,9 +523,7 @@ static int run_compare(struct rule_run *run)
     if (compare(p->compare, left, right) == ((run->link->flags & LINK_NEGATED) != 0))
         return 0;
     struct item item = { .name = target->name };
-    struct subject s = {
-        .target = target, .variable = target->variable, .key = target->name, .item = &item
-    };
+    struct subject s = { .name = { target, target->variable, target->name }, .item = &item };
     if (t->removals) {
         int excluded = is_excluded(run, &s);
         if (excluded != 0)
@@ -534,7 +532,7 @@ static int run_compare(struct rule_run *run)
     TRY(p->is_count ? scalar_number(t, left, &item.raw.bytes)
                     : tx_text(v, t->arena, &item.raw.bytes));
     slice argument;
-    if (run->findings)
+    if (run->found)
         TRY(argument_of(run, &argument));
     struct operator_match none = { 0 };
     return on_match(run, &s, &item.raw, 0, &none);
@@ -545,9 +543,10 @@ static int run_action(struct rule_run *run)
 {
     struct waf_transaction *t = run->t;
     run->has_matched = true;
-    if (run->findings)
-        run->findings[run->link_index] =
-            (struct waf_finding){ .link = run->link_index, .variable = VARIABLE_COUNT };
+    if (run->found)
+        run->found[run->link_index] = (struct found){
+            .finding = { .link = run->link_index, .variable = VARIABLE_COUNT }
+        };
     TRY(action_run(t, run->rule, run->link, &run->score));
     return run->link_index + 1 < run->rule->link_count ? 0 : decision_match(run);
 }

@@ -8,17 +8,17 @@ static bool is_removed(const struct waf_transaction *t, const struct rule *r)
     return t->removed && (t->removed[r->index >> 6] >> (r->index & 63) & 1);
 }
 
-/* The findings of the rule's links, in memory that all rules of the transaction use in turn. */
-static int findings_of(struct waf_transaction *t, const struct rule *r, struct waf_finding **ret)
+/* Room for what the rule's links find, which all rules of the transaction use in turn. */
+static int found_of(struct waf_transaction *t, const struct rule *r, struct found **ret)
 {
-    if (t->findings_room < r->link_count) {
+    if (t->found_room < r->link_count) {
         unsigned room = r->link_count < 8 ? 8 : r->link_count;
-        t->findings = arena_take_array(t->arena, room, sizeof(*t->findings));
-        if (!t->findings)
+        t->found = arena_take_array(t->arena, room, sizeof(*t->found));
+        if (!t->found)
             return -ENOMEM;
-        t->findings_room = room;
+        t->found_room = room;
     }
-    *ret = t->findings;
+    *ret = t->found;
     return 0;
 }
 
@@ -30,7 +30,7 @@ static int rule_run(struct waf_transaction *t, const struct rule *r, bool *ret_m
     t->rule = r;
     t->counts.rules++;
     if (run.plan->is_told)
-        TRY(findings_of(t, r, &run.findings));
+        TRY(found_of(t, r, &run.found));
     for (unsigned i = 0; i < r->link_count; i++) {
         run.link_index = i;
         run.link = &r->links[i];

@@ -317,12 +317,11 @@ int scalar_read(struct waf_transaction *t, enum variable_id variable, slice *ret
     switch (variable) {
     case VARIABLE_MATCHED_VAR:
         *ret_value = t->matched_value;
-        *ret_present = t->matched_name.ptr != NULL;
+        *ret_present = t->matched_name.target != NULL;
         return 0;
     case VARIABLE_MATCHED_VAR_NAME:
-        *ret_value = t->matched_name;
-        *ret_present = t->matched_name.ptr != NULL;
-        return 0;
+        *ret_present = t->matched_name.target != NULL;
+        return value_name_text(t, &t->matched_name, ret_value);
     case VARIABLE_HIGHEST_SEVERITY:
         return scalar_number(t, t->highest_severity, ret_value);
     case VARIABLE_REMOTE_USER:

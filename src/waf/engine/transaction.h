@@ -17,6 +17,19 @@ struct removal {
     const struct target *target;
 };
 
+/* What a value is said to be of: ARGS:q, &ARGS:q, XML:/… Its text is made when somebody asks. */
+struct value_name {
+    const struct target *target; /* NULL: nothing */
+    enum variable_id variable;   /* mostly the target's */
+    slice key;                   /* the item's name; ptr NULL: the variable has none */
+};
+
+/* What a link found, before it is known whether that is told: nothing is cut or copied yet. */
+struct found {
+    struct waf_finding finding; /* without its name */
+    struct value_name name;
+};
+
 /* What MATCHED_VARS holds: the matches of one link. */
 struct matched {
     slice name, value;
@@ -84,7 +97,8 @@ struct waf_transaction {
 
     const struct rule *rule; /* that runs */
     unsigned phase;
-    slice matched_name, matched_value; /* MATCHED_VAR(_NAME) */
+    struct value_name matched_name; /* MATCHED_VAR_NAME */
+    slice matched_value;            /* MATCHED_VAR */
     struct matched_list matched[2];    /* what the previous link matched; what this one does */
     unsigned matched_now;              /* index of what this link writes */
     unsigned highest_severity;
@@ -96,8 +110,8 @@ struct waf_transaction {
     bool is_over;           /* nothing runs any more but phase 5 */
     struct waf_decision decision, would_be;
     struct waf_match *matches, **matches_end;
-    struct waf_finding *findings; /* of the rule that runs: one a link */
-    unsigned findings_room;
+    struct found *found; /* by the rule that runs: one a link */
+    unsigned found_room;
     struct waf_counts counts;
     bool is_audited;
 };
@@ -180,8 +194,12 @@ struct rule_run {
     bool target_found;            /* this target had a match: what only repeats it is passed over */
     int64_t score;                /* added since the last match that was told */
     slice argument;               /* expanded */
-    struct waf_finding *findings; /* by link; values not yet cut; NULL when nobody is told */
+    struct found *found; /* by link; NULL when nobody is told */
 };
+
+/* The text of a name; empty for that of nothing. 0 · -ENOMEM */
+MUST_CHECK int value_name_text(struct waf_transaction *t, const struct value_name *name,
+                               slice *ret_text);
 
 /* Runs the link over its values: has_matched, is_stopped. */
 MUST_CHECK int link_run(struct rule_run *run);
