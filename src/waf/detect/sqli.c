@@ -36,19 +36,41 @@ static bool is_letter(char c)
     return (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '_';
 }
 
+static char byte_at(slice value, size_t at)
+{
+    return at < value.len ? value.ptr[at] : '\0';
+}
+
+/* Whether MySQL reads what stands at `at` in another way. */
+static bool is_of_dialect(slice value, size_t at)
+{
+    char c = value.ptr[at], next = byte_at(value, at + 1);
+    switch (c) {
+    case '\\':
+    case '#':
+        return true;
+    case '-':
+    case '|':
+        return next == c;
+    case '!':
+        return at > 0 && value.ptr[at - 1] == '*';
+    default: /* 1.e */
+        return ascii_lower(next) == 'e';
+    }
+}
+
 /* A byte that is no part of a plain text. */
 static void note_sign(slice value, size_t at, struct traits *t)
 {
     static const char ends[] = { '\'', '"', '`', ']' };
-    char c = value.ptr[at];
-    for (unsigned i = 0; i < ARRAY_LENGTH(ends); i++)
-        t->has[i] |= c == ends[i];
-    if (c == '/' && at > 0 && value.ptr[at - 1] == '*')
+    unsigned char traits = byte_traits[(unsigned char)value.ptr[at]];
+    if (traits & PLACE_END)
+        for (unsigned i = 0; i < ARRAY_LENGTH(ends); i++)
+            t->has[i] |= value.ptr[at] == ends[i];
+    if (traits & DIALECT)
+        t->has_other_dialect |= is_of_dialect(value, at);
+    if (traits & SLASH && at > 0 && value.ptr[at - 1] == '*')
         t->behind_comment = at + 1;
-    if (c == '.')
-        t->has_other_dialect |= at + 1 < value.len && ascii_lower(value.ptr[at + 1]) == 'e';
-    else
-        t->has_other_dialect |= byte_traits[(unsigned char)c] & DIALECT;
 }
 
 static int find_traits(slice value, struct traits *ret, struct work *work)

@@ -53,13 +53,22 @@ static int is_screened_out(struct waf_transaction *t, const struct rule *r,
     if (screen->view == WAF_NONE)
         return 0;
     t->rule = r;
-    candidates = t->views[screen->view];
-    if (!candidates)
-        TRY(view_candidates(t, screen->view, &candidates));
-    if (candidates_have(candidates, screen->need))
-        return 0;
-    t->counts.rules++;
-    return 1;
+    TRY(view_candidates(t, screen->view, &candidates));
+    return !candidates_have(candidates, screen->need);
+}
+
+/* Passes over the rules from `at` on of which is known that they are screened out. */
+static unsigned pass_over(struct waf_transaction *t, const struct rule_screen *screens, unsigned at,
+                          unsigned count)
+{
+    unsigned from = at;
+    for (; at < count && screens[at].view != WAF_NONE; at++) {
+        const uint64_t *candidates = t->views[screens[at].view];
+        if (!candidates || candidates_have(candidates, screens[at].need))
+            break;
+    }
+    t->counts.rules += at - from;
+    return at;
 }
 
 /* Where the phase goes on after a rule that matched. */
@@ -73,16 +82,16 @@ static unsigned next_after(const struct rule *r, unsigned at)
 static int phase_run(struct waf_transaction *t, enum waf_phase phase)
 {
     const struct rule_phase *p = &t->rules->phases[phase];
-    for (unsigned at = 0; at < p->count;) {
+    const struct rule_screen *screens = t->plan->screens[phase];
+    for (unsigned at = pass_over(t, screens, 0, p->count); at < p->count;
+         at = pass_over(t, screens, at, p->count)) {
         const struct rule *r = p->rules[at];
         bool has_matched = false;
-        int is_out = is_screened_out(t, r, &t->plan->screens[phase][at]);
+        int is_out = is_screened_out(t, r, &screens[at]);
         if (is_out < 0)
             return is_out;
-        if (is_out) {
-            at++;
-            continue;
-        }
+        if (is_out)
+            continue; /* and is passed over */
         if (!is_removed(t, r))
             TRY(rule_run(t, r, &has_matched));
         if (t->mode == WAF_OFF || (t->is_over && phase != WAF_LOGGING) ||

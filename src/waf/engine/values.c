@@ -356,6 +356,9 @@ int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node
 int view_candidates(struct waf_transaction *t, uint32_t view, const uint64_t **ret)
 {
     const struct view_plan *v = &t->plan->views[view];
+    *ret = t->views[view];
+    if (*ret)
+        return 0;
     uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
     if (!all)
         return -ENOMEM;

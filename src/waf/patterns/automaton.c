@@ -59,8 +59,7 @@ static int append_string(struct automaton *a, slice string, uint32_t *ret_string
         a->text[a->text_len + i] = ascii_lower(string.ptr[i]);
     a->strings[a->string_count] = (struct automaton_string){ .text = a->text_len,
                                                              .len = (uint16_t)string.len,
-                                                             .first_target = AUTOMATON_NONE,
-                                                             .next = AUTOMATON_NONE };
+                                                             .first_target = AUTOMATON_NONE };
     a->text_len += (uint32_t)string.len;
     *ret_string = a->string_count++;
     return 0;
@@ -116,6 +115,7 @@ static unsigned build_classes(struct automaton *a, unsigned head_max)
 struct trie {
     uint16_t *table, *fails, *order, *numbers;
     uint32_t *strings; /* of each state the first that ends its head there */
+    uint32_t *next;    /* of each string the next one with the same head */
     uint32_t states, room;
     unsigned shift, head_max;
 };
@@ -127,6 +127,7 @@ static void trie_free(struct trie *t)
     free(t->order);
     free(t->numbers);
     free(t->strings);
+    free(t->next);
 }
 
 static int trie_state(struct trie *t, uint32_t *ret_state)
@@ -166,7 +167,7 @@ static int trie_add(struct automaton *a, struct trie *t, uint32_t number)
         }
         state = t->table[cell];
     }
-    string->next = t->strings[state];
+    t->next[number] = t->strings[state];
     t->strings[state] = number;
     return 0;
 }
@@ -179,6 +180,9 @@ static int trie_build(struct automaton *a, struct trie *t, unsigned head_max)
     while (1u << t->shift < classes)
         t->shift++;
     TRY(trie_state(t, &root));
+    t->next = malloc((a->string_count + 1) * sizeof(*t->next));
+    if (!t->next)
+        return -ENOMEM;
     for (uint32_t i = 0; i < a->string_count; i++)
         TRY(trie_add(a, t, i));
     t->fails = calloc(t->states, sizeof(*t->fails));
@@ -234,28 +238,58 @@ static int trie_number(struct automaton *a, struct trie *t)
     return 0;
 }
 
+/* Strings whose heads end in the state, or in what it leads to without its first bytes: written to
+ * `to`, unless that is NULL; their number. */
+static uint32_t outputs_of(const struct trie *t, uint16_t state, uint32_t *to)
+{
+    uint32_t count = 0;
+    for (; state; state = t->fails[state])
+        for (uint32_t i = t->strings[state]; i != AUTOMATON_NONE; i = t->next[i], count++)
+            if (to)
+                to[count] = i;
+    return count;
+}
+
+static int take_outputs(struct automaton *a, const struct trie *t)
+{
+    uint32_t states = t->states - a->first_output, count = 0;
+    a->output_begins = calloc(states + 1, sizeof(*a->output_begins));
+    if (!a->output_begins)
+        return -ENOMEM;
+    for (uint32_t state = 0; state < t->states; state++)
+        if (t->numbers[state] >= a->first_output)
+            a->output_begins[t->numbers[state] - a->first_output] =
+                outputs_of(t, (uint16_t)state, NULL);
+    for (uint32_t i = 0; i <= states; i++) {
+        uint32_t here = a->output_begins[i];
+        a->output_begins[i] = count;
+        count += here;
+    }
+    a->output_count = count;
+    a->output_strings = malloc((count + 1) * sizeof(*a->output_strings));
+    if (!a->output_strings)
+        return -ENOMEM;
+    for (uint32_t state = 0; state < t->states; state++)
+        if (t->numbers[state] >= a->first_output)
+            outputs_of(t, (uint16_t)state,
+                       a->output_strings + a->output_begins[t->numbers[state] - a->first_output]);
+    return 0;
+}
+
 static int take_trie(struct automaton *a, const struct trie *t)
 {
     a->states = t->states;
     a->shift = t->shift;
-    uint32_t outputs = t->states - a->first_output;
     a->table = malloc(((size_t)t->states << t->shift) * sizeof(*a->table));
-    a->output_strings = malloc((outputs + 1) * sizeof(*a->output_strings));
-    a->output_links = calloc(outputs + 1, sizeof(*a->output_links));
-    if (!a->table || !a->output_strings || !a->output_links)
+    if (!a->table)
         return -ENOMEM;
     for (uint32_t state = 0; state < t->states; state++) {
-        uint16_t number = t->numbers[state], fail = t->numbers[t->fails[state]];
         const uint16_t *from = t->table + ((size_t)state << t->shift);
-        uint16_t *to = a->table + ((size_t)number << t->shift);
+        uint16_t *to = a->table + ((size_t)t->numbers[state] << t->shift);
         for (unsigned class = 0; class < 1u << t->shift; class ++)
             to[class] = t->numbers[from[class]];
-        if (number < a->first_output)
-            continue;
-        a->output_strings[number - a->first_output] = t->strings[state];
-        a->output_links[number - a->first_output] = fail >= a->first_output ? fail : 0;
     }
-    return 0;
+    return take_outputs(a, t);
 }
 
 int automaton_build(struct automaton *a, unsigned head_max)
@@ -281,8 +315,8 @@ int automaton_build(struct automaton *a, unsigned head_max)
 void automaton_free(struct automaton *a)
 {
     free(a->table);
+    free(a->output_begins);
     free(a->output_strings);
-    free(a->output_links);
     free(a->strings);
     free(a->targets);
     free(a->text);
@@ -293,7 +327,7 @@ void automaton_free(struct automaton *a)
 size_t automaton_bytes(const struct automaton *a)
 {
     return ((size_t)a->states << a->shift) * sizeof(*a->table) +
-           (a->states - a->first_output) * (sizeof(uint32_t) + sizeof(uint16_t)) +
+           (a->states - a->first_output + a->output_count) * sizeof(uint32_t) +
            a->string_room * sizeof(*a->strings) + a->target_room * sizeof(*a->targets) +
            a->text_room;
 }

@@ -13,7 +13,6 @@ struct automaton_string {
     uint16_t len;
     uint16_t head; /* bytes of it that are in the automaton */
     uint32_t first_target;
-    uint32_t next; /* of those with the same head */
 };
 
 /* What is told when a string is found; the user's number. */
@@ -29,8 +28,10 @@ struct automaton {
     uint32_t states, first_output;
     unsigned shift;
     uint8_t class_of[256];
-    uint32_t *output_strings; /* of state first_output + i: the first, or AUTOMATON_NONE */
-    uint16_t *output_links;   /* the next shorter state with output, or 0 */
+    /* Strings whose heads end in state first_output + i, the longest heads first: from
+     * output_begins[i] on up to the next. */
+    uint32_t *output_begins, *output_strings;
+    uint32_t output_count;
 
     struct automaton_string *strings;
     uint32_t string_count, string_room;
@@ -60,6 +61,15 @@ static inline slice automaton_string_text(const struct automaton *a,
                                           const struct automaton_string *string)
 {
     return slice_of(a->text + string->text, string->len);
+}
+
+/* The strings whose heads end in a state that is first_output or more: their numbers. */
+static inline const uint32_t *automaton_outputs(const struct automaton *a, uint32_t state,
+                                                uint32_t *ret_count)
+{
+    const uint32_t *begins = a->output_begins + (state - a->first_output);
+    *ret_count = begins[1] - begins[0];
+    return a->output_strings + begins[0];
 }
 
 /* Whether the string stands in the value whose first `at` bytes end with its head. *cost grows by

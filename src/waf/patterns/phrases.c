@@ -142,18 +142,18 @@ int phrases_seal(struct phrases *phrases)
 static size_t take_first_end(const struct automaton *a, uint32_t state, slice value, size_t at,
                              struct match_span *best)
 {
-    size_t cost = 0;
-    for (; state; state = a->output_links[state - a->first_output])
-        for (uint32_t i = a->output_strings[state - a->first_output]; i != AUTOMATON_NONE;
-             i = a->strings[i].next, cost++) {
-            const struct automaton_string *string = &a->strings[i];
-            size_t begin = at - string->head, end = begin + string->len;
-            size_t best_end = (size_t)best->at + best->len;
-            if (best->len && (end > best_end || (end == best_end && string->len <= best->len)))
-                continue;
-            if (automaton_confirms(a, string, value, at, &cost))
-                *best = (struct match_span){ (uint32_t)begin, string->len };
-        }
+    uint32_t count;
+    const uint32_t *strings = automaton_outputs(a, state, &count);
+    size_t cost = count;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct automaton_string *string = &a->strings[strings[i]];
+        size_t begin = at - string->head, end = begin + string->len;
+        size_t best_end = (size_t)best->at + best->len;
+        if (best->len && (end > best_end || (end == best_end && string->len <= best->len)))
+            continue;
+        if (automaton_confirms(a, string, value, at, &cost))
+            *best = (struct match_span){ (uint32_t)begin, string->len };
+    }
     return cost;
 }
 

@@ -132,10 +132,10 @@ static void take_string(struct scan *s, const struct automaton_string *string, s
 static void take_output(struct scan *s, uint32_t state, size_t at)
 {
     const struct automaton *a = &s->prefilter->automaton;
-    for (; state; state = a->output_links[state - a->first_output])
-        for (uint32_t i = a->output_strings[state - a->first_output]; i != AUTOMATON_NONE;
-             i = a->strings[i].next)
-            take_string(s, &a->strings[i], at);
+    uint32_t count;
+    const uint32_t *strings = automaton_outputs(a, state, &count);
+    for (uint32_t i = 0; i < count; i++)
+        take_string(s, &a->strings[strings[i]], at);
 }
 
 /* --- A round ---------------------------------------------------------------------------------- */
