@@ -21,13 +21,20 @@ enum byte_trait {
 };
 
 static const unsigned char byte_traits[256] = {
-    ['0' ... '9'] = LETTER | NAME_PART, ['A' ... 'Z'] = LETTER | NAME_PART,
-    ['a' ... 'z'] = LETTER | NAME_PART, ['_'] = LETTER | NAME_PART,
-    ['.'] = NAME_PART | DIALECT,        ['\''] = PLACE_END,
-    ['"'] = PLACE_END,                  ['`'] = PLACE_END,
-    [']'] = PLACE_END,                  ['\\'] = DIALECT,
-    ['#'] = DIALECT,                    ['|'] = DIALECT,
-    ['-'] = DIALECT,                    ['!'] = DIALECT,
+    ['0' ... '9'] = LETTER | NAME_PART,
+    ['A' ... 'Z'] = LETTER | NAME_PART,
+    ['a' ... 'z'] = LETTER | NAME_PART,
+    ['_'] = LETTER | NAME_PART,
+    ['.'] = NAME_PART | DIALECT,
+    ['\''] = PLACE_END,
+    ['"'] = PLACE_END,
+    ['`'] = PLACE_END,
+    [']'] = PLACE_END,
+    ['\\'] = DIALECT,
+    ['#'] = DIALECT,
+    ['|'] = DIALECT,
+    ['-'] = DIALECT,
+    ['!'] = DIALECT,
     ['/'] = SLASH,
 };
 

@@ -438,8 +438,8 @@ static bool walk_finds(slice value)
 /* Every value of up to five of these pieces: the glance says no only where the walk does. */
 TEST(what_looks_like_a_name_is_none_for_the_walk_either)
 {
-    static const char *const pieces[] = { "a",    "or",   "1",      "0x1", ".", "e",  "_", "select",
-                                          "true", "like", "sleep1", "1e1", "n", "$",  " ", "=" };
+    static const char *const pieces[] = { "a",    "or",   "1",      "0x1", ".", "e", "_", "select",
+                                          "true", "like", "sleep1", "1e1", "n", "$", " ", "=" };
     enum { COUNT = ARRAY_LENGTH(pieces), PIECES_MAX = 5 };
     size_t found = 0;
     for (unsigned count = 1, all = COUNT; count <= PIECES_MAX; count++, all *= COUNT)

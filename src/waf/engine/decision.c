@@ -99,8 +99,8 @@ static int finding_place(struct rule_run *run, unsigned index)
     struct waf_finding *f = &run->found[index].finding;
     if (!plan->is_placed_late || plan->kind != LINK_KIND_VALUES)
         return 0;
-    int says = l->operator->evaluate(l->prepared, l->argument.source, f->value, &f->match,
-                                     run->t->work);
+    int says =
+        l->operator->evaluate(l->prepared, l->argument.source, f->value, &f->match, run->t->work);
     return says < 0 ? says : 0;
 }
 
@@ -149,7 +149,7 @@ int decision_match(struct rule_run *run)
     struct waf_match *m = NULL;
     enum waf_disposition enacted;
     bool is_told = run->found && ((run->rule->flags & (RULE_LOG | RULE_AUDIT_LOG)) ||
-                                     run->score != 0 || run->rule->disruption != DISRUPT_PASS);
+                                  run->score != 0 || run->rule->disruption != DISRUPT_PASS);
     t->counts.matches++;
     t->is_audited |= (run->rule->flags & RULE_AUDIT_LOG) != 0;
     if (is_told && t->counts.kept < WAF_MATCHES_MAX)

@@ -210,8 +210,7 @@ static int operator_says(struct rule_run *run, const struct subject *s, struct c
     }
     TRY(argument_of(run, &argument));
     run->t->counts.operators++;
-    bool wants_match =
-        (l->flags & LINK_CAPTURE) || (run->found && !run->link_plan->is_placed_late);
+    bool wants_match = (l->flags & LINK_CAPTURE) || (run->found && !run->link_plan->is_placed_late);
     TRY(work_spend(run->t->work, 1));
     return l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
                                  run->t->work);
@@ -323,9 +322,8 @@ static int run_source(struct rule_run *run, const struct target *target,
             if (matches == 0)
                 continue;
         }
-        struct subject s = {
-            .name = { target, variable, p->has_names ? item->name : (slice){ 0 } }, .item = item
-        };
+        struct subject s = { .name = { target, variable, p->has_names ? item->name : (slice){ 0 } },
+                             .item = item };
         TRY(judge_subject(run, &s));
     }
     return 0;
@@ -544,9 +542,8 @@ static int run_action(struct rule_run *run)
     struct waf_transaction *t = run->t;
     run->has_matched = true;
     if (run->found)
-        run->found[run->link_index] = (struct found){
-            .finding = { .link = run->link_index, .variable = VARIABLE_COUNT }
-        };
+        run->found[run->link_index] =
+            (struct found){ .finding = { .link = run->link_index, .variable = VARIABLE_COUNT } };
     TRY(action_run(t, run->rule, run->link, &run->score));
     return run->link_index + 1 < run->rule->link_count ? 0 : decision_match(run);
 }

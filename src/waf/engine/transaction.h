@@ -99,8 +99,8 @@ struct waf_transaction {
     unsigned phase;
     struct value_name matched_name; /* MATCHED_VAR_NAME */
     slice matched_value;            /* MATCHED_VAR */
-    struct matched_list matched[2];    /* what the previous link matched; what this one does */
-    unsigned matched_now;              /* index of what this link writes */
+    struct matched_list matched[2]; /* what the previous link matched; what this one does */
+    unsigned matched_now;           /* index of what this link writes */
     unsigned highest_severity;
 
     uint64_t *removed; /* rules; NULL: none */
@@ -189,11 +189,11 @@ struct rule_run {
     unsigned link_index;
     const struct link *link;
     const struct link_plan *link_plan;
-    bool has_matched;             /* this link */
-    bool is_stopped;              /* a decision was made: no more values */
-    bool target_found;            /* this target had a match: what only repeats it is passed over */
-    int64_t score;                /* added since the last match that was told */
-    slice argument;               /* expanded */
+    bool has_matched;    /* this link */
+    bool is_stopped;     /* a decision was made: no more values */
+    bool target_found;   /* this target had a match: what only repeats it is passed over */
+    int64_t score;       /* added since the last match that was told */
+    slice argument;      /* expanded */
     struct found *found; /* by link; NULL when nobody is told */
 };
 

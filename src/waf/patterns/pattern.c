@@ -31,8 +31,8 @@ static bool is_assertion(const struct node *node, enum assertion assertion)
 static bool is_whole(slice text, const struct node *root, const pcre2_code *code)
 {
     uint32_t groups = 1;
-    return slice_find(text, SLICE("\\K")) == text.len && root->kind == NODE_CONCAT && is_assertion(root->first, AT_TEXT_BEGIN) &&
-           is_assertion(root->last, AT_TEXT_END) &&
+    return slice_find(text, SLICE("\\K")) == text.len && root->kind == NODE_CONCAT &&
+           is_assertion(root->first, AT_TEXT_BEGIN) && is_assertion(root->last, AT_TEXT_END) &&
            pcre2_pattern_info(code, PCRE2_INFO_CAPTURECOUNT, &groups) == 0 && groups == 0;
 }
 

@@ -178,8 +178,12 @@ TEST(a_match_of_the_whole_value_is_where_pcre2_finds_it)
         const char *pattern, *value;
         size_t at, len;
     } cases[] = {
-        { "^.*$", "a\nb\n", 0, 4 },      { "^.*$", "", 0, 0 },      { "^[a-z]+$", "abc", 0, 3 },
-        { "^a\\Kb$", "ab", 1, 1 },        { "^a|b$", "xb", 1, 1 },   { "(?m)^b$", "a\nb", 2, 1 },
+        { "^.*$", "a\nb\n", 0, 4 },
+        { "^.*$", "", 0, 0 },
+        { "^[a-z]+$", "abc", 0, 3 },
+        { "^a\\Kb$", "ab", 1, 1 },
+        { "^a|b$", "xb", 1, 1 },
+        { "(?m)^b$", "a\nb", 2, 1 },
         { "^(?:a|ab)(?:c|bcd)$", "abcd", 0, 4 },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {

@@ -122,8 +122,7 @@ static void take_string(struct scan *s, const struct automaton_string *string, s
         i = a->targets[i].next;
     if (i == AUTOMATON_NONE) /* all is known */
         return;
-    if (string->len > string->head &&
-        !automaton_confirms(a, string, s->value->bytes, at, &s->cost))
+    if (string->len > string->head && !automaton_confirms(a, string, s->value->bytes, at, &s->cost))
         return;
     for (; i != AUTOMATON_NONE; i = a->targets[i].next, s->cost++)
         target_bit(s, a->targets[i].value, true);
