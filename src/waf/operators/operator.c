@@ -162,3 +162,14 @@ int operator_read_files(struct operator_setup *setup, slice argument,
     }
     return 0;
 }
+
+int operator_take_world(struct operator_setup *setup, void **ret_prepared)
+{
+    struct operator_world *world = arena_take(setup->arena, sizeof *world);
+    if (!world)
+        return -ENOMEM;
+    if (setup->world)
+        *world = *setup->world;
+    *ret_prepared = world;
+    return 0;
+}

@@ -20,6 +20,10 @@ static inline int operator_matched(struct operator_match *match, size_t at, size
     return 1;
 }
 
+/* Keeps the world that the rules ask, as what the operator is prepared with; all NULL when there is
+ * none. 0 · -ENOMEM */
+MUST_CHECK int operator_take_world(struct operator_setup *setup, void **ret_prepared);
+
 /* Calls `each` with the content of every file that the argument names (between white space); the
  * problem names the file that cannot be read. 0 · -EINVAL · what `each` says */
 MUST_CHECK int operator_read_files(struct operator_setup *setup, slice argument,

@@ -1,108 +1,12 @@
-/* normalizePath, normalizePathWin: a path without empty segments, without "." and without "..".
- *
- * ".." takes away the segment before it. Beyond the root it goes nowhere; at the beginning of a
- * relative path it stays. A slash at the end stays. Only a whole segment counts: "a.." is a name.
- * normalizePathWin first turns backslashes into slashes. */
-#include "waf/transforms/run.h"
+/* normalizePath: a path without empty segments, "." and ".." (path.h). */
+#include "waf/transforms/path.h"
 
 static const struct byte_set triggers = { .bits = { BYTE_BIT('/') | BYTE_BIT('.') } };
-static const struct byte_set triggers_windows = { .bits = { BYTE_BIT('/') | BYTE_BIT('.'),
-                                                            BYTE_BIT('\\') } };
 static const struct byte_set slashes = { .bits = { BYTE_BIT('/') } };
-static const struct byte_set slashes_windows = { .bits = { BYTE_BIT('/'), BYTE_BIT('\\') } };
-
-/* `out` holds the root, when there is one, and the segments so far, each with its slash.
- * state[0]: where the segment under way begins in it. */
-
-static bool is_parent(const struct transform_run *run, size_t from, size_t to)
-{
-    return to - from == 2 && run->out[from] == '.' && run->out[from + 1] == '.';
-}
-
-/* Where the last whole segment before `end` begins; `end` is behind its slash. */
-static size_t segment_before(const struct transform_run *run, size_t end)
-{
-    const char *slash = end > 1 ? memrchr(run->out, '/', end - 1) : NULL;
-    return slash ? (size_t)(slash - run->out) + 1 : 0;
-}
-
-/* The segment under way has ended; false when it leaves nothing. */
-static bool end_segment(struct transform_run *run, bool rooted)
-{
-    size_t begin = run->state[0], len = run->out_len - begin;
-    if (len == 0)
-        return false;
-    if (len == 1 && run->out[begin] == '.') {
-        run->out_len = begin;
-        return false;
-    }
-    if (!is_parent(run, begin, run->out_len))
-        return true;
-    size_t before = begin > 0 ? segment_before(run, begin) : 0;
-    if (begin == 0 || (!rooted && is_parent(run, before, begin - 1)))
-        return true; /* a relative path that begins with ".." */
-    run->out_len = rooted && begin == 1 ? 1 : before;
-    run->state[0] = run->out_len;
-    return false;
-}
-
-static void begin_segment(struct transform_run *run, bool is_kept)
-{
-    if (is_kept)
-        run_put(run, '/');
-    run->state[0] = run->out_len;
-}
-
-/* Whether there is an empty segment, or one that begins with a dot. */
-static bool has_odd_segment(slice in)
-{
-    if (in.len > 0 && in.ptr[0] == '.')
-        return true;
-    for (size_t at = slice_find_byte(in, '/'); at + 1 < in.len;) {
-        if (in.ptr[at + 1] == '/' || in.ptr[at + 1] == '.')
-            return true;
-        at += 1 + slice_find_byte(slice_after(in, at + 1), '/');
-    }
-    return false;
-}
-
-static bool may_change_windows(slice in)
-{
-    return has_odd_segment(in) || slice_find_byte(in, '\\') < in.len;
-}
-
-static void normalize(struct transform_run *run, size_t bytes_max,
-                      const struct byte_set *separators)
-{
-    size_t stop = run_stop(run, bytes_max), i = run->at;
-    bool rooted = run->in.len > 0 && byte_set_has(separators, (unsigned char)run->in.ptr[0]);
-    if (i == 0 && rooted)
-        begin_segment(run, true);
-    while (i < stop) {
-        i = run_copy_to_set(run, i, stop, separators);
-        if (i == stop)
-            break;
-        begin_segment(run, end_segment(run, rooted));
-        i++;
-    }
-    run_end(run, i);
-    if (!run->done || run->in.len == 0)
-        return;
-    bool trailing = byte_set_has(separators, (unsigned char)run->in.ptr[run->in.len - 1]);
-    bool is_kept = end_segment(run, rooted);
-    size_t root = rooted ? 1 : 0;
-    if (!is_kept && !trailing && run->out_len > root)
-        run->out_len--; /* "a/b/.." leaves "a" */
-}
 
 static void step(struct transform_run *run, size_t bytes_max)
 {
-    normalize(run, bytes_max, &slashes);
-}
-
-static void step_windows(struct transform_run *run, size_t bytes_max)
-{
-    normalize(run, bytes_max, &slashes_windows);
+    path_normalize(run, bytes_max, &slashes);
 }
 
 const struct transform transform_normalize_path = {
@@ -110,19 +14,8 @@ const struct transform transform_normalize_path = {
     .alias = "normalisePath",
     .out_max = transform_same,
     .triggers = &triggers,
-    .may_change = has_odd_segment,
+    .may_change = path_has_odd_segment,
     .step = step,
     .meaning = "Resolves `//`, `/./` and `/../`.",
     .example = "`/a//b/./../etc/passwd` becomes `/a/etc/passwd`",
-};
-
-const struct transform transform_normalize_path_win = {
-    .name = "normalizePathWin",
-    .alias = "normalisePathWin",
-    .out_max = transform_same,
-    .triggers = &triggers_windows,
-    .may_change = may_change_windows,
-    .step = step_windows,
-    .meaning = "As `normalizePath`, with backslashes turned into slashes first.",
-    .example = "`\\a\\..\\etc\\passwd` becomes `/etc/passwd`",
 };

@@ -154,6 +154,3 @@ extern const struct transform transform_base64_decode, transform_base64_decode_e
     transform_replace_comments, transform_replace_nulls, transform_sha1, transform_sql_hex_decode,
     transform_trim, transform_trim_left, transform_trim_right, transform_uppercase,
     transform_url_decode, transform_url_decode_uni, transform_url_encode, transform_utf8_to_unicode;
-
-/* digest.c: whether libcrypto has the algorithm; fetches it once. */
-bool transform_digest_load(const struct transform *t);

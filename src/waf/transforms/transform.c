@@ -53,7 +53,7 @@ const struct transform *transform_find(slice name)
         const struct transform *t = waf_transforms[i];
         if (slice_equal_fold(name, slice_from(t->name)) ||
             (t->alias && slice_equal_fold(name, slice_from(t->alias))))
-            return transform_digest_load(t) ? t : NULL;
+            return !t->load || t->load() ? t : NULL;
     }
     return NULL;
 }

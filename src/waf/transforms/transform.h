@@ -30,6 +30,9 @@ struct transform {
     const char *name;
     const char *alias; /* another spelling, or NULL */
 
+    /* Called by transform_find: false when what it needs is not there. NULL: it needs nothing. */
+    bool (*load)(void);
+
     /* The bound of out_len for a value of in_len bytes. */
     size_t (*out_max)(size_t in_len);
 
