@@ -1,7 +1,10 @@
 /* `run`, and `portcullis --to ADDRESS`: the program itself. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/number.h"
@@ -26,6 +29,31 @@ static int check_first(const struct load_options *options, const char *name, boo
         quick_start_greet(c, STDERR_FILENO);
     configuration_free(c);
     return error ? EXIT_PROBLEM : EXIT_OK;
+}
+
+/* In a process of its own: nothing of it stays with the supervisor, neither the memory of the rules
+ * nor a secret. */
+static int check_apart(const struct load_options *options, const char *name, bool greets)
+{
+    pid_t parent = getpid(), pid = fork();
+    int status;
+    if (pid < 0) {
+        output_format(STDERR_FILENO, "portcullis: %s: no process to check it in: %s\n", name,
+                      strerror(errno));
+        return EXIT_PROBLEM;
+    }
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        _exit(getppid() == parent ? check_first(options, name, greets) : EXIT_PROBLEM);
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return EXIT_PROBLEM;
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    output_format(STDERR_FILENO, "portcullis: %s: the process that checked it was ended: %s\n",
+                  name, strsignal(WTERMSIG(status)));
+    return EXIT_PROBLEM;
 }
 
 static enum log_level verbosity_of(const char *word, bool *ret_known)
@@ -69,7 +97,7 @@ int command_run(int argc, char **argv)
         return EXIT_PROBLEM;
     }
     run.config_path = absolute;
-    int result = check_first(&(struct load_options){ .path = path }, path, false);
+    int result = check_apart(&(struct load_options){ .path = path }, path, false);
     if (result == EXIT_OK)
         result = supervisor_run(&run);
     free(absolute);
@@ -85,7 +113,7 @@ int command_quick_start(const struct quick_start *q)
         return command_refuse("too many addresses; write a file instead");
     text[w.len] = '\0';
     struct load_options load = { .text = writer_slice(&w) };
-    if (check_first(&load, "command line", !q->prints) != EXIT_OK)
+    if (check_apart(&load, "command line", !q->prints) != EXIT_OK)
         return EXIT_PROBLEM;
     if (q->prints) {
         output_write(STDOUT_FILENO, writer_slice(&w));

@@ -6,9 +6,11 @@ import os
 import pty
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
+from harness import processes
 from harness.client import Client
 from harness.deadline import SECONDS, eventually
 from harness.gate import binary_path
@@ -570,3 +572,33 @@ def test_settings_of_the_file_are_in_force(gate, origin):
     assert ask("/only/x", method="DELETE").status == 405
     assert ask("/", host="x.B.test.").status == 202
     assert ask("/", host="other.test").status == 421
+
+
+# --- The check before the start ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """`run` whose check waits for a configuration that nobody writes, and the process of the check."""
+    path = tmp_path / "portcullis.conf"
+    os.mkfifo(path)
+    words = [binary_path(), "run", "-c", path, "--state", tmp_path / "state"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
+        (check,) = eventually(lambda: processes.children(process.pid), "the process of the check")
+        yield process, check
+        process.kill()
+
+
+def test_a_check_that_is_killed_is_told_and_nothing_starts(waiting, tmp_path):
+    process, check = waiting
+    os.kill(check, signal.SIGKILL)
+    _, said = process.communicate(timeout=SECONDS)
+    told = f"portcullis: {tmp_path}/portcullis.conf: the process that checked it was ended: Killed\n"
+    assert (process.returncode, said) == (1, told)
+
+
+def test_a_check_ends_with_who_asked_for_it(waiting):
+    process, check = waiting
+    process.kill()
+    process.wait(timeout=SECONDS)
+    eventually(lambda: not processes.is_alive(check), "the check to end")

@@ -245,3 +245,19 @@ def test_a_broken_configuration_is_not_needed_to_serve_on(gate, origin):
     gate.wait_generations(1)
     with gate.client() as client:
         assert client.get().status == 200
+
+
+def test_the_memory_of_rules_is_not_the_supervisors(gate, origin, tmp_path):
+    rules = tmp_path / "many.conf"
+    rules.write_text("".join(
+        f'SecRule ARGS "@rx (?i)word{i}[a-f]+(?:one|two|three{i})" "id:{i},phase:2,deny,msg:\'{i}\'"\n' for i in range(1, 2001)
+    ))
+    without = gate("site * { waf off; to @origin }", origin=origin)
+    judged = gate("site * { waf balanced { rules @rules }; to @origin }", origin=origin, rules=rules)
+
+    def grown(member):
+        (with_rules,), (without_rules,) = judged.members(member), without.members(member)
+        return processes.anonymous_bytes(with_rules) - processes.anonymous_bytes(without_rules)
+
+    assert grown("pc-generation") > 2 << 20, "they do take memory"
+    assert processes.anonymous_bytes(judged.process.pid) - processes.anonymous_bytes(without.process.pid) < 1 << 19

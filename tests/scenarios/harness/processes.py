@@ -45,6 +45,11 @@ def parent(pid):
     return int(fields[1]) if fields else None
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
 def is_alive(pid):
     fields = stat_fields(pid)
     return fields is not None and fields[0] != b"Z"
