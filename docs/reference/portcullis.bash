@@ -200,6 +200,7 @@ W0703
 W0704
 W0705
 W0706
+W0707
 access.deny
 access.ja4
 access.method

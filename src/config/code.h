@@ -242,7 +242,13 @@
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf off { exclude rule 942100 on "     \
       "/save until 2021-03-01 }\n}",                                                               \
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf off { exclude rule 942100 on "     \
-      "/save until 2099-03-01 }\n}")
+      "/save until 2099-03-01 }\n}")                                                               \
+    X(W, 707, "directive of rules without effect",                                                 \
+      "It was read and changes nothing: most often it speaks of a rule that there is not, or "     \
+      "that comes later. The place and the reason stand in the message. own.conf here ends in "    \
+      "'SecRuleRemoveById 942999', and no rule has that number.",                                  \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf balanced { rules own.conf }\n}",   \
+      "listen :80\nsite a.example { to 127.0.0.1:3000 }")
 
 enum diagnostic_code {
 #define DIAGNOSTIC_CODE_ENUM(letter, number, ...) letter##0##number = number,

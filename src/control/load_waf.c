@@ -149,17 +149,25 @@ static int read_files(struct loader *l, struct seclang *load, const struct waf_s
 
 /* --- One ruleset ------------------------------------------------------------------------------ */
 
-static void report_problems(struct loader *l, const struct word *word, const struct seclang *load)
+static void report_problems(struct loader *l, const struct word *word, enum diagnostic_code code,
+                            const struct waf_problem *problems, unsigned count)
 {
-    unsigned count, total;
-    const struct waf_problem *problems = seclang_errors(load, &count, &total);
     for (unsigned i = 0; i < count; i++) {
         const struct waf_problem *p = &problems[i];
         struct diagnostic *item =
-            diagnostics_add(l->diagnostics, E0504, &word->span, "%.*s:%u:%u: %s",
+            diagnostics_add(l->diagnostics, code, &word->span, "%.*s:%u:%u: %s",
                             SLICE_ARGUMENTS(p->file), p->line, p->column, p->text);
         diagnostic_label(l->diagnostics, item, "these rules");
     }
+}
+
+static void report_load(struct loader *l, const struct word *word, const struct seclang *load)
+{
+    unsigned count, total;
+    const struct waf_problem *problems = seclang_errors(load, &count, &total);
+    report_problems(l, word, E0504, problems, count);
+    problems = seclang_warnings(load, &count, &total);
+    report_problems(l, word, W0707, problems, count);
 }
 
 static int read_source(struct loader *l, struct seclang *load, const struct waf_source *source,
@@ -241,6 +249,22 @@ static int read_noted(void *context, struct arena *a, slice path, size_t bytes_m
     return load_digest_add(&l->rules_digest, *ret);
 }
 
+/* Of a database the time at which it was made stands for what is in it. */
+static int open_geo(void *context, slice path, slice beside, struct geo_database **ret,
+                    const char **ret_why)
+{
+    struct loader *l = ((const struct reader *)context)->context;
+    uint64_t made;
+    TRY(waf_files_geo(path, beside, ret, &made, ret_why));
+    slice time = slice_of((const char *)&made, sizeof made);
+    int result = load_digest_add(&l->digest, time);
+    if (result == 0)
+        result = load_digest_add(&l->rules_digest, time);
+    if (result != 0)
+        (*ret)->close(*ret);
+    return result;
+}
+
 static int list_files(void *context, struct arena *a, slice pattern, slice **ret,
                       uint32_t *ret_count)
 {
@@ -253,6 +277,7 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
 {
     const struct reader noted = { .context = l, .read_file = read_noted, .list_files = list_files };
     struct seclang_world world = waf_files(&noted);
+    world.geo_open = open_geo;
     struct seclang *load = NULL;
     struct crs_place place = { 0 };
     TRY(seclang_open(&world, &load));
@@ -264,8 +289,8 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
     /* There is nothing to say about our own: whether they are in order is known when the program
      * is built. */
     ASSERT(result != -EINVAL || source->kind != WAF_SOURCE_BUILTIN);
-    if (result == -EINVAL)
-        report_problems(l, source->word, load);
+    if (source->kind != WAF_SOURCE_BUILTIN)
+        report_load(l, source->word, load);
     seclang_close(load);
     if (result == 0 && lacks_setup(*ret)) {
         report_setup(l, source, &place);

@@ -7,5 +7,10 @@
 
 enum { WAF_FILE_BYTES_MAX = 16 << 20 };
 
+/* The database of places that a rule file `beside` names: as struct seclang_world has it, and when
+ * it was made (control/geo_file.h). */
+MUST_CHECK int waf_files_geo(slice path, slice beside, struct geo_database **ret,
+                             uint64_t *ret_made, const char **ret_why);
+
 /* The reader lives as long as what is read with it. */
 struct seclang_world waf_files(const struct reader *reader);

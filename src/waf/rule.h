@@ -16,6 +16,7 @@ struct pattern;
 struct plan;
 struct prefilter;
 struct transform;
+struct geo_database;
 struct unicode_map;
 
 enum {
@@ -251,7 +252,8 @@ struct ruleset {
     slice *tx_names; /* lower case; a slot is an index. Slots 0 to 9 are "0" … "9": captures */
     unsigned tx_count;
     struct waf_directives directives;
-    slice *files; /* read, in order */
+    struct geo_database *geo; /* that @geoLookup asks; NULL: none */
+    slice *files;             /* read, in order */
     unsigned file_count;
     bool is_timed;           /* something asks how long the transaction has taken (DURATION) */
     const struct plan *plan; /* the engine's own: waf_prepare in waf.h */

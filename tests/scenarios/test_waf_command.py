@@ -163,3 +163,20 @@ def test_one_rule_is_shown_with_its_comment_and_place():
     assert '"id:8000003,' in done.stdout and "id:8103004" not in done.stdout and "id:8000002" not in done.stdout
     assert (waf_rules("1").returncode, waf_rules("1").stderr) == (1, "portcullis: no rule 1 is part of the program\n")
     assert waf_rules("all").returncode == 2
+
+
+def test_what_has_no_effect_in_rules_is_told_by_check(tmp_path):
+    rules = tmp_path / "own.conf"
+    config = tmp_path / "portcullis.conf"
+    config.write_text(f"listen 127.0.0.1:0\nsite * {{ respond 200; waf balanced {{ rules {rules} }} }}\n")
+
+    def check():
+        return subprocess.run([binary_path(), "check", config], capture_output=True, text=True, check=False)
+
+    rules.write_text(RULES + "SecRuleRemoveById 942999\n")
+    done = check()
+    assert done.returncode == 0 and "1 warning" in done.stdout
+    assert f'warning[W0707]: {rules}:8:19: no rule before this one has the id "942999": nothing is removed' in done.stdout + done.stderr
+    rules.write_text(RULES + "SecRuleRemoveById 5\n")
+    done = check()
+    assert done.returncode == 0 and "0 warnings" in done.stdout

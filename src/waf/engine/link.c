@@ -4,6 +4,7 @@
 
 #include "base/writer.h"
 #include "waf/engine/transaction.h"
+#include "waf/geo.h"
 #include "waf/operators/operator.h"
 #include "waf/patterns/pattern.h"
 
@@ -150,6 +151,25 @@ static void found_set(struct rule_run *run, const struct subject *s, const struc
     found->finding.match.word = word;
 }
 
+/* GEO tells of the last address that was found. */
+static int geo_fill(struct waf_transaction *t, slice address)
+{
+    struct geo_place place;
+    struct geo_database *geo = t->rules->geo;
+    int is_known = geo ? geo->find(geo, address, t->arena, &place) : 0;
+    if (is_known <= 0)
+        return is_known;
+    t->geo.count = 0;
+    for (unsigned i = 0; i < GEO_MEMBER_COUNT; i++) {
+        struct tx_value *v;
+        if (!place.members[i].ptr)
+            continue;
+        TRY(tx_name_make(&t->geo, t->arena, slice_from(geo_member_names[i]), &v));
+        tx_set(v, place.members[i]);
+    }
+    return 0;
+}
+
 /* What follows from a match, in the order of ModSecurity 2: captures, severity, MATCHED_VAR, the
  * link's own actions, and with the last link what the rule says. */
 static int on_match(struct rule_run *run, const struct subject *s, const struct copy *copy,
@@ -169,6 +189,8 @@ static int on_match(struct rule_run *run, const struct subject *s, const struct 
         t->highest_severity = run->rule->severity;
     t->matched_name = s->name;
     t->matched_value = copy->bytes;
+    if (run->link->operator&& run->link->operator->fills_geo)
+        TRY(geo_fill(t, copy->bytes));
     if (run->link_plan->is_read_next) {
         slice name;
         TRY(value_name_text(t, &s->name, &name));
@@ -466,6 +488,8 @@ static int run_values(struct rule_run *run, const struct target *target,
         return run_kept(run, target, p, count);
     case TARGET_ENV:
         return run_names(run, target, &run->t->env, count);
+    case TARGET_GEO:
+        return run_names(run, target, &run->t->geo, count);
     case TARGET_MATCHED:
         return run_matched(run, target, count);
     case TARGET_SCALAR:

@@ -58,8 +58,10 @@ static int expand_variable(struct waf_transaction *t, const struct macro_piece *
         return scalar_rule(t, piece->text, ret, &is_present);
     if (kept_is(piece->variable))
         return kept_read(t, piece->variable, piece->text, ret, &is_present);
-    if (piece->variable == VARIABLE_ENV) {
-        struct tx_value *v = tx_name_find(&t->env, piece->text);
+    if (piece->variable == VARIABLE_ENV || piece->variable == VARIABLE_GEO) {
+        bool is_geo = piece->variable == VARIABLE_GEO;
+        struct tx_value *v =
+            is_geo ? tx_name_find_fold(&t->geo, piece->text) : tx_name_find(&t->env, piece->text);
         return v ? tx_text(v, t->arena, ret) : 0;
     }
     if (waf_variables[piece->variable].kind == VARIABLE_SCALAR) {

@@ -111,6 +111,8 @@ static struct target_plan plan_target(const struct target *t, bool with_fields)
         p.kind = TARGET_KEPT;
     else if (t->variable == VARIABLE_ENV)
         p.kind = TARGET_ENV;
+    else if (t->variable == VARIABLE_GEO)
+        p.kind = TARGET_GEO;
     else if (t->variable == VARIABLE_MATCHED_VARS || t->variable == VARIABLE_MATCHED_VARS_NAMES)
         p.kind = TARGET_MATCHED;
     else if (t->variable == VARIABLE_ARGS)

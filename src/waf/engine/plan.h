@@ -22,6 +22,7 @@ enum target_kind {
     TARGET_TX,
     TARGET_KEPT, /* a persistent collection */
     TARGET_ENV,
+    TARGET_GEO,
     TARGET_MATCHED, /* MATCHED_VARS and their names */
     TARGET_SCALAR,  /* computed when asked */
     TARGET_NONE     /* an exclusion */

@@ -90,6 +90,7 @@ struct waf_transaction {
 
     struct tx_values tx;
     struct tx_names env;
+    struct tx_names geo;            /* of the last address that @geoLookup found */
     slice keys[KEPT_COUNT];         /* what initcol said; ptr NULL: not made */
     unsigned new_keys;              /* bits by kept_collection: nothing was kept under them */
     unsigned touched_keys;          /* this transaction has changed what is kept under them */

@@ -24,6 +24,14 @@ struct tx_value *tx_name_find(struct tx_names *names, slice name)
     return NULL;
 }
 
+struct tx_value *tx_name_find_fold(struct tx_names *names, slice name)
+{
+    for (unsigned i = 0; i < names->count; i++)
+        if (slice_equal_fold(names->items[i].name, name))
+            return &names->items[i].value;
+    return NULL;
+}
+
 int tx_name_make(struct tx_names *names, struct arena *arena, slice name, struct tx_value **ret)
 {
     struct tx_value *found = tx_name_find(names, name);

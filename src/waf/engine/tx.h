@@ -33,6 +33,8 @@ struct tx_values {
 };
 
 /* The value of a name among those without a slot; NULL when there is none. */
+/* The same, whatever its case. */
+struct tx_value *tx_name_find_fold(struct tx_names *names, slice name);
 struct tx_value *tx_name_find(struct tx_names *names, slice name);
 
 /* The same, made when there is none. Valid until the next one is made. 0 · -ENOMEM · -EDQUOT there

@@ -1,5 +1,5 @@
-/* geoLookup: it is known where in the world the address is. Asks the world of the rules; where that
- * has no answer to give nothing matches. */
+/* geoLookup: it is known where in the world the address is; a match fills GEO. Asks the database
+ * that SecGeoLookupDb names; without one nothing matches. */
 #include "waf/operators/table.h"
 
 static int prepare(struct operator_setup *setup, UNUSED slice argument, UNUSED bool has_macro,
@@ -19,6 +19,8 @@ const struct operator operator_geo_lookup = {
     .name = "geoLookup",
     .prepare = prepare,
     .evaluate = evaluate,
-    .meaning = "The value is an address whose place is known; without a database nothing matches.",
+    .fills_geo = true,
+    .meaning = "The value is an address whose place is known, which GEO then tells; without a "
+               "database nothing matches.",
     .example = "SecRule REMOTE_ADDR \"@geoLookup\" \"id:1,phase:1,pass,nolog\"",
 };

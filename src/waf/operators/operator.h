@@ -28,7 +28,7 @@ struct operator_world {
     /* @rbl: is this name ("4.3.2.1.list.example") listed? 1 · 0 · -errno. May wait. NULL: no. */
     int (*rbl_lookup)(void *context, slice name);
 
-    /* @geoLookup: is the address known? 1 · 0 · -errno. May wait. NULL: no. */
+    /* @geoLookup: is the address known? 1 · 0 · -errno. NULL: no. */
     int (*geo_lookup)(void *context, slice address);
 };
 
@@ -67,6 +67,7 @@ struct operator
     struct pattern *(*pattern)(const void *prepared);
     const struct phrases *(*phrases)(const void *prepared);
 
+    bool fills_geo; /* a match fills GEO with where the value is */
     bool is_search; /* asks whether something is in the value, not what form the value has */
 
     /* Of others: bytes of which a value must have one for a match; NULL: not known. ret: empty. */

@@ -2,6 +2,9 @@
  * option of `ctl` that works stands at least once. */
 #pragma once
 
+#include <errno.h>
+#include <stdlib.h>
+
 #include "waf/operators/operator.h"
 #include "waf/seclang/action.h"
 #include "waf/seclang/directive.h"
@@ -16,13 +19,49 @@ static const struct memory_file complete_files[] = {
     { NULL, NULL },
 };
 
+/* A database in which every address is in one place. */
+static inline int complete_find(UNUSED struct geo_database *database, UNUSED slice address,
+                                struct arena *arena, struct geo_place *ret)
+{
+    if (!ret)
+        return 1;
+    *ret = (struct geo_place){ .members = { [GEO_COUNTRY_CODE] = SLICE("DE"),
+                                            [GEO_CITY] = arena_copy(arena, SLICE("Munich")) } };
+    return ret->members[GEO_CITY].ptr ? 1 : -ENOMEM;
+}
+
+static inline void complete_close(struct geo_database *database)
+{
+    free(database);
+}
+
+static inline int complete_open(UNUSED void *context, slice path, UNUSED slice beside,
+                                struct geo_database **ret, const char **ret_why)
+{
+    *ret_why = "none";
+    if (!slice_equal(path, SLICE("places")))
+        return -EINVAL;
+    *ret = malloc(sizeof **ret);
+    if (!*ret)
+        return -ENOMEM;
+    **ret = (struct geo_database){ .find = complete_find, .close = complete_close };
+    return 0;
+}
+
+static inline struct seclang_world complete_world(void)
+{
+    struct seclang_world world = memory_world(complete_files);
+    world.geo_open = complete_open;
+    return world;
+}
+
 /* clang-format off */
 static const char complete_rules[] =
     "Include more.conf\nIncludeOptional none*.conf\nSecRuleEngine On\nSecRequestBodyAccess On\nSecResponseBodyAccess On\n"
     "SecRequestBodyLimit 1000000\nSecRequestBodyNoFilesLimit 900000\nSecRequestBodyLimitAction Reject\nSecRequestBodyJsonDepthLimit 64\n"
     "SecResponseBodyLimit 500000\nSecResponseBodyLimitAction ProcessPartial\nSecResponseBodyMimeTypesClear\n"
     "SecResponseBodyMimeType text/plain text/html\nSecArgumentsLimit 200\nSecArgumentSeparator &\nSecCookieFormat 0\nSecUploadFileLimit 9\n"
-    "SecUnicodeMapFile map 20127\nSecAuditEngine RelevantOnly\nSecAuditLogParts ABIJDEFHZ\nSecAuditLogRelevantStatus \"^5\"\n"
+    "SecUnicodeMapFile map 20127\nSecGeoLookupDb places\nSecAuditEngine RelevantOnly\nSecAuditLogParts ABIJDEFHZ\nSecAuditLogRelevantStatus \"^5\"\n"
     "SecCollectionTimeout 600\nSecWebAppId shop\nSecComponentSignature complete/1\nSecContentInjection Off\nSecHashEngine Off\n"
     "SecStreamInBodyInspection Off\nSecStreamOutBodyInspection Off\nSecTmpSaveUploadedFiles Off\nSecUploadKeepFiles Off\n"
     "SecXmlExternalEntity Off\nSecDefaultAction \"phase:2,log,auditlog,deny,status:403,t:lowercase\"\n"
@@ -39,6 +78,7 @@ static const char complete_rules[] =
     "ctl:ruleRemoveTargetByTag=attack-sqli;ARGS:liberal,ctl:ruleRemoveTargetByMsg=odd;ARGS:/^x_/\"\n"
     "SecRule REMOTE_ADDR \"@ipMatch 198.51.100.0/24,2001:db8:1::/48\" \"id:6,phase:1,drop\"\n"
     "SecRule REMOTE_ADDR \"!@ipMatchFromFile networks\" \"id:7,phase:1,allow:phase,skip:1\"\n"
+    "SecRule REQUEST_HEADERS:X-From \"@geoLookup\" \"id:10,phase:1,pass,log,msg:'from %{geo.city}',chain\"\n  SecRule GEO:/^COUNTRY/ \"@rx .\"\n"
     "SecRule REQUEST_METHOD \"@within PUT DELETE\" \"id:8,phase:1,redirect:https://elsewhere.test/%{request_uri},chain,skipAfter:LATER\"\n"
     "  SecRule REQUEST_FILENAME \"@endsWith .old\" \"t:normalizePath\"\n"
     "SecMarker LATER\n"

@@ -40,7 +40,7 @@ const struct directive_row waf_directive_rows[] = {
     { "SecDebugLogLevel", 1, 1, DIRECTIVE_ACCEPTED, option_check_number, "NUMBER", OWN_LOGS },
     { "SecDefaultAction", 1, 1, DIRECTIVE_WORKS, directive_default_action, "\"ACTIONS\"", "what rules of a phase that follow do unless they say otherwise, and what block means" },
     { "SecDisableBackendCompression", 1, 1, DIRECTIVE_ACCEPTED, option_check_switch, "On|Off", "compressed bodies are read" },
-    { "SecGeoLookupDb", 1, 1, DIRECTIVE_ACCEPTED, option_geo_database, "FILE", "no database of places is read, and a warning says so" },
+    { "SecGeoLookupDb", 1, 1, DIRECTIVE_WORKS, option_geo_database, "FILE", "the database of places that @geoLookup asks, in MaxMind's format" },
     { "SecGsbLookupDb", 1, 1, DIRECTIVE_REFUSED, NULL, "FILE", "there is no @gsbLookup" },
     { "SecGuardianLog", 1, 1, DIRECTIVE_ACCEPTED, NULL, "FILE", OWN_LOGS },
     { "SecHashEngine", 1, 1, DIRECTIVE_WORKS, option_check_off, "Off", "pages are not rewritten" },

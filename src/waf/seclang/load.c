@@ -168,8 +168,9 @@ static int look_up_list(void *context, slice name)
 
 static int look_up_address(void *context, slice address)
 {
-    struct outside *o = context;
-    return o->world.geo_lookup(o->world.context, address);
+    const struct outside *o = context;
+    struct geo_database *geo = o->rules->geo;
+    return geo ? geo->find(geo, address, NULL, NULL) : 0;
 }
 
 static int open_outside(struct seclang *l)
@@ -179,11 +180,12 @@ static int open_outside(struct seclang *l)
         return -ENOMEM;
     o->world = l->world;
     o->load = l;
+    o->rules = l->rules;
     o->operators = (struct operator_world){
         .context = o,
         .read_file = read_beside,
         .rbl_lookup = l->world.rbl_lookup ? look_up_list : NULL,
-        .geo_lookup = l->world.geo_lookup ? look_up_address : NULL,
+        .geo_lookup = look_up_address,
     };
     l->outside = o;
     return 0;

@@ -100,6 +100,7 @@ struct outside {
     struct operator_world operators; /* its context is this */
     struct seclang_world world;
     struct seclang *load; /* NULL: it is over */
+    const struct ruleset *rules;
 };
 
 struct seclang {

@@ -161,11 +161,29 @@ int option_check_off(struct seclang *l, const slice *words, unsigned count)
     return load_error(l, words[0].ptr, "%s can only be Off here: %s", own_name(l), why);
 }
 
+static void close_geo(void *thing)
+{
+    struct geo_database *geo = thing;
+    geo->close(geo);
+}
+
 int option_geo_database(struct seclang *l, const slice *words, unsigned count)
 {
     (void)count;
-    load_warning(l, words[0].ptr,
-                 "no database of places is read: @geoLookup matches nothing, and GEO is empty");
+    struct geo_database *geo;
+    const char *why;
+    if (!l->world.geo_open) {
+        load_warning(l, words[0].ptr,
+                     "no database of places is read: @geoLookup matches nothing, and GEO is empty");
+        return 0;
+    }
+    int result = l->world.geo_open(l->world.context, words[0], l->file, &geo, &why);
+    if (result == -EINVAL)
+        return load_error(l, words[0].ptr, "no database of places in \"%.*s\": %s",
+                          SLICE_ARGUMENTS(words[0]), why);
+    TRY(result);
+    TRY(load_own(l, close_geo, geo));
+    l->rules->geo = geo;
     return 0;
 }
 

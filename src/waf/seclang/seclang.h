@@ -10,6 +10,7 @@
  * Everything happens while a configuration is loaded, in memory; files come through the world. */
 #pragma once
 
+#include "waf/geo.h"
 #include "waf/problem.h"
 #include "waf/rule.h"
 
@@ -39,7 +40,11 @@ struct seclang_world {
 
     /* As in struct operator_world; NULL: rules that ask never match. */
     int (*rbl_lookup)(void *context, slice name);
-    int (*geo_lookup)(void *context, slice address);
+
+    /* The database of places in a file; *ret_why: what is wrong with it, static. 0 · -EINVAL ·
+     * -ENOMEM. NULL: there are none, @geoLookup matches nothing. */
+    int (*geo_open)(void *context, slice path, slice beside, struct geo_database **ret,
+                    const char **ret_why);
 };
 
 /* 0 · -ENOMEM */

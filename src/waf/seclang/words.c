@@ -50,7 +50,7 @@ static const struct {
     { WORD_VARIABLE, "MULTIPART_UNMATCHED_BOUNDARY", "2 for a line that only begins as a boundary, as ModSecurity 3; the recommended rule asks for 1" },
     { WORD_OPERATOR, "detectSQLi", "a detector of our own; TX.0 is its fingerprint" },
     { WORD_OPERATOR, "detectXSS", "a detector of our own" },
-    { WORD_OPERATOR, "geoLookup", "there is no database yet: nothing matches" },
+    { WORD_OPERATOR, "geoLookup", "databases of MaxMind's format (.mmdb), as in ModSecurity 3; those of GeoIP Legacy are refused" },
     { WORD_OPERATOR, "rbl", "nobody is asked yet: nothing matches" },
     { WORD_OPERATOR, "rx", "in time linear in the value; what needs PCRE (lookaround, backreferences) runs under a budget, and what exceeds it refuses the request" },
     { WORD_ACTION, "drop", "over HTTP/2 the stream is reset" },

@@ -1,0 +1,13 @@
+#include "waf/geo.h"
+
+const char *const geo_member_names[GEO_MEMBER_COUNT] = {
+    [GEO_COUNTRY_CODE] = "COUNTRY_CODE",
+    [GEO_COUNTRY_NAME] = "COUNTRY_NAME",
+    [GEO_COUNTRY_CONTINENT] = "COUNTRY_CONTINENT",
+    [GEO_REGION] = "REGION",
+    [GEO_CITY] = "CITY",
+    [GEO_POSTAL_CODE] = "POSTAL_CODE",
+    [GEO_LATITUDE] = "LATITUDE",
+    [GEO_LONGITUDE] = "LONGITUDE",
+    [GEO_DMA_CODE] = "DMA_CODE",
+};
