@@ -29,6 +29,9 @@
 #define FREED_AT_ONCE     (2u << 20)
 #define STEPS_PER_MS      1000000ull
 #define NS_PER_MS         1000000
+/* Files in forms are walked through at a constant cost for each byte, some 2 ns: what `limits body`
+ * lets in is not for the budget to refuse. */
+#define FILES_MS_PER_MIB 8
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
@@ -57,7 +60,7 @@ static bool pause(void *context)
     int64_t now = cpu_now_ns();
     if (w->cpu_ns)
         w->cpu_used_ns += now - w->cpu_ns;
-    w->is_over = w->cpu_used_ns > w->settings->budget_ms * NS_PER_MS;
+    w->is_over = w->cpu_used_ns > w->cpu_max_ns;
     if (w->is_over)
         return false;
     clock_stop(w);
@@ -65,6 +68,13 @@ static bool pause(void *context)
     clock_start(w);
     w->cpu_ns = cpu_now_ns();
     return result == 0;
+}
+
+/* So much more may be spent. */
+static void grant(struct waf_exchange *w, uint64_t ms)
+{
+    w->cpu_max_ns += (int64_t)ms * NS_PER_MS;
+    work_grant(&w->work, ms * STEPS_PER_MS);
 }
 
 /* --- Verdicts --------------------------------------------------------------------------------- */
@@ -201,7 +211,8 @@ static struct waf_exchange *make(struct exchange *x, const struct waf_settings *
     arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES,
                ARENA_BYTES_BASE + ARENA_PER_BODY * s->body_bytes_max);
     arena_pay_from(&w->arena, &held_purse);
-    work_open(&w->work, (uint64_t)s->budget_ms * STEPS_PER_MS, pause, w);
+    work_open(&w->work, 0, pause, w);
+    grant(w, (uint64_t)s->budget_ms);
     return w;
 }
 
@@ -295,6 +306,8 @@ static int inspect_body(struct exchange *x)
         return result;
     if (body.encoding.len == 0)
         w->body = body.bytes;
+    if (waf_body_is_in_pieces(&body))
+        grant(w, (body.bytes.len >> 20) * FILES_MS_PER_MIB);
     w->request_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
     bool is_cut;
     result = waf_judge_body(w->transaction, w->settings, &body, &w->request_body, &is_cut);

@@ -24,9 +24,10 @@ struct waf_exchange {
     int64_t began_ns;    /* of the call that runs; 0: none */
     int64_t cpu_ns;      /* of the processor's time, when the last pause ended; 0: no pause yet */
     int64_t cpu_used_ns; /* between pauses */
-    bool is_over;        /* the budget is spent */
-    bool is_given_up;    /* it goes on without a verdict */
-    bool is_logged;      /* the last phase has run */
+    int64_t cpu_max_ns;
+    bool is_over;     /* the budget is spent */
+    bool is_given_up; /* it goes on without a verdict */
+    bool is_logged;   /* the last phase has run */
 
     /* Not all of it was judged, although nobody refused it: the reason that would have been given.
      * NULL: all that should be was. */

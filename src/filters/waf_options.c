@@ -415,7 +415,8 @@ static const struct directive rows[] = {
       .object = OBJECT_WAF,
       .preset = "200ms",
       .meaning = "Time of the processor that judging one exchange may take, and what comes then",
-      .details = "The log names the rule that was at work. refuse unless written.",
+      .details = "Files in forms have 8 ms more for each MiB. The log names the rule that was at "
+                 "work. refuse unless written.",
       .example = "budget 100ms then refuse",
       .since = "0.3" },
 };

@@ -25,6 +25,12 @@ struct work {
 /* limit in steps, 0 for none; pause may be NULL. */
 void work_open(struct work *w, uint64_t limit, bool (*pause)(void *context), void *context);
 
+/* So many steps more than the limit until now. */
+static inline void work_grant(struct work *w, uint64_t steps)
+{
+    w->limit += steps;
+}
+
 /* What has been spent until now. */
 uint64_t work_spent(const struct work *w);
 

@@ -174,6 +174,35 @@ def test_of_a_compressed_response_the_beginning_is_judged_however_long_it_is(gat
         client.close()
 
 
+FORMS = """
+listen 127.0.0.1:0
+limits { held 64M; body 32M }
+site * {
+  to @origin
+  waf balanced { rules @rules; budget 20ms }
+}
+"""
+
+
+@pytest.mark.parametrize("rules", RULES)
+def test_files_in_forms_have_time_for_each_of_their_bytes(gate, origin, rules):
+    g = gate(FORMS, origin=origin, rules=rules)
+    begins = b'--xYz\r\nContent-Disposition: form-data; name="a"; filename="a.bin"\r\nContent-Type: application/octet-stream\r\n\r\n'
+    body = begins + bytes(16 << 20) + b"\r\n--xYz--\r\n"  # more than 20 ms worth of steps
+    with g.client() as client:
+        fields = [*USUAL, "Content-Type: multipart/form-data; boundary=xYz", f"Content-Length: {len(body)}"]
+        client.send(request("/", method="POST", fields=fields))
+        sending = in_thread(client.socket.sendall, body)
+        connection = origin.accept()
+        connection.request_head()
+        take_away(connection, len(body))
+        sending.join()
+        connection.respond(b"taken")
+        assert client.response().body == b"taken"
+    assert not g.security_log.lines()
+    nothing_is_left(g)
+
+
 def test_websockets_pass_both_ways(g, origin):
     with g.client() as client:
         client.send(handshake(fields=["User-Agent: a"]))
