@@ -369,7 +369,7 @@ const struct reason_description reason_descriptions[] = {
       "Mend the client." },
     { "waf.body", "413", "The request's body is longer than the rules look at.",
       "Raise it for the route: `waf balanced { body 4M }`. Contents of uploaded files do not "
-      "count." },
+      "count. Where the text names `SecRequestBodyLimit`, raise that in the rules." },
     { "waf.budget", "403", "Judging the request took more of the processor than `budget` allows.",
       "The text names the rule that was at work. Raise `budget` of the route, or exclude the "
       "rule there." },

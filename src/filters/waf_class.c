@@ -28,6 +28,12 @@ static const struct {
 enum { CLASSES = sizeof classes / sizeof classes[0] };
 
 static const struct waf_class any_rule = { "waf.rule", "a rule matched" };
+static const struct waf_class request_limit = {
+    "waf.body", "the request body is longer than `SecRequestBodyLimit` of the rules"
+};
+static const struct waf_class response_limit = {
+    "waf.body", "the response body is longer than `SecResponseBodyLimit` of the rules"
+};
 
 /* The row of a rule's most telling tag; CLASSES: none. */
 static unsigned row_of(const struct rule *rule)
@@ -46,10 +52,18 @@ static bool contributed(const struct waf_match *m, const struct waf_decision *d)
     return m->is_logged && (m->score > 0 || m->rule == d->rule);
 }
 
+/* No rule decided, whatever had been found before. */
+static bool is_limit(const struct waf_decision *d)
+{
+    return d->disposition == WAF_DENY && !d->rule;
+}
+
 struct waf_class waf_class_of(const struct waf_transaction *t, const struct waf_decision *d)
 {
     int64_t weights[CLASSES + 1] = { 0 };
     unsigned best = CLASSES;
+    if (is_limit(d))
+        return d->phase == WAF_REQUEST_BODY ? request_limit : response_limit;
     for (const struct waf_match *m = waf_matches(t); m; m = m->next)
         if (contributed(m, d) && m->rule->tag_count)
             weights[row_of(m->rule)] += m->score > 0 ? m->score : 1;
@@ -101,9 +115,9 @@ void waf_class_describe(const struct waf_transaction *t, const struct waf_decisi
     const struct rule *rule = heaviest(t, d, &others);
     int64_t score, threshold;
     writer_text(&w, class->text);
-    if (rule)
+    if (rule && !is_limit(d))
         writer_format(&w, ": rule %u", rule->id);
-    if (others)
+    if (others && !is_limit(d))
         writer_format(&w, " and %u more", others);
     if (waf_class_score(t, d->phase, &score, &threshold) && score >= threshold)
         writer_format(&w, ", score %lld, refused from %lld", (long long)score,

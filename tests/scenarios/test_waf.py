@@ -146,6 +146,17 @@ def test_rules_that_have_no_room_in_a_record_are_named_by_their_ids(gate, origin
     assert waf["unnamed"] == 12
 
 
+def test_the_limit_that_rules_have_for_bodies_is_named(gate, origin, rules):
+    rules.write_text(RULES + "SecRequestBodyLimit 64\n")
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        client.send(json_body("/long", {"text": "lorem " * 20}))
+        assert client.response().status == 413
+    record = g.security_log.wait(1)[0]
+    assert (record["reason"], record["status"]) == ("waf.body", 413)
+    assert "SecRequestBodyLimit" in record["text"] and "rule 0" not in record["text"], record
+
+
 def test_others_are_answered_while_a_large_body_is_judged(gate, origin, rules):
     """All go through one worker: what asks later reaches the origin before the body does."""
     came = []
