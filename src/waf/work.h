@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { WORK_BLOCK = 16384, WORK_PAUSE_STEPS = 131072 };
+enum { WORK_BLOCK = 16384, WORK_PAUSE_STEPS = 32768 };
 
 struct work {
     size_t until_pause;

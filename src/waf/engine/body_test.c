@@ -407,6 +407,63 @@ TEST(a_long_value_is_cut_around_what_matched)
     ruleset_free(rules);
 }
 
+struct pauses {
+    const struct work *work;
+    uint64_t before, longest;
+};
+
+static bool note_pause(void *context)
+{
+    struct pauses *p = context;
+    if (p->work->spent - p->before > p->longest)
+        p->longest = p->work->spent - p->before;
+    p->before = p->work->spent;
+    return true;
+}
+
+/* Of a body of many values, and of one: between two pauses lies little more work than there may. */
+TEST(large_bodies_are_judged_in_short_stretches)
+{
+    enum { BYTES = 1 << 20 };
+    static const struct {
+        const char *type, *value;
+    } cases[] = { { "application/x-www-form-urlencoded", "a=some+words&" },
+                  { "application/x-www-form-urlencoded", "abcdefghijklm" },
+                  { "application/json", "\"some words\"," } };
+    struct ruleset *rules = engine_rules(
+        ENGINE_PREFIX "SecArgumentsLimit 1000000\nSecRequestBodyLimit 4000000\n"
+                      "SecRequestBodyNoFilesLimit 4000000\n"
+                      "SecRule REQUEST_HEADERS:Content-Type `@contains json` `id:1,phase:1,pass,"
+                      "nolog,ctl:requestBodyProcessor=JSON`\n"
+                      "SecRule ARGS|ARGS_NAMES `@rx attack|evil` `id:2,phase:2,deny,t:urlDecodeUni,"
+                      "t:lowercase,msg:'%{ARGS.none}'`\n"
+                      "SecRule ARGS `@detectSQLi` `id:3,phase:2,deny,t:removeWhitespace`\n"
+                      "SecRule &ARGS:none `@gt 0` `id:4,phase:2,deny`\n");
+    char *request = malloc(BYTES + 4096);
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        struct engine_run r;
+        struct waf_world world = engine_world();
+        size_t one = strlen(cases[i].value), count = BYTES / one;
+        int len =
+            snprintf(request, BYTES, "POST / HTTP/1.1\r\nContent-Type: %s\r\n\r\n[", cases[i].type);
+        for (size_t n = 0; n < count; n++, len += (int)one)
+            memcpy(request + len, cases[i].value, one);
+        memcpy(request + len, "0]", sizeof "0]");
+        world.decodes_base64 = true;
+        engine_begin(&r, rules, &world);
+        struct pauses pauses = { .work = &r.work };
+        r.work.pause = note_pause;
+        r.work.context = &pauses;
+        engine_replay(&r, request, "");
+        assert_int_equal(waf_decision(r.t)->disposition, WAF_PASS);
+        assert_in_range(pauses.before, BYTES, UINT64_MAX);
+        assert_in_range(pauses.longest, WORK_PAUSE_STEPS, WORK_PAUSE_STEPS + 2 * WORK_BLOCK);
+        engine_end(&r);
+    }
+    free(request);
+    ruleset_free(rules);
+}
+
 /* The first link's place is not asked for before the last one has matched. */
 TEST(every_link_of_a_chain_says_where_it_matched)
 {
@@ -468,6 +525,7 @@ int main(void)
         cmocka_unit_test(numbers_of_a_collection_are_lowered_by_the_time_without_an_update),
         cmocka_unit_test(a_match_is_written_as_modsecurity_does),
         cmocka_unit_test(a_long_value_is_cut_around_what_matched),
+        cmocka_unit_test(large_bodies_are_judged_in_short_stretches),
         cmocka_unit_test(every_link_of_a_chain_says_where_it_matched),
         cmocka_unit_test(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match),
     };

@@ -48,7 +48,7 @@ static int add_array_name(struct waf_transaction *t, struct source *names, slice
         return 0;
     names->array = array;
     TRY(source_add(t, names, array, array));
-    names->items[names->count - 1].is_echo = true;
+    source_item(names, names->count - 1)->is_echo = true;
     return 0;
 }
 
@@ -56,7 +56,7 @@ static int fill_names(struct waf_transaction *t, struct source *names, const str
 {
     while (names->taken < of->count) {
         TRY(items_pay(t->work, names->taken, of->count, ITEM_STEPS));
-        const struct item *item = &of->items[names->taken++];
+        const struct item *item = source_item(of, names->taken++);
         slice name = item->name;
         if (item->is_echo)
             continue;
@@ -146,10 +146,10 @@ static int decode_path(struct waf_transaction *t, slice path, slice *ret)
 static int add_echo(struct waf_transaction *t, struct source *s, slice value)
 {
     for (unsigned i = 0; i < s->count; i++)
-        if (slice_equal(s->items[i].raw.bytes, value))
+        if (slice_equal(source_item(s, i)->raw.bytes, value))
             return 0;
     TRY(source_add(t, s, SLICE(""), value));
-    s->items[s->count - 1].is_echo = true;
+    source_item(s, s->count - 1)->is_echo = true;
     return 0;
 }
 
@@ -160,7 +160,7 @@ static int add_readings(struct waf_transaction *t, struct source *s, unsigned so
     slice decoded, canonical = t->request.path;
     if (source != VARIABLE_REQUEST_FILENAME && source != VARIABLE_REQUEST_BASENAME)
         return 0;
-    TRY(decode_path(t, s->items[0].raw.bytes, &decoded));
+    TRY(decode_path(t, source_item(s, 0)->raw.bytes, &decoded));
     TRY(add_echo(t, s, decoded));
     if (canonical.len == 0)
         return 0;
@@ -209,8 +209,8 @@ static int add_cookies(struct waf_transaction *t, slice field)
 static struct item *field_named(struct source *s, slice name)
 {
     for (unsigned i = 0; i < s->count; i++)
-        if (slice_equal_fold(s->items[i].name, name))
-            return &s->items[i];
+        if (slice_equal_fold(source_item(s, i)->name, name))
+            return source_item(s, i);
     return NULL;
 }
 

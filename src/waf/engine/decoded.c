@@ -37,7 +37,7 @@ static int add(struct decoded *d, slice member, slice text)
         return -ENOMEM;
     *from = (struct decoded_from){ .encoded = d->encoded, .member = member };
     TRY(source_add(d->t, d->source, d->name, text));
-    struct item *item = &d->source->items[d->source->count - 1];
+    struct item *item = source_item(d->source, d->source->count - 1);
     item->is_echo = true;
     item->from = from;
     return d->level < LEVELS_MAX ? look_into(d, text) : 0;

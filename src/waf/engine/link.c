@@ -331,7 +331,7 @@ static int run_source(struct rule_run *run, const struct target *target,
     bool is_free = source == &run->t->sources[SOURCE_FREE_FIELDS];
     enum variable_id variable = is_free ? VARIABLE_REQUEST_HEADERS : target->variable;
     for (unsigned i = 0; i < source->count && !run->is_stopped; i++) {
-        struct item *item = &source->items[i];
+        struct item *item = source_item(source, i);
         TRY(items_pay(run->t->work, i, source->count, ITEM_STEPS / 2));
         if (target->selector == SELECT_NAME && !slice_equal_fold(target->name, item->name))
             continue;
@@ -356,8 +356,8 @@ static int count_source(struct rule_run *run, const struct target *target,
 {
     for (unsigned i = 0; i < source->count; i++) {
         TRY(items_pay(run->t->work, i, source->count, ITEM_STEPS / 2));
-        int matches =
-            source->items[i].is_echo ? 0 : name_matches(run->t, target, source->items[i].name);
+        const struct item *item = source_item(source, i);
+        int matches = item->is_echo ? 0 : name_matches(run->t, target, item->name);
         if (matches < 0)
             return matches;
         *count += (unsigned)matches;

@@ -12,21 +12,29 @@ static int expand_tx(struct waf_transaction *t, const struct macro_piece *piece,
     return v ? tx_text(v, t->arena, ret) : 0;
 }
 
-static const struct item *item_named(const struct source *s, slice name)
+/* Of a collection: the first item of that name; with an empty one, of any. NULL: none. */
+static int item_named(struct waf_transaction *t, unsigned id, slice name, const struct item **ret)
 {
-    for (unsigned i = 0; i < s->count; i++)
-        if (name.len == 0 || slice_equal_fold(s->items[i].name, name))
-            return &s->items[i];
-    return NULL;
+    const struct source *s = &t->sources[id];
+    *ret = NULL;
+    TRY(collect_source(t, id));
+    for (unsigned i = 0; i < s->count; i++) {
+        TRY(items_pay(t->work, i, s->count, ITEM_LOOK_STEPS));
+        *ret = source_item(s, i);
+        if (name.len == 0 || slice_equal_fold((*ret)->name, name))
+            return 0;
+    }
+    *ret = NULL;
+    return 0;
 }
 
-/* Of a collection: the first item of that name. ARGS is two of them. */
+/* ARGS is two of them. */
 static int expand_item(struct waf_transaction *t, unsigned id, slice name, slice *ret)
 {
+    const struct item *item;
     if (!collect_is_source(id))
         return 0;
-    TRY(collect_source(t, id));
-    const struct item *item = item_named(&t->sources[id], name);
+    TRY(item_named(t, id, name, &item));
     if (item)
         *ret = item->raw.bytes;
     return 0;
@@ -35,8 +43,8 @@ static int expand_item(struct waf_transaction *t, unsigned id, slice name, slice
 static int expand_arguments(struct waf_transaction *t, enum variable_id first,
                             enum variable_id second, slice name, slice *ret)
 {
-    TRY(collect_source(t, first));
-    const struct item *item = item_named(&t->sources[first], name);
+    const struct item *item;
+    TRY(item_named(t, first, name, &item));
     if (!item)
         return expand_item(t, second, name, ret);
     *ret = item->raw.bytes;

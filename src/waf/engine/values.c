@@ -1,37 +1,38 @@
 #include "waf/engine/values.h"
 
 #include <errno.h>
-#include <limits.h>
 
-#include "base/number.h"
 #include "base/panic.h"
 #include "waf/engine/transaction.h"
 #include "waf/transforms/transform.h"
 
-enum { ITEMS_AT_FIRST = 8, BATCH_MAX = 64 };
+enum { SEGMENTS_AT_FIRST = 4, BATCH_MAX = 64 };
 
+/* Room for a segment more. */
 static int source_grow(struct waf_transaction *t, struct source *s)
 {
-    size_t capacity = s->capacity ? (size_t)s->capacity * 2 : ITEMS_AT_FIRST, bytes;
-    if (capacity > UINT_MAX || !size_multiply(capacity, sizeof(struct item), &bytes))
-        return -ENOMEM;
-    struct item *items = arena_take_bytes(t->arena, bytes);
-    if (!items)
-        return -ENOMEM;
-    for (unsigned i = 0; i < s->count; i++) {
-        TRY(items_pay(t->work, i, s->count, 2 * ITEM_STEPS));
-        items[i] = s->items[i];
+    unsigned segment = s->count / SEGMENT_ITEMS;
+    if (segment == s->segment_room) {
+        unsigned room = segment ? segment * 2 : SEGMENTS_AT_FIRST;
+        struct item **segments = arena_take_bytes(t->arena, room * sizeof(*segments));
+        if (!segments)
+            return -ENOMEM;
+        TRY(work_spend(t->work, segment));
+        if (segment)
+            memcpy(segments, s->segments, segment * sizeof(*segments));
+        s->segments = segments;
+        s->segment_room = room;
     }
-    s->items = items;
-    s->capacity = (unsigned)capacity;
-    return 0;
+    s->segments[segment] = arena_take_bytes(t->arena, SEGMENT_ITEMS * sizeof(struct item));
+    return s->segments[segment] ? 0 : -ENOMEM;
 }
 
 int source_add(struct waf_transaction *t, struct source *s, slice name, slice value)
 {
-    if (s->count == s->capacity)
+    if (s->count % SEGMENT_ITEMS == 0)
         TRY(source_grow(t, s));
-    s->items[s->count++] = (struct item){ .name = name, .raw = { .bytes = value } };
+    struct item *item = source_item(s, s->count++);
+    *item = (struct item){ .name = name, .raw = { .bytes = value } };
     return 0;
 }
 
@@ -93,6 +94,11 @@ static int changes_find(struct waf_transaction *t, struct item *item)
     return 0;
 }
 
+static unsigned char place_of(const struct item *item, const struct copy *copy)
+{
+    return copy == &item->raw ? NODE_RAW : copy->place;
+}
+
 static int copy_make(struct waf_transaction *t, struct item *item, struct copy *from,
                      const struct transform_node *n, struct copy **ret)
 {
@@ -117,8 +123,13 @@ static int copy_make(struct waf_transaction *t, struct item *item, struct copy *
     struct copy *copy = arena_take(t->arena, sizeof(*copy));
     if (!copy)
         return -ENOMEM;
-    *copy =
-        (struct copy){ .bytes = out, .next_made = item->made, .from = from, .by = n->transform };
+    unsigned place = item->made ? item->made->place : NODE_RAW;
+    bool has_place = place != NODE_UNKNOWN && place < NODE_PLACES_MAX;
+    *copy = (struct copy){ .bytes = out,
+                           .place = (unsigned char)(has_place ? place + 1 : NODE_UNKNOWN),
+                           .next_made = item->made,
+                           .from = from,
+                           .by = n->transform };
     item->made = copy;
     t->counts.copies++;
     t->counts.bytes += out.len;
@@ -134,11 +145,11 @@ int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
     if (!node_may_change(&t->plan->nodes[node], item->changes))
         return 0;
     if (!item->nodes) {
-        TRY(work_spend(t->work, 2 * t->rules->node_count));
-        item->nodes = arena_take_array(t->arena, t->rules->node_count, sizeof(struct copy *));
+        TRY(work_spend(t->work, t->rules->node_count));
+        item->nodes = arena_take(t->arena, t->rules->node_count);
         if (!item->nodes)
             return -ENOMEM;
-        item->nodes[0] = &item->raw;
+        item->nodes[0] = NODE_RAW;
     }
     uint32_t chain[WAF_TRANSFORMS_MAX] UNINITIALIZED;
     unsigned steps = 0;
@@ -146,14 +157,14 @@ int item_copy_make(struct waf_transaction *t, struct item *item, uint32_t node,
         ASSERT(steps < WAF_TRANSFORMS_MAX);
         chain[steps++] = node;
     }
-    struct copy *copy = item->nodes[node];
+    struct copy *copy = item_known(item, node);
     while (steps > 0) {
         uint32_t next = chain[--steps];
         const struct transform_node *n = &t->rules->nodes[next];
         TRY(classes_find(t, copy));
         if (step_may_change(n, copy->classes))
             TRY(copy_make(t, item, copy, n, &copy));
-        item->nodes[next] = copy;
+        item->nodes[next] = place_of(item, copy);
     }
     *ret_copy = copy;
     return 0;
@@ -226,7 +237,7 @@ static int worthies_reserve(struct waf_transaction *t, struct source *s)
 {
     if (s->count <= s->worthies_room)
         return 0;
-    uint64_t *worthies = arena_take_array(t->arena, s->count, sizeof(*worthies));
+    uint64_t *worthies = arena_take_bytes(t->arena, s->count * sizeof(*worthies));
     if (!worthies)
         return -ENOMEM;
     if (s->classified)
@@ -253,7 +264,7 @@ static int source_scan(struct waf_transaction *t, struct source *s)
     struct batch batch UNINITIALIZED;
     batch_open(&batch, s->raw_candidates);
     for (; s->classified < s->count; s->classified++) {
-        struct item *item = &s->items[s->classified];
+        struct item *item = source_item(s, s->classified);
         TRY(batch_add(t, &batch, &item->raw));
         TRY(changes_find(t, item));
         s->worthies[s->classified] = item->worthy;
@@ -272,10 +283,11 @@ static uint32_t known_above(const struct waf_transaction *t, const struct source
     return node;
 }
 
-static struct copy *copy_at(struct item *item, uint32_t node)
+/* Whether two nodes are known to make the same of the item. */
+static bool is_same_at(const struct item *item, uint32_t node, uint32_t other)
 {
-    struct copy *copy = item->nodes && node != 0 ? item->nodes[node] : NULL;
-    return copy ? copy : &item->raw;
+    unsigned place = item->nodes ? item->nodes[node] : NODE_UNKNOWN;
+    return place != NODE_UNKNOWN && place == item->nodes[other];
 }
 
 /* item_copy, for many: mostly the step before left a value in which this one finds nothing to do.
@@ -285,9 +297,9 @@ static int copy_quickly(struct waf_transaction *t, struct item *item, uint32_t n
 {
     const struct transform_node *n = &t->rules->nodes[node];
     if (item->nodes && !item->nodes[node]) {
-        struct copy *before = item->nodes[n->parent];
+        const struct copy *before = item_known(item, n->parent);
         if (before && before->has_classes && !step_may_change(n, before->classes))
-            item->nodes[node] = before;
+            item->nodes[node] = place_of(item, before);
     }
     return item_copy(t, item, node, ret);
 }
@@ -316,7 +328,7 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
     batch_open(&batch, all);
     unite(t, all, above ? s->node_candidates[above] : s->raw_candidates);
     for (unsigned i = 0; i < s->count; i++) {
-        struct item *item = &s->items[i];
+        struct item *item = source_item(s, i);
         struct copy *copy;
         bool is_short;
         TRY(items_pay(t->work, i, s->count, ITEM_LOOK_STEPS));
@@ -327,7 +339,7 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         if (is_short)
             continue;
         TRY(copy_quickly(t, item, node, &copy));
-        if (copy == &item->raw || copy == copy_at(item, above))
+        if (copy == &item->raw || is_same_at(item, node, above))
             continue;
         TRY(batch_add(t, &batch, copy));
     }

@@ -20,10 +20,13 @@ enum source_id {
     SOURCE_COUNT
 };
 
+enum { NODE_UNKNOWN, NODE_RAW, NODE_COPIES, NODE_PLACES_MAX = 255 };
+
 struct copy {
     slice bytes;
     struct prefilter_classes classes;
     bool has_classes;
+    unsigned char place;  /* of this copy in item.nodes; NODE_UNKNOWN: it has none */
     uint64_t *candidates; /* a bit for each need; NULL: not asked yet */
 
     /* What it was made of, by what: another node that does the same shares it. */
@@ -44,16 +47,17 @@ struct item {
                          the plan; has_changes: they are known */
     uint64_t worthy;  /* of these, what may make something of it that a rule can match */
     bool has_changes;
-    struct copy **nodes; /* by node: what differs from raw or may do so; NULL: none yet */
-    struct copy *made;   /* all copies but the raw one */
-    bool is_echo;        /* says again what an earlier item of its source says: looked at only where
-                                   that one did not match, and not counted */
+    unsigned char *nodes; /* by node: NODE_UNKNOWN, NODE_RAW, or the place of a copy. A byte, since
+                             there are many nodes and few copies. NULL: none yet */
+    struct copy *made;    /* all copies but the raw one, newest first */
+    bool is_echo; /* says again what an earlier item of its source says: looked at only where
+                            that one did not match, and not counted */
     const struct decoded_from *from; /* what the value is out of the Base64 of; NULL: as it came */
 };
 
 struct source {
-    struct item *items;
-    unsigned count, capacity;
+    struct item **segments; /* of SEGMENT_ITEMS each: what stands in one stays where it is */
+    unsigned count, segment_room;
     unsigned classified; /* items that are in what follows */
     uint64_t *worthies;  /* of each, side by side for those who look through all */
     unsigned worthies_room;
@@ -66,6 +70,13 @@ struct source {
 };
 
 struct waf_transaction;
+
+enum { SEGMENT_ITEMS = 8 };
+
+static inline struct item *source_item(const struct source *s, unsigned i)
+{
+    return &s->segments[i / SEGMENT_ITEMS][i % SEGMENT_ITEMS];
+}
 
 enum { ITEM_LOOK_STEPS = 2, ITEM_STEPS = 16 };
 
@@ -101,11 +112,23 @@ static inline bool node_may_change(const struct node_plan *node, uint64_t change
     return node->transforms & changes;
 }
 
+/* What is known of it to come out of the node; NULL: nothing yet. */
+static inline struct copy *item_known(struct item *item, uint32_t node)
+{
+    unsigned place = node == 0 ? NODE_RAW : item->nodes ? item->nodes[node] : NODE_UNKNOWN;
+    if (place < NODE_COPIES)
+        return place == NODE_RAW ? &item->raw : NULL;
+    struct copy *copy = item->made;
+    while (copy->place != place)
+        copy = copy->next_made;
+    return copy;
+}
+
 /* What the node makes of the item. 0 · -ENOMEM · -errno of `work` */
 MUST_CHECK static inline int item_copy(struct waf_transaction *t, struct item *item, uint32_t node,
                                        struct copy **ret_copy)
 {
-    *ret_copy = node == 0 ? &item->raw : item->nodes ? item->nodes[node] : NULL;
+    *ret_copy = item_known(item, node);
     return *ret_copy ? 0 : item_copy_make(t, item, node, ret_copy);
 }
 
