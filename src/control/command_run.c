@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/number.h"
+#include "base/panic.h"
 #include "control/command.h"
 #include "control/load.h"
 #include "control/output.h"
@@ -47,8 +48,7 @@ static int check_apart(const struct load_options *options, const char *name, boo
         _exit(getppid() == parent ? check_first(options, name, greets) : EXIT_PROBLEM);
     }
     while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return EXIT_PROBLEM;
+        ASSERT(errno == EINTR); /* it is ours, and nobody else waits for it */
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
     output_format(STDERR_FILENO, "portcullis: %s: the process that checked it was ended: %s\n",
