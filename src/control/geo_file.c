@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <maxminddb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "waf/operators/address.h"
 
 struct geo_file {
     struct geo_database database;
@@ -60,25 +63,39 @@ static int take_member(MMDB_entry_s *entry, enum geo_member member, struct arena
     }
 }
 
+/* By our own reading of addresses: the library's takes 1 and 0x7f.1 for some. */
+static bool look_up(const MMDB_s *file, slice text, MMDB_entry_s *ret)
+{
+    struct address address;
+    struct sockaddr_in v4 = { .sin_family = AF_INET };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+    const struct sockaddr *socket_address = (const struct sockaddr *)&v6;
+    int error = MMDB_SUCCESS;
+    if (ip_address_parse(text, &address) != 0)
+        return false;
+    if (address_is_ipv4(&address)) {
+        memcpy(&v4.sin_addr, address.bytes + 12, sizeof v4.sin_addr);
+        socket_address = (const struct sockaddr *)&v4;
+    } else {
+        memcpy(&v6.sin6_addr, address.bytes, sizeof v6.sin6_addr);
+    }
+    MMDB_lookup_result_s result = MMDB_lookup_sockaddr(file, socket_address, &error);
+    *ret = result.entry;
+    return error == MMDB_SUCCESS && result.found_entry;
+}
+
 static int find(struct geo_database *database, slice address, struct arena *arena,
                 struct geo_place *ret)
 {
-    enum { ADDRESS_BYTES = 64 };
-    struct geo_file *g = CONTAINER_OF(database, struct geo_file, database);
-    char text[ADDRESS_BYTES];
-    int no_address = 0, error = MMDB_SUCCESS;
-    if (address.len == 0 || address.len >= sizeof text)
-        return 0;
-    memcpy(text, address.ptr, address.len);
-    text[address.len] = '\0';
-    MMDB_lookup_result_s result = MMDB_lookup_string(&g->file, text, &no_address, &error);
-    if (no_address != 0 || error != MMDB_SUCCESS || !result.found_entry)
+    const struct geo_file *g = CONTAINER_OF(database, struct geo_file, database);
+    MMDB_entry_s entry;
+    if (!look_up(&g->file, address, &entry))
         return 0;
     if (!ret)
         return 1;
     *ret = (struct geo_place){ 0 };
     for (unsigned i = 0; i < GEO_MEMBER_COUNT; i++)
-        TRY(take_member(&result.entry, (enum geo_member)i, arena, &ret->members[i]));
+        TRY(take_member(&entry, (enum geo_member)i, arena, &ret->members[i]));
     return 1;
 }
 

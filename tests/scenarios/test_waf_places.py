@@ -12,7 +12,7 @@ MUNICH = {
     "continent": {"code": "EU"}, "country": {"iso_code": "DE", "names": {"en": "Germany"}}, "subdivisions": [{"iso_code": "BY"}],
     "city": {"names": {"en": "Munich"}}, "postal": {"code": "80331"}, "location": {"latitude": 48.1371, "longitude": 11.5754},
 }
-PLACES = {"192.0.2.0/24": MUNICH, "2001:db8::/32": {"country": {"iso_code": "FR"}, "location": {"metro_code": (16, 501)}}}
+PLACES = {"192.0.2.0/24": MUNICH, "0.0.0.0/8": MUNICH, "2001:db8::/32": {"country": {"iso_code": "FR"}, "location": {"metro_code": (16, 501)}}}
 RULES = """
 SecGeoLookupDb places.mmdb
 SecRule REQUEST_HEADERS:X-Address "@geoLookup" "id:1,phase:1,deny,status:403,chain"
@@ -47,7 +47,8 @@ def test_rules_are_told_where_an_address_is(start):
     g, _ = start(RULES.replace('"@within DE,AT"', '"@within AT"'))
     assert ask(g, "192.0.2.77") == (302, "/DE.Munich.48.1371.")
     assert ask(g, "2001:db8::1") == (302, "/FR...501")
-    for unknown in ("198.51.100.1", "2001:db9::1", "example.test", "", "192.0.2.77/24", "1" * 200):
+    assert ask(g, "::ffff:192.0.2.77") == (302, "/DE.Munich.48.1371.")
+    for unknown in ("198.51.100.1", "2001:db9::1", "example.test", "", "192.0.2.77/24", "1", "0x01.2", "1" * 200):
         assert ask(g, unknown) == (302, "/nowhere"), unknown
 
 

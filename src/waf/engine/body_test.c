@@ -488,6 +488,26 @@ TEST(every_link_of_a_chain_says_where_it_matched)
     ruleset_free(rules);
 }
 
+/* What it found stays when later rules find other things. */
+TEST(the_word_of_a_chained_link_outlives_the_rule)
+{
+    struct engine_run r;
+    struct waf_world world = engine_world();
+    struct ruleset *rules =
+        engine_rules(ENGINE_PREFIX "SecRule ARGS:a `@detectSQLi` `id:1,phase:1,pass,log,chain`\n"
+                                   "SecRule ARGS:c `@streq d`\n"
+                                   "SecRule ARGS:b `@detectSQLi` `id:2,phase:1,pass,log,chain`\n"
+                                   "SecRule ARGS:c `@streq d`\n");
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, "GET /?a=1+union+select+2&b=x'+or+1=1--+&c=d HTTP/1.1\r\n\r\n", "");
+    const struct waf_match *first = waf_matches(r.t), *second = first->next;
+    slice words[] = { first->finding[0].match.word, second->finding[0].match.word };
+    assert_slice_equal(words[0], SLICE("1UE1"));
+    assert_false(slice_equal(words[0], words[1]));
+    engine_end(&r);
+    ruleset_free(rules);
+}
+
 TEST(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match)
 {
     struct engine_run r;
@@ -527,6 +547,7 @@ int main(void)
         cmocka_unit_test(a_long_value_is_cut_around_what_matched),
         cmocka_unit_test(large_bodies_are_judged_in_short_stretches),
         cmocka_unit_test(every_link_of_a_chain_says_where_it_matched),
+        cmocka_unit_test(the_word_of_a_chained_link_outlives_the_rule),
         cmocka_unit_test(the_canonical_path_is_looked_at_where_the_one_sent_does_not_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -101,7 +101,7 @@ static int finding_place(struct rule_run *run, unsigned index)
         return 0;
     int says =
         l->operator->evaluate(l->prepared, l->argument.source, f->value, &f->match, run->t->work);
-    return says < 0 ? says : 0;
+    return says < 0 ? says : match_word_keep(run->t, &f->match);
 }
 
 static int text_cut(struct waf_transaction *t, const struct macro *m, slice *ret)

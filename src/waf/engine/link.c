@@ -96,16 +96,15 @@ int value_name_text(struct waf_transaction *t, const struct value_name *n, slice
 }
 
 /* TX:0 … TX:9 are the last captures; a match with fewer unsets the rest (ModSecurity 2). */
-static void captures_set(struct waf_transaction *t, const struct operator_match *m, slice value,
-                         slice word)
+static void captures_set(struct waf_transaction *t, const struct operator_match *m, slice value)
 {
     for (unsigned i = 0; i < MATCH_SPANS_MAX; i++) {
         uint32_t slot = t->plan->captures[i];
         if (slot == WAF_NONE)
             continue;
         struct tx_value *v = &t->tx.slots[slot];
-        if (i == 0 && word.len)
-            tx_set(v, word);
+        if (i == 0 && m->word.len)
+            tx_set(v, m->word);
         else if (i < m->count)
             tx_set(v, slice_first(slice_after(value, m->spans[i].at), m->spans[i].len));
         else
@@ -132,7 +131,7 @@ static int matched_add(struct waf_transaction *t, slice name, slice value)
 }
 
 static void found_set(struct rule_run *run, const struct subject *s, const struct copy *copy,
-                      uint32_t node, const struct operator_match *m, slice word)
+                      uint32_t node, const struct operator_match *m)
 {
     const struct decoded_from *from = s->item->from;
     slice raw = from ? from->encoded : s->item->raw.bytes;
@@ -148,7 +147,14 @@ static void found_set(struct rule_run *run, const struct subject *s, const struc
                                            .value_bytes = copy->bytes.len,
                                            .node = node,
                                            .match = *m };
-    found->finding.match.word = word;
+}
+
+int match_word_keep(struct waf_transaction *t, struct operator_match *m)
+{
+    if (m->word.len == 0)
+        return 0;
+    m->word = arena_copy(t->arena, m->word);
+    return m->word.ptr ? 0 : -ENOMEM;
 }
 
 /* GEO tells of the last address that was found. */
@@ -173,18 +179,13 @@ static int geo_fill(struct waf_transaction *t, slice address)
 /* What follows from a match, in the order of ModSecurity 2: captures, severity, MATCHED_VAR, the
  * link's own actions, and with the last link what the rule says. */
 static int on_match(struct rule_run *run, const struct subject *s, const struct copy *copy,
-                    uint32_t node, const struct operator_match *m)
+                    uint32_t node, struct operator_match *m)
 {
     struct waf_transaction *t = run->t;
-    slice word = m->word;
     run->has_matched = run->target_found = true;
-    if (word.len) { /* may lie in the match itself */
-        word = arena_copy(t->arena, word);
-        if (!word.ptr)
-            return -ENOMEM;
-    }
-    if ((run->link->flags & LINK_CAPTURE) && (m->count || word.len))
-        captures_set(t, m, copy->bytes, word);
+    TRY(match_word_keep(t, m));
+    if ((run->link->flags & LINK_CAPTURE) && (m->count || m->word.len))
+        captures_set(t, m, copy->bytes);
     if (run->rule->severity < t->highest_severity)
         t->highest_severity = run->rule->severity;
     t->matched_name = s->name;
@@ -197,7 +198,7 @@ static int on_match(struct rule_run *run, const struct subject *s, const struct 
         TRY(matched_add(t, name, t->matched_value));
     }
     if (run->found)
-        found_set(run, s, copy, node, m, word);
+        found_set(run, s, copy, node, m);
     TRY(action_run(t, run->rule, run->link, &run->score));
     if (run->link_index + 1 < run->rule->link_count)
         return 0;
@@ -584,9 +585,8 @@ int link_run(struct rule_run *run)
         break;
     }
     if (run->link_plan->view != WAF_NONE && run->link_index > 0) { /* of the first, phase.c has */
-        const uint64_t *candidates = run->t->views[run->link_plan->view];
-        if (!candidates)
-            TRY(view_candidates(run->t, run->link_plan->view, &candidates));
+        const uint64_t *candidates;
+        TRY(view_candidates(run->t, run->link_plan->view, &candidates));
         if (!candidates_have(candidates, run->link->need))
             return 0;
     }

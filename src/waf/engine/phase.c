@@ -45,30 +45,24 @@ static int rule_run(struct waf_transaction *t, const struct rule *r, bool *ret_m
     return 0;
 }
 
-/* 1 no value that the rule looks at can match it: nothing comes of it · 0 · -errno */
-static int is_screened_out(struct waf_transaction *t, const struct rule *r,
-                           const struct rule_screen *screen)
+/* Passes over rules that no value they look at can match: nothing comes of them. *at: where to go
+ * on. 0 · -errno */
+static int pass_over(struct waf_transaction *t, const struct rule_phase *p,
+                     const struct rule_screen *screens, unsigned *at)
 {
-    const uint64_t *candidates;
-    if (screen->view == WAF_NONE)
-        return 0;
-    t->rule = r;
-    TRY(view_candidates(t, screen->view, &candidates));
-    return !candidates_have(candidates, screen->need);
-}
-
-/* Passes over the rules from `at` on of which is known that they are screened out. */
-static unsigned pass_over(struct waf_transaction *t, const struct rule_screen *screens, unsigned at,
-                          unsigned count)
-{
-    unsigned from = at;
-    for (; at < count && screens[at].view != WAF_NONE; at++) {
-        const uint64_t *candidates = t->views[screens[at].view];
-        if (!candidates || candidates_have(candidates, screens[at].need))
+    unsigned from = *at;
+    for (; *at < p->count && screens[*at].view != WAF_NONE; ++*at) {
+        const struct rule_screen *screen = &screens[*at];
+        const uint64_t *candidates = t->views[screen->view];
+        if (!candidates) {
+            t->rule = p->rules[*at];
+            TRY(view_candidates(t, screen->view, &candidates));
+        }
+        if (candidates_have(candidates, screen->need))
             break;
     }
-    t->counts.rules += at - from;
-    return at;
+    t->counts.rules += *at - from;
+    return 0;
 }
 
 /* Where the phase goes on after a rule that matched. */
@@ -83,15 +77,12 @@ static int phase_run(struct waf_transaction *t, enum waf_phase phase)
 {
     const struct rule_phase *p = &t->rules->phases[phase];
     const struct rule_screen *screens = t->plan->screens[phase];
-    for (unsigned at = pass_over(t, screens, 0, p->count); at < p->count;
-         at = pass_over(t, screens, at, p->count)) {
-        const struct rule *r = p->rules[at];
+    for (unsigned at = 0;;) {
         bool has_matched = false;
-        int is_out = is_screened_out(t, r, &screens[at]);
-        if (is_out < 0)
-            return is_out;
-        if (is_out)
-            continue; /* and is passed over */
+        TRY(pass_over(t, p, screens, &at));
+        if (at >= p->count) /* `skip` may lead behind the end */
+            return 0;
+        const struct rule *r = p->rules[at];
         if (!is_removed(t, r))
             TRY(rule_run(t, r, &has_matched));
         if (t->mode == WAF_OFF || (t->is_over && phase != WAF_LOGGING) ||
@@ -99,7 +90,6 @@ static int phase_run(struct waf_transaction *t, enum waf_phase phase)
             return 0;
         at = has_matched ? next_after(r, at) : at + 1;
     }
-    return 0;
 }
 
 int waf_run(struct waf_transaction *t, enum waf_phase phase)

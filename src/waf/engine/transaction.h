@@ -205,6 +205,10 @@ MUST_CHECK int value_name_text(struct waf_transaction *t, const struct value_nam
 /* Runs the link over its values: has_matched, is_stopped. */
 MUST_CHECK int link_run(struct rule_run *run);
 
+/* The word that an operator found may lie in the match itself, or in memory of the operator's: put
+ * into the arena, it stays. 0 · -ENOMEM */
+MUST_CHECK int match_word_keep(struct waf_transaction *t, struct operator_match *m);
+
 /* decision.c */
 
 /* The last link matched: tells of it and disrupts. */

@@ -33,14 +33,15 @@ struct tx_values {
 };
 
 /* The value of a name among those without a slot; NULL when there is none. */
-/* The same, whatever its case. */
-struct tx_value *tx_name_find_fold(struct tx_names *names, slice name);
 struct tx_value *tx_name_find(struct tx_names *names, slice name);
 
 /* The same, made when there is none. Valid until the next one is made. 0 · -ENOMEM · -EDQUOT there
  * are TX_NAMES_MAX */
 MUST_CHECK int tx_name_make(struct tx_names *names, struct arena *arena, slice name,
                             struct tx_value **ret);
+
+/* As tx_name_find, whatever the case of the name. */
+struct tx_value *tx_name_find_fold(struct tx_names *names, slice name);
 
 /* Sets a text; what is a number becomes one. The text must live as long as the transaction. */
 void tx_set(struct tx_value *v, slice text);
