@@ -176,21 +176,26 @@ static const OSSL_PARAM *key_gettable_params(void *provider)
     return params;
 }
 
-/* Names of signatures that no other provider has: OpenSSL asks the default one first, and would
- * export the public half to it. */
+/* OpenSSL asks the default provider for the signature first, and would give it the key with its
+ * private half, which key_export() refuses; then it asks this one. A name of our own would be
+ * looked for in vain each time, which costs more than the refusal. */
+#define RSA_SIGNATURE     "RSA"
+#define ECDSA_SIGNATURE   "ECDSA"
+#define ED25519_SIGNATURE "ED25519"
+
 static const char *rsa_operation(int operation)
 {
-    return "PORTCULLIS-RSA";
+    return RSA_SIGNATURE;
 }
 
 static const char *ec_operation(int operation)
 {
-    return "PORTCULLIS-ECDSA";
+    return ECDSA_SIGNATURE;
 }
 
 static const char *ed25519_operation(int operation)
 {
-    return "PORTCULLIS-ED25519";
+    return ED25519_SIGNATURE;
 }
 
 #define FUNCTION(f) ((void (*)(void))(f))
@@ -552,9 +557,9 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
         { NULL, NULL, NULL, NULL },
     };
     static const OSSL_ALGORITHM signatures[] = {
-        { "PORTCULLIS-RSA", PROPERTIES, rsa_signature, "RSA-PSS, PKCS #1" },
-        { "PORTCULLIS-ECDSA", PROPERTIES, ec_signature, "ECDSA" },
-        { "PORTCULLIS-ED25519", PROPERTIES, ed25519_signature, "Ed25519" },
+        { RSA_SIGNATURE, PROPERTIES, rsa_signature, "RSA-PSS, PKCS #1" },
+        { ECDSA_SIGNATURE, PROPERTIES, ec_signature, "ECDSA" },
+        { ED25519_SIGNATURE, PROPERTIES, ed25519_signature, "Ed25519" },
         { NULL, NULL, NULL, NULL },
     };
     static const OSSL_ALGORITHM encoders[] = {

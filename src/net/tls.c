@@ -7,6 +7,7 @@
 
 #include "base/panic.h"
 #include "net/kernel.h"
+#include "net/tls_schedule.h"
 
 /* Of plain bytes in one call; their records fit into the memory below with all that is added. */
 #define WRITE_BYTES_MAX 327680u
@@ -653,7 +654,7 @@ void tls_end(struct socket *s, bool says_goodbye)
 SSL_CTX *tls_context_make(const SSL_METHOD *method)
 {
     ERR_clear_error();
-    SSL_CTX *context = SSL_CTX_new(method);
+    SSL_CTX *context = SSL_CTX_new_ex(NULL, tls_schedule_query(), method);
     ERR_clear_error();
     if (!context)
         return NULL;

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
-#include <openssl/rand.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -110,8 +109,9 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     if (!tickets)
         return 0;
     if (encrypts) {
-        if (!tickets->current(&key) || RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1)
+        if (!tickets->current(&key))
             return 0;
+        random_bytes(iv, EVP_MAX_IV_LENGTH);
         memcpy(name, key.name, sizeof key.name);
     } else if (!tickets->find(name, &key, &is_current)) {
         return 0;
@@ -122,6 +122,13 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
     int result = use_key(&key, iv, cipher, mac, encrypts) ? (is_renewed ? 2 : 1) : 0;
     OPENSSL_cleanse(&key, sizeof key);
     return result;
+}
+
+/* The library would ask its generator for each of them, at the price of an encryption or two. */
+static int make_session_id(SSL *ssl, unsigned char *id, unsigned *bytes)
+{
+    random_bytes(id, *bytes);
+    return 1;
 }
 
 /* --- Early data ---------------------------------------------------------------------------------
@@ -214,6 +221,7 @@ int tls_server_context(const struct tls_policy *policy, SSL_CTX **ret, const cha
         return fail(context, "a group is not known to this OpenSSL", ret_why);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_timeout(context, TLS_TICKET_SECONDS);
+    (void)SSL_CTX_set_generate_session_id(context, make_session_id);
     SSL_CTX_set_num_tickets(context, policy->has_no_tickets ? 0 : 1);
     if (policy->has_no_tickets)
         SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
