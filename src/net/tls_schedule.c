@@ -1,3 +1,7 @@
+/* The hashes' own functions need no object; what OpenSSL 3 calls deprecated about them is that
+ * they do not ask a provider. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include "net/tls_schedule.h"
 
 #include <openssl/core_dispatch.h>
@@ -6,17 +10,20 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
+#include <openssl/opensslv.h>
 #include <openssl/proverr.h>
 #include <openssl/provider.h>
+#include <openssl/sha.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/slice.h"
 
-#define PROVIDER    "portcullis-schedule"
-#define DEFINITION  "provider=" PROVIDER
-#define QUERY       "?" DEFINITION /* preferred, not demanded */
-#define MAJOR_KNOWN 3u             /* what libssl of this version asks, and how, is known */
+#if OPENSSL_VERSION_MAJOR == 3 && !defined(OPENSSL_NO_DEPRECATED_3_0)
+
+#define PROVIDER   "portcullis-schedule"
+#define DEFINITION "provider=" PROVIDER
+#define QUERY      "?" DEFINITION /* preferred, not demanded */
 
 /* What OpenSSL's functions return. */
 enum { FAILED = 0, DONE = 1 };
@@ -27,113 +34,152 @@ enum { FAILED = 0, DONE = 1 };
 #define HASH_BYTES_MAX  48u
 #define BLOCK_BYTES_MAX 128u
 
+union state {
+    SHA256_CTX sha256;
+    SHA512_CTX sha384;
+};
+
+static void begin_sha256(union state *s)
+{
+    (void)SHA256_Init(&s->sha256);
+}
+
+static void add_sha256(union state *s, slice bytes)
+{
+    (void)SHA256_Update(&s->sha256, bytes.ptr, bytes.len);
+}
+
+static void end_sha256(union state *s, uint8_t *to)
+{
+    (void)SHA256_Final(to, &s->sha256);
+}
+
+static void begin_sha384(union state *s)
+{
+    (void)SHA384_Init(&s->sha384);
+}
+
+static void add_sha384(union state *s, slice bytes)
+{
+    (void)SHA384_Update(&s->sha384, bytes.ptr, bytes.len);
+}
+
+static void end_sha384(union state *s, uint8_t *to)
+{
+    (void)SHA384_Final(to, &s->sha384);
+}
+
 struct hash {
     const char *name, *other_name;
     size_t bytes, block_bytes;
-    EVP_MD *algorithm;
-    EVP_MD_CTX *context; /* taken for every hash anew */
-    uint8_t of_nothing[HASH_BYTES_MAX];
+    void (*begin)(union state *s);
+    void (*add)(union state *s, slice bytes);
+    void (*end)(union state *s, uint8_t *to);
 };
 
-static struct hash hashes[] = {
-    { .name = "SHA2-256", .other_name = "SHA256", .bytes = 32, .block_bytes = 64 },
-    { .name = "SHA2-384", .other_name = "SHA384", .bytes = 48, .block_bytes = 128 },
+static const struct hash hashes[] = {
+    { "SHA2-256", "SHA256", 32, 64, begin_sha256, add_sha256, end_sha256 },
+    { "SHA2-384", "SHA384", 48, 128, begin_sha384, add_sha384, end_sha384 },
 };
 
-static bool hash(struct hash *h, const slice *parts, size_t count, uint8_t *to)
+static void flip(uint8_t *pad, size_t count, uint8_t bits)
 {
-    bool is_good = EVP_DigestInit_ex2(h->context, h->algorithm, NULL) == 1;
-    for (size_t i = 0; is_good && i < count; i++)
-        is_good = EVP_DigestUpdate(h->context, parts[i].ptr, parts[i].len) == 1;
-    return is_good && EVP_DigestFinal_ex(h->context, to, NULL) == 1;
+    for (size_t i = 0; i < count; i++)
+        pad[i] ^= bits;
 }
-
-/* The context must not keep what it computed last: that is a secret. */
-static void forget(struct hash *h)
-{
-    (void)EVP_DigestInit_ex2(h->context, h->algorithm, NULL);
-}
-
-#define PARTS_MAX 8u /* of a text, at most */
 
 /* `key` is not longer than a block. */
-static bool hmac(struct hash *h, slice key, const slice *text, size_t count, uint8_t *to)
+static void hmac(const struct hash *h, slice key, const slice *text, size_t count, uint8_t *to)
 {
-    uint8_t pad[BLOCK_BYTES_MAX] = { 0 };
-    slice parts[PARTS_MAX + 1] = { slice_of((const char *)pad, h->block_bytes) };
+    union state state;
+    uint8_t block[BLOCK_BYTES_MAX] = { 0 };
+    slice pad = slice_of((const char *)block, h->block_bytes);
     if (key.len)
-        memcpy(pad, key.ptr, key.len);
-    for (size_t i = 0; i < h->block_bytes; i++)
-        pad[i] ^= 0x36;
+        memcpy(block, key.ptr, key.len);
+    flip(block, pad.len, 0x36);
+    h->begin(&state);
+    h->add(&state, pad);
     for (size_t i = 0; i < count; i++)
-        parts[i + 1] = text[i];
-    bool is_good = hash(h, parts, count + 1, to);
-    for (size_t i = 0; i < h->block_bytes; i++)
-        pad[i] ^= 0x36 ^ 0x5c;
-    parts[1] = slice_of((const char *)to, h->bytes);
-    is_good = is_good && hash(h, parts, 2, to);
-    OPENSSL_cleanse(pad, sizeof pad);
-    return is_good;
+        h->add(&state, text[i]);
+    h->end(&state, to);
+    flip(block, pad.len, 0x36 ^ 0x5c);
+    h->begin(&state);
+    h->add(&state, pad);
+    h->add(&state, slice_of((const char *)to, h->bytes));
+    h->end(&state, to);
+    OPENSSL_cleanse(block, sizeof block);
+    OPENSSL_cleanse(&state, sizeof state);
 }
 
 /* --- HKDF (RFC 5869) with the labels of TLS 1.3 (RFC 8446 §7.1) --------------------------------
  */
 
 struct question {
-    struct hash *hash;
+    const struct hash *hash;
     int mode;
     slice key, salt; /* ptr NULL: not given */
     slice prefix, label, data;
 };
 
-/* HKDF-Expand-Label(secret, label, data, length): the secret, and what is asked for, have a length
- * that was checked. */
-static bool expand(const struct question *q, slice secret, slice data, uint8_t *to, size_t length)
+/* HKDF-Expand-Label(secret, label, data, length), of lengths that have been checked. */
+static void expand(const struct question *q, slice secret, slice data, uint8_t *to, size_t length)
 {
-    uint8_t block[HASH_BYTES_MAX], number = 1;
+    const struct hash *h = q->hash;
     const char head[] = { (char)(length >> 8), (char)length, (char)(q->prefix.len + q->label.len) };
     const char data_length = (char)data.len;
+    uint8_t block[HASH_BYTES_MAX], number = 1;
     slice before = slice_of(NULL, 0);
-    bool is_good = true;
-    for (size_t done = 0; is_good && done < length; number++) {
-        const slice text[PARTS_MAX] = { before,
-                                        slice_of(head, sizeof head),
-                                        q->prefix,
-                                        q->label,
-                                        slice_of(&data_length, 1),
-                                        data,
-                                        slice_of((const char *)&number, 1) };
-        size_t part = length - done < q->hash->bytes ? length - done : q->hash->bytes;
-        is_good = hmac(q->hash, secret, text, 7, block);
+    for (size_t done = 0; done < length; number++) {
+        const slice text[] = { before,
+                               slice_of(head, sizeof head),
+                               q->prefix,
+                               q->label,
+                               slice_of(&data_length, 1),
+                               data,
+                               slice_of((const char *)&number, 1) };
+        size_t part = length - done < h->bytes ? length - done : h->bytes;
+        hmac(h, secret, text, sizeof text / sizeof *text, block);
         memcpy(to + done, block, part);
-        before = slice_of((const char *)block, q->hash->bytes);
+        before = slice_of((const char *)block, h->bytes);
         done += part;
     }
     OPENSSL_cleanse(block, sizeof block);
-    return is_good;
+}
+
+/* Derive-Secret(secret, "derived", ""), which is what comes between two secrets of the schedule. */
+static void derive_salt(const struct question *q, slice secret, uint8_t *to)
+{
+    union state state;
+    uint8_t of_nothing[HASH_BYTES_MAX];
+    q->hash->begin(&state);
+    q->hash->end(&state, of_nothing);
+    expand(q, secret, slice_of((const char *)of_nothing, q->hash->bytes), to, q->hash->bytes);
 }
 
 /* The next secret of the schedule from the last one (salt) and a new input (key); what is not there
  * counts as zeros. */
-static bool extract(const struct question *q, uint8_t *to)
+static void extract(const struct question *q, uint8_t *to)
 {
     static const char zeros[HASH_BYTES_MAX];
     uint8_t derived[HASH_BYTES_MAX];
-    struct hash *h = q->hash;
-    slice salt = slice_of(NULL, 0), key = q->key.ptr ? q->key : slice_of(zeros, h->bytes);
-    bool is_good = true;
+    size_t bytes = q->hash->bytes;
+    slice salt = slice_of(NULL, 0), key = q->key.ptr ? q->key : slice_of(zeros, bytes);
     if (q->salt.ptr) {
-        is_good =
-            expand(q, q->salt, slice_of((const char *)h->of_nothing, h->bytes), derived, h->bytes);
-        salt = slice_of((const char *)derived, h->bytes);
+        derive_salt(q, q->salt, derived);
+        salt = slice_of((const char *)derived, bytes);
     }
-    is_good = is_good && hmac(h, salt, &key, 1, to);
+    hmac(q->hash, salt, &key, 1, to);
     OPENSSL_cleanse(derived, sizeof derived);
-    return is_good;
 }
 
 /* --- The algorithm as OpenSSL asks for it (provider-kdf(7)) ------------------------------------
  */
+
+static int refuse(int reason)
+{
+    ERR_raise(ERR_LIB_PROV, reason);
+    return FAILED;
+}
 
 static int find_hash(const OSSL_PARAM *p, struct question *q)
 {
@@ -143,7 +189,7 @@ static int find_hash(const OSSL_PARAM *p, struct question *q)
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
         if (strcmp(name, hashes[i].name) == 0 || strcmp(name, hashes[i].other_name) == 0)
             q->hash = &hashes[i];
-    return q->hash ? DONE : FAILED;
+    return q->hash ? DONE : refuse(PROV_R_INVALID_DIGEST);
 }
 
 /* By number or by name. */
@@ -197,41 +243,33 @@ static int read_params(const OSSL_PARAM params[], struct question *q)
     return DONE;
 }
 
-static int refuse(int reason)
-{
-    ERR_raise(ERR_LIB_PROV, reason);
-    return FAILED;
-}
-
-/* All that the schedule asks is far below these bounds; they are those of RFC 5869 and of the
- * label's form, and a key no longer than a block. */
+/* All that the schedule asks is far below these bounds: those of RFC 5869, of the label's form, and
+ * a key no longer than a block. */
 static int derive(void *context, unsigned char *to, size_t length, const OSSL_PARAM params[])
 {
     struct question q = { .mode = -1 };
-    if (read_params(params, &q) != DONE || !q.hash)
+    if (read_params(params, &q) != DONE)
+        return FAILED;
+    if (!q.hash)
         return refuse(PROV_R_MISSING_MESSAGE_DIGEST);
-    struct hash *h = q.hash;
     if (q.prefix.len + q.label.len > UINT8_MAX || q.data.len > UINT8_MAX)
         return refuse(PROV_R_BAD_LENGTH);
-    bool is_good;
     switch (q.mode) {
     case EVP_KDF_HKDF_MODE_EXTRACT_ONLY:
-        if (length != h->bytes || q.salt.len > h->block_bytes)
+        if (length != q.hash->bytes || q.salt.len > q.hash->block_bytes)
             return refuse(PROV_R_BAD_LENGTH);
-        is_good = extract(&q, to);
-        break;
+        extract(&q, to);
+        return DONE;
     case EVP_KDF_HKDF_MODE_EXPAND_ONLY:
         if (!q.key.ptr)
             return refuse(PROV_R_MISSING_KEY);
-        if (length == 0 || length > UINT8_MAX * h->bytes || q.key.len > h->block_bytes)
+        if (length == 0 || length > UINT8_MAX * q.hash->bytes || q.key.len > q.hash->block_bytes)
             return refuse(PROV_R_BAD_LENGTH);
-        is_good = expand(&q, q.key, q.data, to, length);
-        break;
+        expand(&q, q.key, q.data, to, length);
+        return DONE;
     default:
         return refuse(PROV_R_INVALID_MODE);
     }
-    forget(h);
-    return is_good ? DONE : FAILED;
 }
 
 /* Everything comes with the question: a context has nothing in it. */
@@ -264,28 +302,6 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
     return operation == OSSL_OP_KDF ? derivations : NULL;
 }
 
-static bool open_hashes(void)
-{
-    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
-        struct hash *h = &hashes[i];
-        h->algorithm = EVP_MD_fetch(NULL, h->name, NULL);
-        h->context = EVP_MD_CTX_new();
-        if (!h->algorithm || !h->context || !hash(h, NULL, 0, h->of_nothing))
-            return false;
-    }
-    return true;
-}
-
-static void close_hashes(void)
-{
-    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
-        EVP_MD_CTX_free(hashes[i].context);
-        EVP_MD_free(hashes[i].algorithm);
-        hashes[i].context = NULL;
-        hashes[i].algorithm = NULL;
-    }
-}
-
 static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                 const OSSL_DISPATCH **ret_functions, void **ret_provider)
 {
@@ -297,30 +313,31 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
     return DONE;
 }
 
-/* The library's own algorithm first: it stays the one of all who ask without a query. */
-static bool load(void)
+static OSSL_PROVIDER *provider; /* NULL: not loaded; else until the process ends */
+
+/* The library's own algorithm is fetched first: it stays the one of all who ask without a query. */
+static OSSL_PROVIDER *load(void)
 {
-    static OSSL_PROVIDER *provider; /* stays loaded until the process ends */
-    EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
-    EVP_KDF_free(kdf);
-    if (!kdf || !open_hashes() || OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) != 1)
-        return false;
-    provider = OSSL_PROVIDER_try_load(NULL, PROVIDER, 1);
-    if (!provider)
-        return false;
-    kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, QUERY);
-    EVP_KDF_free(kdf);
-    return kdf != NULL;
+    EVP_KDF *own = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
+    bool is_ready = own && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) == 1;
+    EVP_KDF_free(own);
+    return is_ready ? OSSL_PROVIDER_try_load(NULL, PROVIDER, 1) : NULL;
 }
 
 const char *tls_schedule_query(void)
 {
-    static bool was_tried, is_loaded;
-    if (!was_tried) {
-        was_tried = true;
-        is_loaded = OPENSSL_version_major() == MAJOR_KNOWN && load();
-        if (!is_loaded)
-            close_hashes();
-    }
-    return is_loaded ? QUERY : NULL;
+    static bool was_tried;
+    if (!was_tried)
+        provider = load();
+    was_tried = true;
+    return provider ? QUERY : NULL;
 }
+
+#else
+
+const char *tls_schedule_query(void)
+{
+    return NULL;
+}
+
+#endif
