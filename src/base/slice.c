@@ -34,15 +34,25 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-slice slice_trim(slice s)
+slice slice_trim_left(slice s)
 {
     while (s.len && is_blank(s.ptr[0])) {
         s.ptr++;
         s.len--;
     }
+    return s;
+}
+
+slice slice_trim_right(slice s)
+{
     while (s.len && is_blank(s.ptr[s.len - 1]))
         s.len--;
     return s;
+}
+
+slice slice_trim(slice s)
+{
+    return slice_trim_right(slice_trim_left(s));
 }
 
 int slice_compare(slice a, slice b)

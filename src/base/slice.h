@@ -82,6 +82,8 @@ size_t slice_find(slice s, slice needle);
 
 /* Without spaces and tabs at both ends (RFC 9110 §5.6.3, OWS). */
 slice slice_trim(slice s);
+slice slice_trim_left(slice s);
+slice slice_trim_right(slice s);
 
 /* memcmp order, the shorter first when one is the other's prefix: < 0, 0, > 0. */
 int slice_compare(slice a, slice b);

@@ -4,6 +4,7 @@
 #include "waf/work.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 TEST(a_set_holds_what_was_added)
 {
@@ -46,11 +47,49 @@ TEST(work_pauses_and_ends_at_its_limit)
     assert_int_equal(work_spend(&w, 2 * WORK_PAUSE_STEPS), -EDQUOT);
 }
 
+TEST(work_is_paid_for_what_is_looked_at)
+{
+    enum { BLANKS = 3 * WORK_BLOCK + 7, BYTES = 2 * BLANKS + 3 };
+    char *text = malloc(BYTES), *copy = malloc(BYTES);
+    struct work w;
+    size_t at;
+    slice trimmed;
+    assert_true(text && copy);
+    memset(text, ' ', BYTES);
+    memcpy(text + BLANKS, "a b", 3);
+    work_open(&w, 0, NULL, NULL);
+    assert_int_equal(work_trim(&w, slice_of(text, BYTES), &trimmed), 0);
+    assert_slice_equal(trimmed, SLICE("a b"));
+    assert_int_equal(work_spent(&w), 2 * BLANKS);
+    assert_int_equal(work_trim(&w, slice_of(text, BLANKS), &trimmed), 0);
+    assert_int_equal(trimmed.len, 0);
+    assert_int_equal(work_trim(&w, slice_of(text, WORK_BLOCK), &trimmed), 0);
+    assert_int_equal(trimmed.len, 0);
+    work_open(&w, 0, NULL, NULL);
+    assert_int_equal(work_find_byte(&w, slice_of(text, BYTES), 'b', &at), 0);
+    assert_int_equal(at, BLANKS + 2);
+    assert_int_equal(work_find_byte(&w, slice_of(text, BYTES), 'c', &at), 0);
+    assert_int_equal(at, BYTES);
+    assert_in_range(work_spent(&w), (BLANKS + BYTES) / 4, BLANKS + BYTES);
+    assert_int_equal(work_copy(&w, copy, slice_of(text, BYTES)), 0);
+    assert_memory_equal(copy, text, BYTES);
+    work_open(&w, 1, NULL, NULL);
+    w.until_pause = 0;
+    assert_int_equal(work_find_byte(&w, slice_of(text, BYTES), 'b', &at), -EDQUOT);
+    w.until_pause = 0;
+    assert_int_equal(work_trim(&w, slice_of(text, BYTES), &trimmed), -EDQUOT);
+    w.until_pause = 0;
+    assert_int_equal(work_copy(&w, copy, slice_of(text, BYTES)), -EDQUOT);
+    free(copy);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_set_holds_what_was_added),
         cmocka_unit_test(work_pauses_and_ends_at_its_limit),
+        cmocka_unit_test(work_is_paid_for_what_is_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

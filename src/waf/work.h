@@ -6,7 +6,7 @@
  * the engine is straight-line code and still holds nobody up. */
 #pragma once
 
-#include "base/attributes.h"
+#include "base/slice.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -46,3 +46,9 @@ MUST_CHECK static inline int work_spend(struct work *w, size_t steps)
     }
     return work_settle(w, steps);
 }
+
+/* slice_find_byte, slice_trim and memcpy, which pay for what they look at. What they return is of
+ * work_spend. */
+MUST_CHECK int work_find_byte(struct work *w, slice s, char byte, size_t *ret_at);
+MUST_CHECK int work_trim(struct work *w, slice s, slice *ret);
+MUST_CHECK int work_copy(struct work *w, char *to, slice from);

@@ -71,7 +71,8 @@ static size_t letters_run(slice s)
 int base64_text_open(struct base64_text *b, slice value, struct work *work)
 {
     size_t letters = 0;
-    slice rest = slice_trim(value);
+    slice rest;
+    TRY(work_trim(work, value, &rest));
     if (rest.len >= 2 && rest.ptr[0] == '"' && rest.ptr[rest.len - 1] == '"')
         rest = slice_of(rest.ptr + 1, rest.len - 2);
     *b = (struct base64_text){ .rest = rest };
@@ -134,6 +135,14 @@ static int take_piece(slice *rest, struct work *work, slice *ret_piece, size_t *
     }
 }
 
+/* What a byte costs that letters stand for, and how many are paid for together. */
+enum { BYTE_STEPS = 4, BYTES_AT_ONCE = WORK_BLOCK / BYTE_STEPS };
+
+static int pay_rest(struct work *work, size_t count)
+{
+    return work_spend(work, BYTE_STEPS * (count % BYTES_AT_ONCE));
+}
+
 /* How many bytes it decodes to when they are text; 0 when not, which shows early. */
 static int text_bytes(slice piece, bool is_blank_plus, size_t letters, struct work *work,
                       size_t *ret)
@@ -145,12 +154,12 @@ static int text_bytes(slice piece, bool is_blank_plus, size_t letters, struct wo
     for (int byte = decode(&d); byte >= 0; byte = decode(&d)) {
         readable_add(&found, (unsigned char)byte);
         if (found.other > other_max)
-            return work_spend(work, count % WORK_BLOCK);
-        if (++count % WORK_BLOCK == 0)
+            return pay_rest(work, count);
+        if (++count % BYTES_AT_ONCE == 0)
             TRY(work_spend(work, WORK_BLOCK));
     }
     *ret = readable_is_text(&found) ? count : 0;
-    return work_spend(work, count % WORK_BLOCK);
+    return pay_rest(work, count);
 }
 
 static int text_make(slice piece, bool is_blank_plus, size_t count, struct arena *arena,
@@ -162,11 +171,11 @@ static int text_make(slice piece, bool is_blank_plus, size_t count, struct arena
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         text[i] = (char)decode(&d);
-        if ((i + 1) % WORK_BLOCK == 0)
+        if ((i + 1) % BYTES_AT_ONCE == 0)
             TRY(work_spend(work, WORK_BLOCK));
     }
     *ret = slice_of(text, count);
-    return work_spend(work, count % WORK_BLOCK);
+    return pay_rest(work, count);
 }
 
 int base64_text_next(struct base64_text *b, struct arena *arena, struct work *work, slice *ret_text)

@@ -107,8 +107,7 @@ int body_rope_join(const struct body_rope *rope, const struct body_reader *r, sl
         return -ENOMEM;
     size_t len = 0;
     for (; chunk; chunk = chunk->next) {
-        TRY(work_spend(r->work, chunk->len));
-        memcpy(joined + len, chunk->bytes, chunk->len);
+        TRY(work_copy(r->work, joined + len, slice_of(chunk->bytes, chunk->len)));
         len += chunk->len;
     }
     *ret = slice_of(joined, len);

@@ -71,7 +71,7 @@ enum body_flag {
      BODY_INVALID_QUOTING | BODY_INVALID_PART | BODY_INVALID_HEADER_FOLDING |                      \
      BODY_FILE_LIMIT_EXCEEDED)
 
-enum { BODY_ITEM_STEPS = 16 }; /* what handing over an item costs, beside its bytes */
+enum { BODY_ITEM_STEPS = 48 }; /* what handing over an item costs, beside its bytes */
 
 enum { BODY_MESSAGE_MAX = 200, BODY_DEPTH_DEFAULT = 512 };
 

@@ -28,6 +28,14 @@ const char *decompress_problem_text(enum decompress_problem problem)
     return texts[problem];
 }
 
+/* A byte that is taken costs more than one that is made: of what is compressed by little each
+ * stands for one, bit by bit; of what is compressed by much most are copied. */
+enum { TAKEN_STEPS = 8, CALL_STEPS = 256 };
+
+/* What a library is given at once, which together cost no more than a block; it would go on as far
+ * as that reaches. */
+enum { OUT_AT_ONCE = WORK_BLOCK / 2, IN_AT_ONCE = (OUT_AT_ONCE - CALL_STEPS) / TAKEN_STEPS };
+
 /* One coding that is being undone. */
 struct run {
     struct decompress *d;
@@ -65,7 +73,7 @@ static int problem(struct run *run, enum decompress_problem problem)
 /* Room for the next block of output; grown in place where the allocator can. */
 static int make_room(struct run *run)
 {
-    if (run->capacity - run->len >= WORK_BLOCK)
+    if (run->capacity - run->len >= OUT_AT_ONCE)
         return 0;
     size_t capacity = run->capacity ? 2 * run->capacity : 4 * (size_t)WORK_BLOCK;
     if (!pay(run->d, capacity - run->capacity))
@@ -86,7 +94,7 @@ static int account(struct run *run, size_t taken, size_t made)
     const struct decompress_limits *limits = &run->d->limits;
     run->at += taken;
     run->len += made;
-    TRY(work_spend(run->d->work, taken + 2 * made + 16));
+    TRY(work_spend(run->d->work, TAKEN_STEPS * taken + made + CALL_STEPS));
     if (run->len > limits->bytes_max)
         return problem(run, DECOMPRESS_TOO_LARGE);
     if (limits->ratio_max != 0 && run->len > DECOMPRESS_RATIO_FROM &&
@@ -155,13 +163,13 @@ static void end_inflate(z_stream *z)
 static int inflate_block(struct run *run, z_stream *z, int *ret_status)
 {
     TRY(make_room(run));
-    slice block = slice_first(slice_after(run->in, run->at), WORK_BLOCK);
+    slice block = slice_first(slice_after(run->in, run->at), IN_AT_ONCE);
     z->next_in = (const unsigned char *)block.ptr;
     z->avail_in = (unsigned)block.len;
     z->next_out = (unsigned char *)run->out + run->len;
-    z->avail_out = WORK_BLOCK;
+    z->avail_out = OUT_AT_ONCE;
     *ret_status = inflate(z, Z_NO_FLUSH);
-    return account(run, block.len - z->avail_in, WORK_BLOCK - z->avail_out);
+    return account(run, block.len - z->avail_in, OUT_AT_ONCE - z->avail_out);
 }
 
 /* RFC 1952 §2.2: "A gzip file consists of a series of members" */
@@ -205,10 +213,7 @@ static int undo_deflate(struct run *run)
     return undo_zlib(run, framed ? MAX_WBITS : -MAX_WBITS, false);
 }
 
-/* Brotli. The library goes on as far as what it is given reaches, whatever room there is: little
- * at a time, then, so that an honest body is made in short steps. */
-
-enum { BROTLI_BLOCK = 1024 };
+/* Brotli */
 
 static void *allocate_for_brotli(void *context, size_t bytes)
 {
@@ -236,13 +241,13 @@ static int undo_brotli(struct run *run)
         return no_memory(run);
     for (;;) {
         TRY(make_room(run));
-        slice block = slice_first(slice_after(run->in, run->at), BROTLI_BLOCK);
+        slice block = slice_first(slice_after(run->in, run->at), IN_AT_ONCE);
         const uint8_t *next_in = (const uint8_t *)block.ptr;
         uint8_t *next_out = (uint8_t *)run->out + run->len;
-        size_t in = block.len, out = WORK_BLOCK;
+        size_t in = block.len, out = OUT_AT_ONCE;
         BrotliDecoderResult result =
             BrotliDecoderDecompressStream(state, &in, &next_in, &out, &next_out, NULL);
-        TRY(account(run, block.len - in, WORK_BLOCK - out));
+        TRY(account(run, block.len - in, OUT_AT_ONCE - out));
         switch (result) {
         case BROTLI_DECODER_RESULT_SUCCESS:
             return run->at == run->in.len ? 0 : problem(run, DECOMPRESS_TRAILING_DATA);

@@ -1,6 +1,6 @@
 #include "waf/bodies/decompress.h"
 #include "base/panic.h"
-#include "base/test.h"
+#include "waf/work_test.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -178,18 +178,55 @@ static bool count_pause(void *context)
 TEST(work_is_paid_block_by_block)
 {
     slice br = slice_of(br_letters, sizeof br_letters - 1), out;
-    size_t pauses = 0;
+    size_t pauses = PAUSES_MAX - 5;
     struct work work;
     work_open(&work, 0, count_pause, &pauses);
     struct decompress d = { .limits = plenty, .work = &work };
-    assert_int_equal(decompress_body(&d, SLICE("br"), br, &out), 0);
-    assert_true(work_spent(&work) >= 1 << 20 && work_spent(&work) < 3 << 20);
-    assert_true(pauses >= work_spent(&work) / (WORK_PAUSE_STEPS + 4 * WORK_BLOCK));
-    pauses = PAUSES_MAX - 5;
     assert_int_equal(decompress_body(&d, SLICE("br"), br, &out), -ECANCELED);
     work_open(&work, 1000, NULL, NULL);
     assert_int_equal(decompress_body(&d, SLICE("br"), br, &out), -EDQUOT);
     decompress_release(&d);
+}
+
+/* A mebibyte that is compressed by much, by little, and not at all. */
+TEST(a_large_body_is_undone_in_short_stretches)
+{
+    enum { BYTES = 1 << 20 };
+    char *noise = malloc(BYTES), *letters = malloc(BYTES);
+    uint32_t random = 1;
+    assert_true(noise && letters);
+    memset(letters, 'a', BYTES);
+    for (size_t i = 0; i < BYTES; i++) {
+        random = random * 1664525 + 1013904223;
+        noise[i] = (char)('A' + (random >> 24) % 32);
+    }
+    slice much = pack(slice_of(letters, BYTES), GZIP), little = pack(slice_of(noise, BYTES), GZIP),
+          twice = pack(little, GZIP), framed = pack(slice_of(noise, BYTES), ZLIB);
+    const struct {
+        const char *encoding;
+        slice body;
+    } bodies[] = { { "br", slice_of(br_letters, sizeof br_letters - 1) },
+                   { "gzip", much },
+                   { "gzip", little },
+                   { "deflate", framed },
+                   { "gzip, gzip", twice } };
+    for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
+        struct work work;
+        struct stretches stretches;
+        slice out;
+        work_open(&work, 0, NULL, NULL);
+        stretches_watch(&stretches, &work);
+        struct decompress d = { .limits = plenty, .work = &work };
+        assert_int_equal(decompress_body(&d, slice_from(bodies[i].encoding), bodies[i].body, &out),
+                         0);
+        assert_int_equal(out.len, BYTES);
+        assert_in_range(work_spent(&work), BYTES, 16 * BYTES);
+        stretches_check(&stretches, bodies[i].encoding);
+        decompress_release(&d);
+    }
+    forget(much), forget(little), forget(twice), forget(framed);
+    free(letters);
+    free(noise);
 }
 
 /* All of it is paid for: what comes out, and what the libraries need meanwhile. */
@@ -264,6 +301,7 @@ int main(void)
         cmocka_unit_test(what_is_cut_or_damaged_is_refused),
         cmocka_unit_test(what_comes_out_is_bounded_in_bytes_and_in_ratio),
         cmocka_unit_test(work_is_paid_block_by_block),
+        cmocka_unit_test(a_large_body_is_undone_in_short_stretches),
         cmocka_unit_test(memory_comes_from_a_purse_and_goes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

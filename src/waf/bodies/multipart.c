@@ -6,6 +6,11 @@
 
 enum { SIZE_TEXT_MAX = 24 };
 
+/* What a field of a part's head costs for each that stands before it: none comes twice. */
+enum { HEADER_STEPS = 16 };
+
+enum { BYTE_STEPS = 2, LINE_STEPS = 32 }; /* what a line costs beside its bytes */
+
 enum place { PREAMBLE, HEAD, CONTENT, EPILOGUE, FAILED };
 
 struct multipart {
@@ -238,6 +243,7 @@ static int begin_header(struct multipart *m, slice line)
                                 : "a line without a name in the head of a part");
     if (body_token_length(name) != name.len)
         m->r->state.flags |= BODY_INVALID_PART; /* some take the head to end before it */
+    TRY(work_spend(m->r->work, HEADER_STEPS * (m->header_count + 1)));
     if (find_header(m, name))
         return fail(m, "the same field twice in the head of a part");
     if (m->header_count == MULTIPART_HEADERS_MAX)
@@ -418,16 +424,33 @@ static bool gather(struct multipart *m, slice *piece)
     return m->line[m->line_len - 1] == '\n' || m->line_len == MULTIPART_LINE_MAX;
 }
 
+/* Whole lines of a content from the front of *block in which nobody sees a boundary, since there is
+ * no "--" in them: at once, whatever they are. Files have millions. */
+static int take_plain_lines(struct multipart *m, slice *block)
+{
+    if (m->place != CONTENT || m->is_continuation || m->line_len > 0)
+        return 0;
+    slice plain = slice_first(*block, slice_find(*block, SLICE("--")));
+    const char *end = plain.len ? memrchr(plain.ptr, '\n', plain.len) : NULL;
+    if (!end)
+        return 0;
+    plain.len = (size_t)(end - plain.ptr) + 1;
+    m->at += plain.len;
+    *block = slice_after(*block, plain.len);
+    return take_content(m, plain);
+}
+
 int multipart_feed(struct multipart *m, slice piece)
 {
     while (piece.len && m->place != FAILED) {
-        slice block = slice_first(piece, WORK_BLOCK);
-        TRY(work_spend(m->r->work, 2 * block.len));
+        slice block = slice_first(piece, WORK_BLOCK / BYTE_STEPS);
+        TRY(work_spend(m->r->work, BYTE_STEPS * block.len));
         piece = slice_after(piece, block.len);
         while (block.len && m->place != FAILED) {
-            if (!gather(m, &block))
+            TRY(settle(m, take_plain_lines(m, &block)));
+            if (m->place == FAILED || block.len == 0 || !gather(m, &block))
                 continue;
-            TRY(work_spend(m->r->work, BODY_ITEM_STEPS));
+            TRY(work_spend(m->r->work, LINE_STEPS));
             TRY(settle(m, take_gathered(m)));
         }
     }

@@ -484,7 +484,9 @@ TEST(the_content_of_a_file_costs_steps_and_no_memory)
         struct body_record r;
         body_record_open(&r, (struct body_limits){ 0 }, 0);
         read_whole(&r, TYPE, slice_of(body, BYTES));
-        assert_true(work_spent(&r.work) <= (2 + BODY_ITEM_STEPS) * (uint64_t)BYTES);
+        /* A line with dashes may be a boundary. */
+        unsigned steps = strchr(units[i], '-') ? 2 + BODY_ITEM_STEPS : 3;
+        assert_true(work_spent(&r.work) <= steps * (uint64_t)BYTES);
         assert_true(r.arena.total < 65536);
         assert_true(r.reader.state.files_bytes + 2 >= BYTES - len);
         body_record_close(&r);

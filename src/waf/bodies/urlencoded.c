@@ -17,14 +17,15 @@ static int decode(struct body_reader *r, slice from, slice *ret)
         if (clean % WORK_BLOCK == WORK_BLOCK - 1)
             TRY(work_spend(r->work, WORK_BLOCK));
     }
+    TRY(work_spend(r->work, clean % WORK_BLOCK));
     if (clean == from.len)
         return 0;
     char *out = arena_take_bytes(r->arena, from.len);
     if (!out)
         return -ENOMEM;
-    memcpy(out, from.ptr, clean);
-    size_t len = clean;
-    for (size_t at = clean, paid = clean; at < from.len; at++) {
+    TRY(work_copy(r->work, out, slice_first(from, clean)));
+    size_t len = clean, paid = clean;
+    for (size_t at = clean; at < from.len; at++) {
         char c = from.ptr[at];
         if (at - paid >= WORK_BLOCK) {
             TRY(work_spend(r->work, at - paid));
@@ -45,42 +46,28 @@ static int decode(struct body_reader *r, slice from, slice *ret)
         out[len++] = c;
     }
     *ret = slice_of(out, len);
-    return 0;
+    return work_spend(r->work, from.len - paid);
 }
 
 static int read_piece(struct body_reader *r, slice piece, size_t at)
 {
-    size_t equals = slice_find_byte(piece, '=');
+    size_t equals;
     slice name, value;
+    TRY(work_find_byte(r->work, piece, '=', &equals));
     TRY(decode(r, slice_first(piece, equals), &name));
     TRY(decode(r, slice_after(piece, equals + 1), &value));
     return body_argument(r, name, value, at);
 }
 
-/* The end of the piece that begins at `at`, paying for what is looked at. */
-static int find_end(struct body_reader *r, slice text, char separator, size_t at, size_t *ret_end)
-{
-    while (at < text.len) {
-        slice block = slice_first(slice_after(text, at), WORK_BLOCK);
-        size_t found = slice_find_byte(block, separator);
-        TRY(work_spend(r->work, found + 1));
-        at += found;
-        if (found < block.len)
-            break;
-    }
-    *ret_end = at;
-    return 0;
-}
-
 int urlencoded_read(struct body_reader *r, slice text, char separator)
 {
     for (size_t at = 0; at < text.len;) {
-        size_t end = at;
-        TRY(find_end(r, text, separator, at, &end));
-        int result = read_piece(r, slice_first(slice_after(text, at), end - at), at);
+        slice piece = slice_after(text, at);
+        TRY(work_find_byte(r->work, piece, separator, &piece.len));
+        int result = read_piece(r, piece, at);
         if (result != 0)
             return body_result(result);
-        at = end + 1;
+        at += piece.len + 1;
     }
     return 0;
 }

@@ -1,23 +1,74 @@
 #include "waf/bodies/xml.h"
 
 #include <expat.h>
-#include <stdlib.h>
+
+#include "waf/bodies/xml_pieces.h"
+
+/* What expat takes besides the memory for names: tables, and two pieces for each open element. */
+enum { TABLES_MAX = 64 };
+
+/* Beside the bytes. */
+enum { ELEMENT_STEPS = 24, TEXT_STEPS = 8, ATTRIBUTE_STEPS = 96 };
+
+struct attribute {
+    slice name, value;
+};
 
 struct xml_walk {
     struct body_reader *r;
     XML_Parser parser;
     int result; /* not 0: stop, with this */
-    bool moved; /* expat has told something since it was asked */
-    uint32_t depth;
+    uint32_t depth, depth_max;
     uint32_t attributes;
     struct body_rope text;
-    size_t owed; /* steps that handlers have to pay, which cannot pause */
+    struct attribute *found; /* that the sink has not got yet: a handler cannot wait for it */
+    size_t found_count, found_room;
+    size_t elements, texts; /* that have come since the last time that they were paid for */
+    size_t pieces_held;
+    bool has_too_many_names;
 };
 
-static void free_parser(XML_Parser *parser)
+/* expat's memory is the arena's, and stays there until that is freed: giving all names back one by
+ * one, when the document has been read, would take as long as reading them. Its calls give no
+ * context, so here is who has called it; nobody else runs meanwhile. */
+static _Thread_local struct xml_walk *calling;
+
+struct memory_piece {
+    size_t bytes;
+    _Alignas(16) char memory[];
+};
+
+static void *take_memory(size_t bytes)
 {
-    if (*parser)
-        XML_ParserFree(*parser);
+    struct xml_walk *w = calling;
+    if (w->pieces_held == XML_NAMES_MAX + 2 * (size_t)w->depth_max + TABLES_MAX) {
+        w->has_too_many_names = true;
+        return NULL;
+    }
+    struct memory_piece *piece = bytes < SIZE_MAX - sizeof *piece
+                                     ? arena_take_bytes(w->r->arena, sizeof *piece + bytes)
+                                     : NULL;
+    if (!piece)
+        return NULL;
+    piece->bytes = bytes;
+    w->pieces_held++;
+    return piece->memory;
+}
+
+static void give_memory(void *memory)
+{
+    calling->pieces_held -= memory != NULL;
+}
+
+static void *retake_memory(void *memory, size_t bytes)
+{
+    char *grown = take_memory(bytes);
+    if (!grown || !memory)
+        return grown;
+    const struct memory_piece *piece = CONTAINER_OF((char(*)[])memory, struct memory_piece, memory);
+    memcpy(grown, memory, piece->bytes < bytes ? piece->bytes : bytes);
+    give_memory(memory);
+    return grown;
 }
 
 static void stop(struct xml_walk *w, int result)
@@ -43,25 +94,42 @@ static bool declares_name_space(const char *name)
     return strncmp(name, "xmlns", 5) == 0 && (name[5] == '\0' || name[5] == ':');
 }
 
+static int make_room(struct xml_walk *w)
+{
+    enum { AT_FIRST = 16 };
+    if (w->found_count < w->found_room)
+        return 0;
+    size_t room = w->found_room ? 2 * w->found_room : AT_FIRST;
+    struct attribute *found = arena_take_array(w->r->arena, room, sizeof *found);
+    if (!found)
+        return -ENOMEM;
+    if (w->found_count)
+        memcpy(found, w->found, w->found_count * sizeof *found);
+    w->found = found;
+    w->found_room = room;
+    return 0;
+}
+
 static int add_attribute(struct xml_walk *w, const char *name, const char *value)
 {
     uint32_t limit = w->r->limits->attributes_max;
     if (limit != 0 && w->attributes >= limit)
         return fail_limit(w, "it has too many attributes", limit);
     w->attributes++;
-    w->owed += 4 * BODY_ITEM_STEPS;
-    slice name_copy = arena_copy(w->r->arena, slice_from(name));
-    slice value_copy = arena_copy(w->r->arena, slice_from(value));
-    if (!name_copy.ptr || !value_copy.ptr)
+    TRY(make_room(w));
+    struct attribute *a = &w->found[w->found_count];
+    a->name = arena_copy(w->r->arena, slice_from(name));
+    a->value = arena_copy(w->r->arena, slice_from(value));
+    if (!a->name.ptr || !a->value.ptr)
         return -ENOMEM;
-    return body_item(w->r, BODY_XML_ATTRIBUTE, name_copy, value_copy);
+    w->found_count++;
+    return 0;
 }
 
 static int begin_element(struct xml_walk *w, const char **attributes)
 {
-    uint32_t limit = w->r->limits->depth_max ? w->r->limits->depth_max : BODY_DEPTH_DEFAULT;
-    if (++w->depth > limit)
-        return fail_limit(w, "it is nested too deeply", limit);
+    if (++w->depth > w->depth_max)
+        return fail_limit(w, "it is nested too deeply", w->depth_max);
     for (; *attributes; attributes += 2) {
         if (!declares_name_space(attributes[0]))
             TRY(add_attribute(w, attributes[0], attributes[1]));
@@ -72,8 +140,7 @@ static int begin_element(struct xml_walk *w, const char **attributes)
 static void on_start(void *context, UNUSED const char *name, const char **attributes)
 {
     struct xml_walk *w = context;
-    w->moved = true;
-    w->owed += 4 * BODY_ITEM_STEPS;
+    w->elements++;
     if (w->result != 0)
         return;
     int result = begin_element(w, attributes);
@@ -84,26 +151,18 @@ static void on_start(void *context, UNUSED const char *name, const char **attrib
 static void on_end(void *context, UNUSED const char *name)
 {
     struct xml_walk *w = context;
-    w->moved = true;
     w->depth--;
 }
 
 static void on_text(void *context, const char *text, int len)
 {
     struct xml_walk *w = context;
-    w->moved = true;
-    w->owed += BODY_ITEM_STEPS;
+    w->texts++;
     if (w->result != 0)
         return;
     int result = body_rope_add(&w->text, w->r->arena, slice_of(text, (size_t)len));
     if (result != 0)
         stop(w, result);
-}
-
-/* Comments, processing instructions, the declaration: nothing to hand over. */
-static void on_other(void *context, UNUSED const char *text, UNUSED int len)
-{
-    ((struct xml_walk *)context)->moved = true;
 }
 
 static void on_doctype(void *context, UNUSED const char *name, UNUSED const char *system_id,
@@ -116,7 +175,11 @@ static void on_doctype(void *context, UNUSED const char *name, UNUSED const char
 /* One piece of the body to expat; 0 · what a handler has said · BODY_STOPPED · -ENOMEM */
 static int parse_piece(struct xml_walk *w, slice piece, bool last)
 {
+    calling = w;
     enum XML_Status status = XML_Parse(w->parser, piece.ptr, (int)piece.len, last);
+    calling = NULL;
+    if (w->has_too_many_names)
+        return fail_limit(w, "it has too many different names", XML_NAMES_MAX);
     if (w->result != 0)
         return w->result;
     if (status == XML_STATUS_OK)
@@ -128,40 +191,75 @@ static int parse_piece(struct xml_walk *w, slice piece, bool last)
                      position(w));
 }
 
-/* Expat looks at an unfinished tag from its beginning whenever more of it comes. So the pieces
- * double as long as it does not get on, and the cost stays in proportion. */
+/* What a piece held is paid for, and handed over: also what stands before an error. */
+static int settle(struct xml_walk *w, int result)
+{
+    size_t steps = ELEMENT_STEPS * w->elements + TEXT_STEPS * w->texts;
+    w->elements = w->texts = 0;
+    if (result != 0 && result != BODY_STOPPED)
+        return result;
+    TRY(work_spend(w->r->work, steps));
+    for (size_t i = 0; i < w->found_count; i++) {
+        const struct attribute *a = &w->found[i];
+        TRY(work_spend(w->r->work, ATTRIBUTE_STEPS));
+        TRY(body_item(w->r, BODY_XML_ATTRIBUTE, a->name, a->value));
+    }
+    w->found_count = 0;
+    return result;
+}
+
+static int fail_excess(struct xml_walk *w, enum xml_excess excess)
+{
+    switch (excess) {
+    case XML_NO_EXCESS:
+        break;
+    case XML_TAG_BYTES:
+        return fail_limit(w, "one tag or comment is too long", XML_TAG_BYTES_MAX);
+    case XML_TAG_ATTRIBUTES:
+        return fail_limit(w, "one tag has too many attributes", XML_TAG_ATTRIBUTES_MAX);
+    case XML_TAG_REFERENCES:
+        return fail_limit(w, "one tag has too many references", XML_TAG_REFERENCES_MAX);
+    }
+    return 0;
+}
+
 static int parse_pieces(struct xml_walk *w, slice body)
 {
-    size_t piece_max = WORK_BLOCK, unfinished = 0;
-    for (size_t at = 0; at < body.len;) {
-        slice piece = slice_first(slice_after(body, at), piece_max);
-        at += piece.len;
-        TRY(work_spend(w->r->work, 2 * piece.len + unfinished + w->owed));
-        w->owed = 0;
-        w->moved = false;
-        TRY(parse_piece(w, piece, at == body.len));
-        unfinished = w->moved ? 0 : unfinished + piece.len;
-        piece_max = w->moved ? WORK_BLOCK : 2 * piece_max;
-        if (unfinished > XML_TAG_BYTES_MAX)
-            return fail_limit(w, "one tag or comment is too long", XML_TAG_BYTES_MAX);
+    struct xml_pieces pieces;
+    xml_pieces_open(&pieces, body);
+    while (pieces.at < body.len) {
+        slice piece;
+        enum xml_excess excess;
+        TRY(xml_pieces_next(&pieces, w->r->work, &piece, &excess));
+        TRY(work_spend(w->r->work, piece.len));
+        TRY(settle(w, parse_piece(w, piece, pieces.at == body.len)));
+        TRY(fail_excess(w, excess));
     }
+    return 0;
+}
+
+static int open_parser(struct xml_walk *w)
+{
+    static const XML_Memory_Handling_Suite memory = { take_memory, retake_memory, give_memory };
+    calling = w;
+    w->parser = XML_ParserCreate_MM(NULL, &memory, NULL);
+    calling = NULL;
+    if (!w->parser)
+        return -ENOMEM;
+    XML_SetUserData(w->parser, w);
+    XML_SetElementHandler(w->parser, on_start, on_end);
+    XML_SetCharacterDataHandler(w->parser, on_text);
+    XML_SetStartDoctypeDeclHandler(w->parser, on_doctype);
     return 0;
 }
 
 int xml_read(struct body_reader *r, slice body)
 {
-    static const XML_Memory_Handling_Suite memory = { malloc, realloc, free };
     if (body.len == 0)
         return 0;
-    OWNS(free_parser) XML_Parser parser = XML_ParserCreate_MM(NULL, &memory, NULL);
-    if (!parser)
-        return -ENOMEM;
-    struct xml_walk w = { .r = r, .parser = parser };
-    XML_SetUserData(parser, &w);
-    XML_SetElementHandler(parser, on_start, on_end);
-    XML_SetCharacterDataHandler(parser, on_text);
-    XML_SetDefaultHandler(parser, on_other);
-    XML_SetStartDoctypeDeclHandler(parser, on_doctype);
+    struct xml_walk w = { .r = r };
+    w.depth_max = r->limits->depth_max ? r->limits->depth_max : BODY_DEPTH_DEFAULT;
+    TRY(open_parser(&w));
     int result = parse_pieces(&w, body);
     if (result != 0 && result != BODY_STOPPED)
         return result;

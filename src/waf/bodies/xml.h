@@ -4,12 +4,13 @@
  * A document type declaration is BODY_ERROR, so there are no entities but the five of XML itself.
  * Names are as written, with their prefix; declarations of name spaces are no attributes (XPath
  * 1.0 §5.3). UTF-8, UTF-16, ISO-8859-1 and US-ASCII are read and come out as UTF-8; another
- * encoding is BODY_ERROR. Depth, number of attributes and the length of one tag are bounded. */
+ * encoding is BODY_ERROR. Depth, number of attributes, the number of different names (of
+ * elements, attributes and prefixes, about) and one tag (xml_pieces.h) are bounded. */
 #pragma once
 
 #include "waf/bodies/body.h"
 
-enum { XML_TAG_BYTES_MAX = 262144 }; /* of one tag, comment or processing instruction */
+enum { XML_NAMES_MAX = 4096 };
 
 /* An empty body has nothing. */
 MUST_CHECK int xml_read(struct body_reader *r, slice body);

@@ -1,5 +1,6 @@
 #include "waf/bodies/xml.h"
 #include "waf/bodies/body_record.h"
+#include "waf/bodies/xml_pieces.h"
 
 struct xml_case {
     const char *text;
@@ -148,10 +149,72 @@ TEST(a_body_costs_steps_in_proportion)
     free(text);
 }
 
+/* What expat could not be stopped in: each is refused, and what stood before it has been seen. */
+TEST(tags_and_names_that_would_take_too_long_are_refused)
+{
+    static const struct {
+        const char *begin, *unit, *end, *message;
+        unsigned times;
+        bool is_numbered;
+    } refused[] = {
+        { "<a b='1'>t<c ", "d%06u='' ", "/></a>",
+          "XML: one tag has too many attributes, at most 1024", XML_TAG_ATTRIBUTES_MAX + 1, true },
+        { "<a b='1'>t<c d='", "&lt;", "'/></a>",
+          "XML: one tag has too many references, at most 16384", XML_TAG_REFERENCES_MAX + 1,
+          false },
+        { "<a b='1'>t<c d='", "x", "'/></a>", "XML: one tag or comment is too long, at most 131072",
+          XML_TAG_BYTES_MAX + 1, false },
+        { "<a b='1'>t", "<n%06u/>", "</a>", "XML: it has too many different names, at most 4096",
+          3 * XML_NAMES_MAX, true },
+        { "<a b='1'>t", "<n c%06u=''/>", "</a>",
+          "XML: it has too many different names, at most 4096", 3 * XML_NAMES_MAX, true },
+    };
+    char *text = malloc(1 << 20);
+    assert_non_null(text);
+    for (size_t i = 0; i < ARRAY_LENGTH(refused); i++) {
+        int len = snprintf(text, 100, "%s", refused[i].begin);
+        for (unsigned n = 0; n < refused[i].times; n++) {
+            if (refused[i].is_numbered)
+                len += snprintf(text + len, 100, refused[i].unit, n);
+            else
+                len += snprintf(text + len, 100, "%s", refused[i].unit);
+        }
+        len += snprintf(text + len, 100, "%s", refused[i].end);
+        struct body_record r;
+        body_record_open(&r, (struct body_limits){ 0 }, 0);
+        assert_int_equal(xml_read(&r.reader, slice_of(text, (size_t)len)), 0);
+        assert_string_equal(r.reader.state.message, refused[i].message);
+        assert_int_equal(r.reader.state.flags, BODY_ERROR | BODY_LIMITED);
+        assert_int_equal(strncmp(r.text, "attribute b=1\n", 14), 0);
+        assert_non_null(strstr(r.text, "xml =t\n"));
+        body_record_close(&r);
+    }
+    free(text);
+}
+
+/* A vocabulary of thousands of names, each used often, is read. */
+TEST(many_different_names_are_read)
+{
+    enum { NAMES = XML_NAMES_MAX / 2 - 100, TIMES = 3 };
+    char *text = malloc(1 << 20);
+    assert_non_null(text);
+    int len = snprintf(text, 100, "<a>");
+    for (unsigned n = 0; n < TIMES * NAMES; n++)
+        len += snprintf(text + len, 100, "<e%u b%u='1'>t</e%u>", n % NAMES, n % NAMES, n % NAMES);
+    len += snprintf(text + len, 100, "</a>");
+    struct body_record r;
+    body_record_open(&r, (struct body_limits){ 0 }, 0);
+    assert_int_equal(xml_read(&r.reader, slice_of(text, (size_t)len)), 0);
+    assert_string_equal(r.reader.state.message, "");
+    assert_int_equal(r.items, TIMES * NAMES + 1);
+    body_record_close(&r);
+    free(text);
+}
+
 /* A tag of nearly the limit, whole, is read. */
 TEST(a_long_tag_is_read)
 {
-    enum { VALUE = XML_TAG_BYTES_MAX - 70000 };
+    enum { VALUE = XML_TAG_BYTES_MAX - 100 };
     char *text = malloc(VALUE + 100);
     assert_non_null(text);
     memcpy(text, "<a b='", 6);
@@ -200,6 +263,8 @@ int main(void)
         cmocka_unit_test(text_and_attributes_are_seen_and_declarations_of_types_refused),
         cmocka_unit_test(depth_attributes_and_tags_have_limits),
         cmocka_unit_test(a_body_costs_steps_in_proportion),
+        cmocka_unit_test(tags_and_names_that_would_take_too_long_are_refused),
+        cmocka_unit_test(many_different_names_are_read),
         cmocka_unit_test(a_long_tag_is_read),
         cmocka_unit_test(an_arena_that_is_full_is_told_and_the_sink_may_end_it),
     };

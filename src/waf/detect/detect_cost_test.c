@@ -65,6 +65,39 @@ static uint64_t cost(int (*detect)(slice value, struct work *work), slice value)
     return counted;
 }
 
+/* Between two pauses, as the account sees it, no more is done than it says. */
+struct stretch {
+    uint64_t began, longest;
+};
+
+static bool note_stretch(void *context)
+{
+    struct stretch *s = context;
+    uint64_t steps = steps_counted - s->began;
+    s->longest = steps > s->longest ? steps : s->longest;
+    s->began = steps_counted;
+    return true;
+}
+
+static void check_stretches(int (*detect)(slice value, struct work *work))
+{
+    enum { BYTES = 1 << 16, STEPS_EACH = 40 };
+    static char memory[BYTES];
+    static const char *const begins[] = { "", "1 and ", "x' or ", "<a " };
+    for (size_t b = 0; b < ARRAY_LENGTH(begins); b++)
+        for (size_t u = 0; u < ARRAY_LENGTH(units); u++) {
+            struct work work;
+            struct stretch stretch = { .began = steps_counted };
+            slice value = repeat(memory, BYTES, begins[b], units[u]);
+            work_open(&work, 0, note_stretch, &stretch);
+            assert_true(detect(value, &work) >= 0);
+            note_stretch(&stretch);
+            if (stretch.longest > STEPS_EACH * (uint64_t)(WORK_PAUSE_STEPS + WORK_BLOCK))
+                fail_msg("%s%s…: %lu steps at a stretch", begins[b], units[u],
+                         (unsigned long)stretch.longest);
+        }
+}
+
 static int sqli(slice value, struct work *work)
 {
     struct sqli_result result;
@@ -100,11 +133,18 @@ TEST(script_is_looked_for_in_linear_time)
     check_linear(xss);
 }
 
+TEST(large_values_are_looked_at_in_short_stretches)
+{
+    check_stretches(sqli);
+    check_stretches(xss);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(injections_are_looked_for_in_linear_time),
         cmocka_unit_test(script_is_looked_for_in_linear_time),
+        cmocka_unit_test(large_values_are_looked_at_in_short_stretches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

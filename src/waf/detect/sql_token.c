@@ -238,6 +238,7 @@ static int read_parts(struct sql_reader *r, struct sql_token *ret)
             break;
         }
         ret->is_dotted = true;
+        TRY(pay_by_block(r));
     }
     return 0;
 }
@@ -316,6 +317,7 @@ static int read_variable(struct sql_reader *r, struct sql_token *ret)
         while (peek(r, 0) == '.' && is_letter(peek(r, 1))) {
             r->at++;
             TRY(skip_word(r));
+            TRY(pay_by_block(r));
         }
     }
     token_is(ret, 'v', SQL_OTHER, since(r, from));

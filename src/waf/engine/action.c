@@ -7,11 +7,15 @@
 
 static int lower_copy(struct waf_transaction *t, slice name, slice *ret)
 {
-    char *copy = arena_take(t->arena, name.len + 1);
+    char *copy = arena_take_bytes(t->arena, name.len + 1);
     if (!copy)
         return -ENOMEM;
-    for (size_t i = 0; i < name.len; i++)
-        copy[i] = ascii_lower(name.ptr[i]);
+    for (size_t at = 0; at < name.len; at += WORK_BLOCK) {
+        slice block = slice_first(slice_after(name, at), WORK_BLOCK);
+        for (size_t i = 0; i < block.len; i++)
+            copy[at + i] = ascii_lower(block.ptr[i]);
+        TRY(work_spend(t->work, block.len));
+    }
     *ret = slice_of(copy, name.len);
     return 0;
 }

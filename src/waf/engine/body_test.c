@@ -1,5 +1,6 @@
 /* Bodies, exclusions at run time, persistent collections, reports: a sentence a case. */
 #include "waf/engine/engine_test.h"
+#include "waf/work_test.h"
 
 #define POST(type, body) "POST /?q=0 HTTP/1.1\r\nHost: h\r\nContent-Type: " type "\r\n\r\n" body
 #define FORM             POST("application/x-www-form-urlencoded", "a=1&b=2&a=3")
@@ -407,57 +408,76 @@ TEST(a_long_value_is_cut_around_what_matched)
     ruleset_free(rules);
 }
 
-struct pauses {
-    const struct work *work;
-    uint64_t before, longest;
-};
-
-static bool note_pause(void *context)
-{
-    struct pauses *p = context;
-    if (p->work->spent - p->before > p->longest)
-        p->longest = p->work->spent - p->before;
-    p->before = p->work->spent;
-    return true;
-}
-
-/* Of a body of many values, and of one: between two pauses lies little more work than there may. */
+/* Of bodies of every kind, of many values and of one, of what the detectors look at: between two
+ * pauses lies little more work than there may. */
 TEST(large_bodies_are_judged_in_short_stretches)
 {
     enum { BYTES = 1 << 20 };
     static const struct {
-        const char *type, *value;
-    } cases[] = { { "application/x-www-form-urlencoded", "a=some+words&" },
-                  { "application/x-www-form-urlencoded", "abcdefghijklm" },
-                  { "application/json", "\"some words\"," } };
+        const char *type, *begin, *unit, *end;
+    } bodies[] = {
+        { "application/x-www-form-urlencoded", "", "a=some+words&", "" },
+        { "application/x-www-form-urlencoded", "", "abcdefghijklm", "" },
+        { "application/x-www-form-urlencoded", "a=", "\n", "" },
+        { "application/x-www-form-urlencoded", "a=", "+", "" },
+        { "application/x-www-form-urlencoded", "a=x'+or+", "c.", "" },
+        { "application/x-www-form-urlencoded", "a=", "1+or+b+", "" },
+        { "application/x-www-form-urlencoded", "a=", "select+", "" },
+        { "application/x-www-form-urlencoded", "a=/*", "x", "" },
+        { "application/x-www-form-urlencoded", "a=<a+", "title=b+", "" },
+        { "application/x-www-form-urlencoded", "a=<a+title='", "x", "" },
+        { "application/x-www-form-urlencoded", "a=", "c29tZSB3b3Jkcy4g", "" },
+        { "application/json", "[", "\"some words\",", "0]" },
+        { "application/json", "[\"", "some words", "\"]" },
+        { "application/xml", "<a>", "<b>some</b>", "</a>" },
+        { "application/xml", "<a>", "<b c='d' e='f'/>", "</a>" },
+        { "application/xml", "<a>", "some words", "</a>" },
+        { "multipart/form-data; boundary=limit", "",
+          "--limit\r\nContent-Disposition: form-data; name=a\r\n\r\nb\r\n", "--limit--\r\n" },
+        { "multipart/form-data; boundary=limit",
+          "--limit\r\nContent-Disposition: form-data; name=a\r\n\r\n", "some words\n",
+          "\r\n--limit--\r\n" },
+        { "multipart/form-data; boundary=limit",
+          "--limit\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n", "--\n",
+          "\r\n--limit--\r\n" },
+        { "application/x-ndjson", "", "{\"a\":1}\n", "" },
+    };
     struct ruleset *rules = engine_rules(
         ENGINE_PREFIX "SecArgumentsLimit 1000000\nSecRequestBodyLimit 4000000\n"
                       "SecRequestBodyNoFilesLimit 4000000\n"
-                      "SecRule REQUEST_HEADERS:Content-Type `@contains json` `id:1,phase:1,pass,"
+                      "SecRule REQUEST_HEADERS:Content-Type `@contains /json` `id:1,phase:1,pass,"
                       "nolog,ctl:requestBodyProcessor=JSON`\n"
-                      "SecRule ARGS|ARGS_NAMES `@rx attack|evil` `id:2,phase:2,deny,t:urlDecodeUni,"
-                      "t:lowercase,msg:'%{ARGS.none}'`\n"
-                      "SecRule ARGS `@detectSQLi` `id:3,phase:2,deny,t:removeWhitespace`\n"
-                      "SecRule &ARGS:none `@gt 0` `id:4,phase:2,deny`\n");
+                      "SecRule REQUEST_HEADERS:Content-Type `@contains xml` `id:2,phase:1,pass,"
+                      "nolog,ctl:requestBodyProcessor=XML`\n"
+                      "SecRule ARGS|ARGS_NAMES|XML:/*|XML://@* `@rx attack|evil` `id:3,phase:2,"
+                      "deny,t:urlDecodeUni,t:lowercase,msg:'%{ARGS.none}'`\n"
+                      "SecRule ARGS|XML:/* `@detectSQLi` `id:4,phase:2,pass,log,"
+                      "t:removeWhitespace`\n"
+                      "SecRule ARGS|XML:/* `@detectSQLi` `id:5,phase:2,pass,log,"
+                      "logdata:'%{MATCHED_VAR} of %{MATCHED_VAR_NAME}'`\n"
+                      "SecRule ARGS|XML:/* `@detectXSS` `id:6,phase:2,pass,log`\n"
+                      "SecRule &ARGS:none `@gt 0` `id:7,phase:2,deny`\n"
+                      "SecRule REQBODY_ERROR `!@eq 0` `id:8,phase:2,deny`\n");
     char *request = malloc(BYTES + 4096);
-    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+    assert_non_null(request);
+    for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
         struct engine_run r;
+        struct stretches stretches;
         struct waf_world world = engine_world();
-        size_t one = strlen(cases[i].value), count = BYTES / one;
-        int len =
-            snprintf(request, BYTES, "POST / HTTP/1.1\r\nContent-Type: %s\r\n\r\n[", cases[i].type);
-        for (size_t n = 0; n < count; n++, len += (int)one)
-            memcpy(request + len, cases[i].value, one);
-        memcpy(request + len, "0]", sizeof "0]");
+        size_t one = strlen(bodies[i].unit);
+        int len = snprintf(request, 1024, "POST / HTTP/1.1\r\nContent-Type: %s\r\n\r\n%s",
+                           bodies[i].type, bodies[i].begin);
+        for (size_t n = 0; n < BYTES / one; n++, len += (int)one)
+            memcpy(request + len, bodies[i].unit, one);
+        memcpy(request + len, bodies[i].end, strlen(bodies[i].end) + 1);
         world.decodes_base64 = true;
         engine_begin(&r, rules, &world);
-        struct pauses pauses = { .work = &r.work };
-        r.work.pause = note_pause;
-        r.work.context = &pauses;
+        stretches_watch(&stretches, &r.work);
         engine_replay(&r, request, "");
-        assert_int_equal(waf_decision(r.t)->disposition, WAF_PASS);
-        assert_in_range(pauses.before, BYTES, UINT64_MAX);
-        assert_in_range(pauses.longest, WORK_PAUSE_STEPS, WORK_PAUSE_STEPS + 2 * WORK_BLOCK);
+        if (waf_decision(r.t)->disposition != WAF_PASS)
+            fail_msg("%s%s is refused", bodies[i].begin, bodies[i].unit);
+        assert_in_range(work_spent(&r.work), BYTES, UINT64_MAX);
+        stretches_check(&stretches, bodies[i].unit);
         engine_end(&r);
     }
     free(request);

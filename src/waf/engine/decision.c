@@ -106,13 +106,11 @@ static int finding_place(struct rule_run *run, unsigned index)
 
 static int text_cut(struct waf_transaction *t, const struct macro *m, slice *ret)
 {
+    if (m->count == 0 || (m->count == 1 && m->pieces[0].kind == MACRO_TEXT))
+        return macro_expand(t, m, ret);
     slice text;
-    TRY(macro_expand(t, m, &text));
-    if (m->count == 0 || (m->count == 1 && m->pieces[0].kind == MACRO_TEXT)) {
-        *ret = text;
-        return 0;
-    }
-    *ret = arena_copy(t->arena, slice_first(text, WAF_TEXT_BYTES_MAX));
+    TRY(macro_expand_first(t, m, WAF_TEXT_BYTES_MAX, &text));
+    *ret = arena_copy(t->arena, text);
     return text.len && !ret->ptr ? -ENOMEM : 0;
 }
 

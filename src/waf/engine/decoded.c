@@ -56,7 +56,8 @@ static int add_json(struct decoded *d, slice text)
     struct body_reader reader = {
         .sink = { d, take_json }, .limits = &limits, .arena = d->t->arena, .work = d->t->work
     };
-    slice inner = slice_trim(text);
+    slice inner;
+    TRY(work_trim(d->t->work, text, &inner));
     if (inner.len == 0 || (inner.ptr[0] != '{' && inner.ptr[0] != '['))
         return 0;
     int is_valid = json_is_valid(&reader, inner);

@@ -8,6 +8,9 @@
 #include "waf/operators/operator.h"
 #include "waf/patterns/pattern.h"
 
+/* What follows from a match: what is told of it, and the link's actions. */
+enum { MATCH_STEPS = 256 };
+
 /* A value under judgement. */
 struct subject {
     struct value_name name;
@@ -87,11 +90,10 @@ int value_name_text(struct waf_transaction *t, const struct value_name *n, slice
     if (n->target->is_count)
         writer_byte(&w, '&');
     writer_slice_add(&w, variable);
-    if (key.ptr) {
+    if (key.ptr)
         writer_byte(&w, ':');
-        writer_slice_add(&w, key);
-    }
-    *ret = writer_slice(&w);
+    TRY(work_copy(t->work, text + w.len, key)); /* it may be all of a body */
+    *ret = slice_of(text, w.len + key.len);
     return 0;
 }
 
@@ -183,6 +185,7 @@ static int on_match(struct rule_run *run, const struct subject *s, const struct 
 {
     struct waf_transaction *t = run->t;
     run->has_matched = run->target_found = true;
+    TRY(work_spend(t->work, MATCH_STEPS));
     TRY(match_word_keep(t, m));
     if ((run->link->flags & LINK_CAPTURE) && (m->count || m->word.len))
         captures_set(t, m, copy->bytes);

@@ -1,7 +1,6 @@
 /* Text with %{…}: what stands in actions, messages and arguments of operators. */
 #include <errno.h>
 
-#include "base/number.h"
 #include "waf/engine/transaction.h"
 
 static int expand_tx(struct waf_transaction *t, const struct macro_piece *piece, slice *ret)
@@ -89,32 +88,39 @@ static int piece_read(struct waf_transaction *t, const struct macro_piece *piece
     return 0;
 }
 
-int macro_expand(struct waf_transaction *t, const struct macro *m, slice *ret_text)
+int macro_expand_first(struct waf_transaction *t, const struct macro *m, size_t bytes_max,
+                       slice *ret_text)
 {
     *ret_text = SLICE("");
     if (m->count == 0)
         return 0;
-    if (m->count == 1)
-        return piece_read(t, m->pieces, ret_text);
+    if (m->count == 1) {
+        TRY(piece_read(t, m->pieces, ret_text));
+        *ret_text = slice_first(*ret_text, bytes_max);
+        return 0;
+    }
     slice *texts = arena_take_array(t->arena, m->count, sizeof(*texts));
     if (!texts)
         return -ENOMEM;
     size_t len = 0;
     for (unsigned i = 0; i < m->count; i++) {
         TRY(piece_read(t, &m->pieces[i], &texts[i]));
-        if (!size_add(len, texts[i].len, &len))
-            return -ENOMEM;
+        texts[i] = slice_first(texts[i], bytes_max - len);
+        len += texts[i].len;
     }
-    TRY(work_spend(t->work, len));
-    char *text = arena_take(t->arena, len + 1);
+    char *text = arena_take_bytes(t->arena, len + 1);
     if (!text)
         return -ENOMEM;
     size_t at = 0;
     for (unsigned i = 0; i < m->count; i++) {
-        if (texts[i].len)
-            memcpy(text + at, texts[i].ptr, texts[i].len);
+        TRY(work_copy(t->work, text + at, texts[i]));
         at += texts[i].len;
     }
     *ret_text = slice_of(text, len);
     return 0;
+}
+
+int macro_expand(struct waf_transaction *t, const struct macro *m, slice *ret_text)
+{
+    return macro_expand_first(t, m, SIZE_MAX - 1, ret_text);
 }

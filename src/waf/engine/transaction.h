@@ -173,6 +173,10 @@ MUST_CHECK int kept_list(struct waf_transaction *t, enum variable_id collection,
 /* The text with its variables filled in; `m` without variables costs nothing. 0 · -ENOMEM */
 MUST_CHECK int macro_expand(struct waf_transaction *t, const struct macro *m, slice *ret_text);
 
+/* The first so many bytes of it. */
+MUST_CHECK int macro_expand_first(struct waf_transaction *t, const struct macro *m,
+                                  size_t bytes_max, slice *ret_text);
+
 /* action.c */
 
 /* What the link does by itself each time it matches; *score is what it added to anomaly scores. */

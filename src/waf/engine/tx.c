@@ -4,13 +4,14 @@
 
 #include "waf/engine/number_text.h"
 
-enum { NAMES_AT_FIRST = 16 };
+enum { NAMES_AT_FIRST = 16, HASHED_BYTES_MAX = 256 };
 
-/* FNV-1a: tells names apart at a glance; the list is bounded, so nobody gains by collisions. */
+/* FNV-1a, of the length and the first bytes: a name may hold a whole value of the request. Tells
+ * names apart at a glance; the list is bounded, so nobody gains by collisions. */
 static uint32_t hash_of(slice name)
 {
-    uint32_t hash = 2166136261U;
-    for (size_t i = 0; i < name.len; i++)
+    uint32_t hash = 2166136261U ^ (uint32_t)name.len;
+    for (size_t i = 0; i < name.len && i < HASHED_BYTES_MAX; i++)
         hash = (hash ^ (unsigned char)name.ptr[i]) * 16777619U;
     return hash;
 }
@@ -51,11 +52,8 @@ int tx_name_make(struct tx_names *names, struct arena *arena, slice name, struct
         names->items = items;
         names->capacity = capacity;
     }
-    slice copy = arena_copy(arena, name);
-    if (!copy.ptr)
-        return -ENOMEM;
     struct tx_name *made = &names->items[names->count++];
-    *made = (struct tx_name){ .name = copy, .hash = hash_of(name) };
+    *made = (struct tx_name){ .name = name, .hash = hash_of(name) };
     *ret = &made->value;
     return 0;
 }

@@ -35,8 +35,8 @@ struct tx_values {
 /* The value of a name among those without a slot; NULL when there is none. */
 struct tx_value *tx_name_find(struct tx_names *names, slice name);
 
-/* The same, made when there is none. Valid until the next one is made. 0 · -ENOMEM · -EDQUOT there
- * are TX_NAMES_MAX */
+/* The same, made when there is none; the name must live as long as the transaction. Valid until the
+ * next one is made. 0 · -ENOMEM · -EDQUOT there are TX_NAMES_MAX */
 MUST_CHECK int tx_name_make(struct tx_names *names, struct arena *arena, slice name,
                             struct tx_value **ret);
 

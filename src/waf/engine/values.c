@@ -8,6 +8,9 @@
 
 enum { SEGMENTS_AT_FIRST = 4, BATCH_MAX = 64 };
 
+/* What a copy, and a value of a batch, cost beside their bytes. */
+enum { COPY_STEPS = 48, SCAN_STEPS = 48 };
+
 /* Room for a segment more. */
 static int source_grow(struct waf_transaction *t, struct source *s)
 {
@@ -120,6 +123,7 @@ static int copy_make(struct waf_transaction *t, struct item *item, struct copy *
         *ret = &item->raw;
         return 0;
     }
+    TRY(work_spend(t->work, COPY_STEPS));
     struct copy *copy = arena_take(t->arena, sizeof(*copy));
     if (!copy)
         return -ENOMEM;
@@ -223,7 +227,7 @@ static int batch_add(struct waf_transaction *t, struct batch *b, struct copy *co
     }
     if (b->count == BATCH_MAX)
         TRY(batch_scan(t, b));
-    TRY(work_spend(t->work, ITEM_STEPS + 2 * t->plan->candidate_words));
+    TRY(work_spend(t->work, SCAN_STEPS + 2 * t->plan->candidate_words));
     uint64_t *set = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*set));
     if (!set)
         return -ENOMEM;
