@@ -79,12 +79,12 @@ void exchange_run(struct exchange *x)
     client_unwatch(x);
     finish_upload(x);
     count_bytes(x);
-    response_close_body(x);
-    upstream_release(x);
     x->times.end = loop_clock_us();
     if (!exchange_keeps_connection(x))
         x->close_after = true;
     filters_finish(x);
+    response_close_body(x); /* what is held of it may be looked at until here */
+    upstream_release(x);
 }
 
 /* --- The pool --------------------------------------------------------------------------------- */

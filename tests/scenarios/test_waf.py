@@ -295,6 +295,22 @@ def test_a_leak_is_refused_before_its_first_byte_goes(gate, origin, rules, kind,
         assert (answer.status, answer.body) == (200, body)
 
 
+@pytest.mark.parametrize("status", [500, 200])
+def test_rules_of_the_last_phase_see_the_body_of_a_response(gate, origin, tmp_path, status):
+    body = b"x" * 300_000 + b"ORA-00933"
+    origin.serve(lambda got, connection: response(body, fields=["Content-Type: text/html"]))
+    own = tmp_path / "own.conf"
+    own.write_text('SecResponseBodyAccess On\nSecResponseBodyMimeType text/html\n'
+                   f'SecRule RESPONSE_BODY "@contains ORA-" "id:401,phase:4,{"deny" if status == 500 else "pass"},status:500,log"\n'
+                   'SecRule RESPONSE_BODY "@rx ORA-0+933$" "id:501,phase:5,pass,log"\n'
+                   'SecRule DURATION "@lt 0" "id:502,phase:5,pass,log"\n')  # which runs behind the last byte
+    g = gate("site * { to @origin; waf balanced { rules @own } }\n", origin=origin, own=own)
+    with g.client() as client:
+        assert client.get("/").status == status
+    record, = g.security_log.wait(1)
+    assert [rule["id"] for rule in record["waf"]["rules"]] == [401, 501]
+
+
 def test_a_compressed_response_is_looked_into_and_sent_as_it_came(gate, origin, rules):
     texts = {"/good": b"fine" * 1000, "/bad": b"ORA-00933" * 10}
 
