@@ -152,23 +152,33 @@ static slice shown_value(const struct exchange *x, const struct field *f)
     return is_of_rule ? waf_shown_location(t) : f->value;
 }
 
-/* Up to `end` of w->len, and a blank line. */
-static bool write_fields(struct writer *w, const struct exchange *x, const struct fields *fields,
-                         size_t end, struct recent_masks *masks)
+/* Where a head goes to, and how far. */
+struct head {
+    struct writer *w;
+    size_t end; /* of w->len */
+    struct recent_masks *masks;
+};
+
+/* And a blank line. */
+static bool write_fields(const struct head *to, const struct exchange *x,
+                         const struct fields *fields, bool has_dropped)
 {
     bool is_whole = true;
     for (uint32_t i = 0; i < fields->count; i++) {
         const struct field *f = &fields->items[i];
         slice value = shown_value(x, f);
-        size_t room = w->len < end ? end - w->len : 0;
+        size_t room = to->w->len < to->end ? to->end - to->w->len : 0;
+        if (f->dropped && !has_dropped)
+            continue;
         if (f->name.len + 16 > room)
             return false;
-        writer_slice_add(w, f->name);
-        writer_literal(w, ": ");
-        is_whole &= recent_put_field(w, f->name, value, room - f->name.len - 8, masks) == value.len;
-        writer_literal(w, "\\r\\n");
+        writer_slice_add(to->w, f->name);
+        writer_literal(to->w, ": ");
+        is_whole &=
+            recent_put_field(to->w, f->name, value, room - f->name.len - 8, to->masks) == value.len;
+        writer_literal(to->w, "\\r\\n");
     }
-    writer_literal(w, "\\r\\n");
+    writer_literal(to->w, "\\r\\n");
     return is_whole;
 }
 
@@ -184,7 +194,7 @@ static void write_response(struct writer *w, const struct exchange *x, size_t by
 {
     char memory[MASKS_BYTES_MAX];
     struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
-    size_t end = w->len + bytes_max;
+    struct head to = { .w = w, .end = w->len + bytes_max, .masks = &masks };
     if (x->status == 0)
         return;
     writer_literal(w, ",\"response\":{\"head\":\"");
@@ -194,7 +204,7 @@ static void write_response(struct writer *w, const struct exchange *x, size_t by
     writer_byte(w, ' ');
     writer_slice_add(w, status_phrase(x->status));
     writer_literal(w, "\\r\\n");
-    bool is_whole = write_fields(w, x, &x->response.fields, end, &masks);
+    bool is_whole = write_fields(&to, x, &x->response.fields, false);
     writer_byte(w, '"');
     if (!is_whole)
         writer_literal(w, ",\"head_is_cut\":true");
@@ -236,7 +246,7 @@ static void write_request(struct writer *w, const struct exchange *x,
     struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
     size_t most = REQUEST_SHARE(wish->bytes_max);
     writer_literal(w, ",\"request\":{\"head\":\"");
-    size_t head_end = w->len + most;
+    struct head to = { .w = w, .end = w->len + most, .masks = &masks };
     bool is_whole = true;
     if (wish->parts & RECORD_REQUEST) {
         is_whole = write_line(w, x, most / 2, &masks);
@@ -244,7 +254,7 @@ static void write_request(struct writer *w, const struct exchange *x,
         write_host(w, x);
         struct fields sent = x->request.fields; /* by the client */
         sent.count = x->client_fields;
-        is_whole &= write_fields(w, x, &sent, head_end, &masks);
+        is_whole &= write_fields(&to, x, &sent, true);
     }
     writer_byte(w, '"');
     if (!is_whole)

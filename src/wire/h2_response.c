@@ -26,7 +26,6 @@ static int parse_list(struct fields *list, const struct h1_limits *limits, struc
     if (list->count == 0 || !slice_equal(list->items[0].name, SLICE(":status")))
         return h1_fail(e, 502, "h2.pseudo-field", ":status does not come first", 0);
     TRY(parse_status(list->items[0].value, r, e));
-    list->items[0].dropped = true;
     for (uint32_t i = 1; i < list->count; i++) {
         if (h2_is_pseudo(&list->items[i]))
             return h1_fail(e, 502, "h2.pseudo-field",
@@ -34,6 +33,14 @@ static int parse_list(struct fields *list, const struct h1_limits *limits, struc
         TRY(h2_field_judge(&list->items[i], limits, false, e));
     }
     return 0;
+}
+
+static struct fields behind_status(const struct fields *list)
+{
+    return (struct fields){ .items = list->items + 1,
+                            .count = list->count - 1,
+                            .capacity = list->capacity - 1,
+                            .present = list->present };
 }
 
 /* RFC 9113 §8.1, §8.1.1. What content-length says of a response without a body by its nature is
@@ -78,9 +85,10 @@ int h2_response_parse(struct fields *list, const struct h1_limits *limits,
     int result = h2_list_measure(list, limits, reterr);
     if (result == 0)
         result = parse_list(list, limits, ret, reterr);
-    ret->fields = *list;
-    if (result == 0)
+    if (result == 0) {
+        ret->fields = behind_status(list);
         result = parse_framing(ret, question, reterr);
+    }
     if (result == 0)
         fields_drop_set(&ret->fields,
                         FIELD_BIT(FIELD_PROXY_AUTHENTICATE) | FIELD_BIT(FIELD_TRAILER));

@@ -19,8 +19,8 @@ struct h2_question {
 
 /* Judges the list of a response, interim or final.
  *
- * list       changed: pseudo-fields and what is the connection's own are marked dropped
- * ret        ret->fields is *list; slices point where the list's do
+ * list       changed: what is the connection's own is marked dropped
+ * ret        ret->fields is what stands in *list behind :status; slices point where the list's do
  * returns    0 · -EPROTO malformed · -EMSGSIZE over a limit; *reterr then says why, status 502
  * RFC 9113 §8.1: an interim response does not end the stream; §8.2: names in lower case, values
  * without white space at their ends, no connection-specific fields; §8.3.2: one :status, in front;

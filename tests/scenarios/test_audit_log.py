@@ -39,6 +39,8 @@ def answer(got, connection):
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
     if got.target.startswith("/broken"):
         return b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n"
+    if got.target.startswith("/inside"):
+        return response(b"ok", fields=["Server: inner/1", "X-Gone: 1", "X-Kept: 2", "Connection: X-Hop", "X-Hop: 3"])
     return (f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nSet-Cookie: sid={SECRET}; Path=/; HttpOnly\r\n"
             f"Location: /next?token={SECRET}\r\nContent-Length: 2\r\n\r\nok").encode()
 
@@ -156,6 +158,16 @@ def test_a_record_has_the_parts_that_the_rules_name(make, parts, has):
     assert {name for name, is_there in found.items() if is_there} == set(has.split())
     assert got["status"] == 403 and got["reason"] == "waf.sqli"
     assert body == "" or "Xy77777777--" in body and "body_is_cut" not in told
+
+
+def test_the_head_of_the_response_is_what_the_client_got(make):
+    proxy, log = make("SecAuditEngine On\n", SITE.replace("  to @origin\n", "  to @origin\n  headers { set X-Ours yes; remove X-Gone }\n"))
+    with proxy.client() as client:
+        got = client.get("/inside", host="a.test")
+    record, = log.wait(1)
+    lines = [f"{name.decode()}: {value.decode()}" for name, value in got.fields if name != b"Content-Length"]
+    assert record["response"]["head"] == "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""])
+    assert "X-Kept: 2" in lines and "X-Ours: yes" in lines and not {"Server", "X-Gone", "X-Hop"} & set(got.names)
 
 
 def test_a_rule_may_take_parts_away(make):

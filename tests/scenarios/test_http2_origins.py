@@ -57,6 +57,22 @@ def test_a_request_becomes_a_list_of_fields_and_the_response_comes_back(gate, h2
         assert answer.get("x-a") == "b" and not answer.all("server")
 
 
+def test_rules_see_the_fields_of_the_response_and_its_status(gate, h2_origin, tmp_path):
+    own = tmp_path / "own.conf"
+    own.write_text('SecRule RESPONSE_HEADERS_NAMES "@rx ^:|^(?:server|x-a)$" "id:1,phase:3,pass,log"\n'
+                   'SecRule RESPONSE_STATUS "@eq 201" "id:2,phase:3,pass,log"\n')
+    g = gate("site * { to h2://@origin; waf balanced { rules @own } }\n", origin=h2_origin, own=own)
+    with g.client() as client:
+        ask(client)
+        connection = h2_origin.accept()
+        number, _ = connection.request()
+        connection.respond(number, b"hello", status=201, fields=[("server", "secret"), ("x-a", "b")])
+        assert client.response().status == 201
+    record, = g.security_log.wait(1)
+    assert [(rule["id"], rule["target"]) for rule in record["waf"]["rules"]] == [
+        (1, "RESPONSE_HEADERS_NAMES:server"), (1, "RESPONSE_HEADERS_NAMES:x-a"), (2, "RESPONSE_STATUS")]
+
+
 @pytest.mark.parametrize("method, body, length", [("POST", b"hello", "5"), ("POST", b"", "0"), ("PUT", None, "0"),
                                                   ("DELETE", None, None)])
 def test_a_request_says_its_length(gate, h2_origin, method, body, length):
