@@ -142,9 +142,17 @@ static void print_rules(const json_t *x)
 
 /* --- What came of it -------------------------------------------------------------------------- */
 
+/* What the origin said, whatever the client got. */
+static void print_response(const json_t *x)
+{
+    slice head = json_text_of(json_object_get(x, "origin_response"), "head");
+    print_line("response", slice_first(head, slice_find_byte(head, '\r')));
+}
+
 static void print_outcome(const json_t *x)
 {
     print_line("origin", json_text_of(x, "server"));
+    print_response(x);
     print_times(x);
     output_format(STDOUT_FILENO, "= %lld", json_number_of(x, "status"));
     if (json_text_of(x, "reason").len) {
@@ -161,9 +169,9 @@ static void print_outcome(const json_t *x)
     output_write(STDOUT_FILENO, SLICE("\n"));
 }
 
-static void print_masked(const json_t *x)
+static void print_masked(const json_t *x, const char *message)
 {
-    const json_t *masked = json_object_get(json_object_get(x, "request"), "masked");
+    const json_t *masked = json_object_get(json_object_get(x, message), "masked");
     for (size_t i = 0; i < json_array_size(masked); i++) {
         output_write(STDOUT_FILENO, slice_from(i ? ", " : "  masked       "));
         print_text(slice_from(json_string_value(json_array_get(masked, i))));
@@ -221,7 +229,8 @@ static int tell(const json_t *x, const char *id)
     output_format(STDOUT_FILENO, "%s  %.*s\n", id, SLICE_ARGUMENTS(json_text_of(x, "time")));
     print_request(x);
     print_rules(x);
-    print_masked(x);
+    print_masked(x, "request");
+    print_masked(x, "origin_response");
     print_outcome(x);
     return print_offers(x, id, &a);
 }

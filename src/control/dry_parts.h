@@ -10,6 +10,7 @@ struct dry {
     const struct dry_request *asked;
     struct arena *arena;
     struct dry_result *result;
+    struct waf_transaction *transaction; /* of the rules; NULL: none */
     struct dry_stage **last;
     struct h1_request request;
     struct request_target target;
@@ -25,5 +26,6 @@ MUST_CHECK int dry_step(struct dry *d, const char *stage, slice verdict, slice w
 int dry_refuse(struct dry *d, unsigned status, const char *reason, const char *text);
 int dry_answer(struct dry *d, unsigned status, const char *reason);
 
-/* `waf`: phases 1 and 2, as the filter runs them. */
+/* `waf`: phases 1 and 2, as the filter runs them; behind the origin phases 3 and 4. */
 MUST_CHECK int dry_waf(struct dry *d);
+MUST_CHECK int dry_waf_response(struct dry *d);

@@ -357,10 +357,10 @@ static int tell_origin(struct dry *d)
 int dry_run(const struct configuration *c, const struct dry_request *request, struct arena *arena,
             struct dry_result *ret)
 {
-    static int (*const stages[])(struct dry *) = { receive,      find_site,         find_path,
-                                                   find_route,   judge_limits,      judge_https,
-                                                   judge_access, judge_certificate, dry_waf,
-                                                   answer,       tell_origin };
+    static int (*const stages[])(struct dry *) = {
+        receive,      find_site,         find_path, find_route, judge_limits, judge_https,
+        judge_access, judge_certificate, dry_waf,   answer,     tell_origin,  dry_waf_response
+    };
     struct dry d = { .c = c, .asked = request, .arena = arena, .result = ret };
     *ret = (struct dry_result){ 0 };
     d.last = &ret->stages;

@@ -4,7 +4,8 @@
  *
  * Left out is what does not follow from these two. Budgets and limits of memory are not applied. A
  * client certificate that a route wants is assumed to be there. Collections that rules keep between
- * requests are empty. Responses are not judged, for there are none. */
+ * requests are empty. A response is judged when its head comes with the request, and its body never
+ * does. */
 #pragma once
 
 #include "proxy/configuration.h"
@@ -18,6 +19,7 @@ struct dry_request {
     slice head;          /* HTTP/1 text; "HTTP/2.0" in its first line: as the gate keeps HTTP/2 */
     slice body;          /* without chunks, Content-Encoding still applied */
     uint64_t body_bytes; /* how long it really was, where `body` is not all of it */
+    slice response;      /* the head that an origin has answered with, HTTP/1 text; empty: none */
     struct ip client;
     uint16_t client_port;
     uint32_t listener; /* of the configuration */
@@ -41,7 +43,7 @@ struct dry_result {
     enum dry_outcome outcome;
     unsigned status;    /* 0: forwarded, or closed without a word */
     const char *reason; /* "access.deny"; "redirect", "respond"; "" when forwarded */
-    slice text, where;  /* of a refusal */
+    slice text, where;  /* of a refusal, text also of one in shadow */
     slice path;         /* canonical; empty: it did not come so far */
     const struct site *site;
     const struct route *route;
@@ -49,6 +51,8 @@ struct dry_result {
     const struct waf_settings *waf;            /* rules that have judged; NULL: none */
     const struct waf_transaction *transaction; /* theirs */
     bool would_refuse;                         /* in shadow */
+    bool saw_response;                         /* rules have judged its head */
+    bool lacks_response;  /* forwarded, and rules would see more of the response than there is */
     bool looked_at_body;  /* rules wanted the body: the result depends on all of it */
     bool has_collections; /* rules of the route count from one request to the next */
     bool wants_certificate;

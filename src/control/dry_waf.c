@@ -1,11 +1,16 @@
-/* The rules in a dry run: what filters/waf.c does, without waiting and holding. */
+/* The rules in a dry run: what filters/waf.c does, without waiting and holding. Of a response that
+ * was kept there is the head. */
 #include <errno.h>
 
+#include "base/number.h"
 #include "base/writer.h"
 #include "control/dry_parts.h"
 #include "filters/waf_class.h"
 #include "filters/waf_judge.h"
+#include "waf/engine/replay.h"
 #include "wire/grpc.h"
+
+#define STATUS_MAX 599u
 
 static slice ip_text(struct dry *d, struct ip ip)
 {
@@ -95,9 +100,9 @@ static bool refuses(const struct waf_decision *d)
     return d->disposition != WAF_PASS && d->disposition != WAF_ALLOW;
 }
 
-static int tell_refusal(struct dry *d, const struct waf_transaction *t,
-                        const struct waf_decision *decision)
+static int tell_refusal(struct dry *d, const char *stage, const struct waf_decision *decision)
 {
+    const struct waf_transaction *t = d->transaction;
     struct waf_class class = waf_class_of(t, decision);
     char *memory = arena_take(d->arena, WAF_CLASS_TEXT_BYTES + 16);
     if (!memory)
@@ -106,26 +111,29 @@ static int tell_refusal(struct dry *d, const struct waf_transaction *t,
     if (d->result->would_refuse)
         writer_literal(&w, "would refuse: ");
     waf_class_describe(t, decision, &class, memory + w.len);
-    TRY(dry_step(d, "waf", slice_from(memory), d->result->waf->where));
-    if (d->result->would_refuse)
+    TRY(dry_step(d, stage, slice_from(memory), d->result->waf->where));
+    if (d->result->would_refuse) {
+        d->result->text = slice_from(memory + w.len);
         return 0;
+    }
     if (decision->disposition == WAF_REDIRECT)
         return dry_answer(d, decision->status ? decision->status : 302, "redirect");
     d->result->where = d->result->waf->where;
     return dry_refuse(d, waf_judge_status(decision), class.reason, memory);
 }
 
-static int tell(struct dry *d, const struct waf_transaction *t)
+static int tell(struct dry *d)
 {
+    const struct waf_transaction *t = d->transaction;
     const struct waf_decision *decision = waf_decision(t), *would_be = waf_would_be(t);
     int64_t score, threshold;
     char text[128];
     struct writer w = writer_over(text, sizeof text);
     if (refuses(decision))
-        return tell_refusal(d, t, decision);
+        return tell_refusal(d, "waf", decision);
     d->result->would_refuse = refuses(would_be);
     if (d->result->would_refuse)
-        return tell_refusal(d, t, would_be);
+        return tell_refusal(d, "waf", would_be);
     writer_literal(&w, "passed");
     if (waf_class_score(t, WAF_REQUEST_BODY, &score, &threshold))
         writer_format(&w, ", score %lld, refused from %lld", (long long)score,
@@ -155,9 +163,81 @@ int dry_waf(struct dry *d)
     d->result->waf = s;
     d->result->has_collections = keeps_collections(s->rules);
     TRY(open_transaction(d, &t));
-    d->result->transaction = t;
-    int result = run(d, t);
-    if (result == 0)
-        result = tell(d, t);
-    return result;
+    d->result->transaction = d->transaction = t;
+    TRY(run(d, t));
+    return tell(d);
+}
+
+/* --- The response ----------------------------------------------------------------------------- */
+
+struct answered {
+    unsigned status; /* 0: nothing is known of it */
+    struct fields fields;
+};
+
+/* As it was kept; what cannot be read is not known. 0 · -ENOMEM */
+static int read_answered(struct dry *d, struct answered *ret)
+{
+    struct replay_message m;
+    *ret = (struct answered){ 0 };
+    int result = replay_split(d->asked->response, d->arena, &m);
+    if (result != 0)
+        return result == -ENOMEM ? result : 0;
+    struct fields *fields = &ret->fields;
+    fields->items = arena_take_array(d->arena, m.count + 1, sizeof *fields->items);
+    fields->capacity = m.count;
+    if (!fields->items)
+        return -ENOMEM;
+    for (unsigned i = 0; i < m.count; i++)
+        if (fields_add(fields, m.fields[i].name, m.fields[i].value, FIELD_OTHER) != 0)
+            return 0;
+    slice rest = slice_after(m.line, slice_find_byte(m.line, ' ') + 1);
+    uint64_t status;
+    if (number_parse(slice_first(rest, slice_find_byte(rest, ' ')), STATUS_MAX, &status) == 0)
+        ret->status = (unsigned)status;
+    return 0;
+}
+
+static bool may_have_body(const struct dry *d, const struct answered *a)
+{
+    const struct field *length = fields_find(&a->fields, FIELD_CONTENT_LENGTH);
+    return d->request.method != METHOD_HEAD && a->status >= 200 && a->status != 204 &&
+           a->status != 304 && (!length || !slice_equal(length->value, SLICE("0")));
+}
+
+/* 0: the rules have run as far as they would without the body. */
+static int run_response(struct dry *d, const struct answered *a)
+{
+    const struct waf_settings *s = d->result->waf;
+    struct waf_transaction *t = d->transaction;
+    d->result->saw_response = true;
+    TRY(waf_judge_response(t, a->status, &a->fields));
+    TRY(waf_run(t, WAF_RESPONSE_HEADERS));
+    if (refuses(waf_decision(t)))
+        return 0;
+    d->result->lacks_response =
+        may_have_body(d, a) && !is_stream(d) && waf_judge_wants_response_body(t, s, &a->fields);
+    return d->result->lacks_response ? 0 : waf_run(t, WAF_RESPONSE_BODY);
+}
+
+int dry_waf_response(struct dry *d)
+{
+    const char *stage = "waf response";
+    struct answered answered;
+    if (!d->transaction)
+        return 0;
+    TRY(read_answered(d, &answered));
+    d->result->lacks_response = answered.status == 0;
+    if (d->result->lacks_response)
+        return 0;
+    TRY(run_response(d, &answered));
+    bool would_refuse = d->result->would_refuse;
+    if (refuses(waf_decision(d->transaction))) {
+        d->result->would_refuse = false;
+        return tell_refusal(d, stage, waf_decision(d->transaction));
+    }
+    d->result->would_refuse = refuses(waf_would_be(d->transaction));
+    if (would_refuse || !d->result->would_refuse)
+        return 0;
+    return tell_refusal(d, stage, waf_would_be(d->transaction));
 }

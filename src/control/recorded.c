@@ -82,6 +82,17 @@ static int read_request(const json_t *request, struct arena *a, struct recorded 
     return r->request.head.len ? 0 : -EINVAL;
 }
 
+/* Its head, where it was kept whole. */
+static int read_response(const json_t *response, struct arena *a, struct recorded *r)
+{
+    if (is_true(response, "head_is_cut"))
+        return 0;
+    TRY(bytes_of(response, "head", a, &r->request.response));
+    if (r->request.response.len)
+        r->response_masked = (uint32_t)json_array_size(json_object_get(response, "masked"));
+    return 0;
+}
+
 int recorded_read(const json_t *json, struct arena *a, struct recorded *ret)
 {
     const json_t *request = json_object_get(json, "request");
@@ -91,6 +102,7 @@ int recorded_read(const json_t *json, struct arena *a, struct recorded *ret)
         ip_parse(json_text_of(json, "client"), &ret->request.client) != 0)
         return -EINVAL;
     TRY(read_request(request, a, ret));
+    TRY(read_response(json_object_get(json, "origin_response"), a, ret));
     TRY(bytes_of(json, "site", a, &ret->site));
     TRY(bytes_of(json, "route", a, &ret->route));
     read_decision(json, ret);

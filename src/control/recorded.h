@@ -20,10 +20,10 @@ struct recorded {
     slice site, route;
     bool has_server;    /* it was sent to an origin */
     bool would_refuse;  /* so the rules said, in shadow */
-    bool has_responses; /* rules of later phases found something: responses are not kept */
+    bool has_responses; /* rules of later phases found something */
 
     bool head_is_cut, body_is_cut, body_is_missing;
-    uint32_t masked; /* values of which only the names are known */
+    uint32_t masked, response_masked; /* values of which only the names are known */
 };
 
 /* One as the admin socket tells it. Slices point into json and arena.

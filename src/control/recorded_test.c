@@ -81,6 +81,38 @@ TEST(what_was_decided_is_read)
     json_decref(json);
 }
 
+#define REQUEST "\"request\":{\"head\":\"GET / HTTP/1.1\\r\\n\\r\\n\"}"
+
+TEST(the_head_of_a_response_is_read_where_all_of_it_is_there)
+{
+    static const struct {
+        const char *text, *head;
+        uint32_t masked;
+    } cases[] = {
+        { "", "", 0 },
+        { ",\"origin_response\":7", "", 0 },
+        { ",\"origin_response\":{\"body\":\"x\",\"masked\":[\"json a\"]}", "", 0 },
+        { ",\"origin_response\":{\"head\":\"HTTP/1.1 500 \\u00e4\\r\\nA: b\\r\\n\\r\\n\","
+          "\"masked\":[\"cookie a\"]}",
+          "HTTP/1.1 500 \xe4\r\nA: b\r\n\r\n", 1 },
+        { ",\"origin_response\":{\"head\":\"HTTP/1.1 200 OK\\r\\n\",\"head_is_cut\":true,"
+          "\"masked\":[\"cookie a\"]}",
+          "", 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[1024];
+        struct writer w = writer_over(text, sizeof text - 1);
+        struct recorded r;
+        json_t *json;
+        writer_format(&w, "{\"id\":\"A\"," WHOLE "%s," REQUEST "}", cases[i].text);
+        text[w.len] = '\0';
+        assert_int_equal(read_text(text, &json, &r), 0);
+        assert_slice_equal(r.request.response, slice_from(cases[i].head));
+        assert_int_equal(r.response_masked, cases[i].masked);
+        json_decref(json);
+    }
+}
+
 TEST(what_is_no_record_is_refused)
 {
     static const char *const texts[] = {
@@ -93,6 +125,7 @@ TEST(what_is_no_record_is_refused)
         "{\"id\":\"A\"," WHOLE ",\"request\":[\"head\"]}",
         "{\"id\":\"A\"," WHOLE ",\"request\":{\"head\":\"\\u0100\"}}",
         "{\"id\":\"A\"," WHOLE ",\"request\":{\"head\":\"x\",\"body\":\"\\u20ac\"}}",
+        "{\"id\":\"A\"," WHOLE "," REQUEST ",\"origin_response\":{\"head\":\"\\u0100\"}}",
         "{\"id\":\"A\",\"client\":\"nobody\",\"request\":{\"head\":\"x\"}}",
         ("{\"id\":\"A\",\"client\":\"192.0.2.7\",\"client_port\":65536,"
          "\"request\":{\"head\":\"x\"}}"),
@@ -124,6 +157,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_byte_of_a_request_comes_out_as_it_went_in, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(what_was_decided_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_head_of_a_response_is_read_where_all_of_it_is_there,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_record_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lack_of_memory_is_told, set_up, tear_down),
     };

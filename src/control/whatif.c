@@ -32,7 +32,7 @@ static enum whatif_doubt run_one(const struct configuration *c, const struct rec
 
 enum state { PASSES, WOULD_REFUSE, REFUSES };
 
-static bool is_redirected_by_rule(const struct dry_result *run)
+bool whatif_redirects(const struct dry_result *run)
 {
     return run->outcome == DRY_ANSWERED && run->transaction &&
            waf_decision(run->transaction)->disposition == WAF_REDIRECT;
@@ -40,7 +40,7 @@ static bool is_redirected_by_rule(const struct dry_result *run)
 
 static enum state state_of(const struct dry_result *run)
 {
-    if (run->outcome == DRY_REFUSED || is_redirected_by_rule(run))
+    if (run->outcome == DRY_REFUSED || whatif_redirects(run))
         return REFUSES;
     return run->would_refuse ? WOULD_REFUSE : PASSES;
 }
@@ -58,7 +58,7 @@ static bool was_refused_response(const struct recorded *r)
 
 static enum state state_then(const struct recorded *r)
 {
-    if (!went_through(r))
+    if (!went_through(r) || was_refused_response(r))
         return REFUSES;
     return r->would_refuse ? WOULD_REFUSE : PASSES;
 }
@@ -80,7 +80,7 @@ static bool is_same(const struct dry_result *a, const struct dry_result *b)
     for (size_t i = 0; i < ARRAY_LENGTH(stages); i++)
         if (!slice_equal(whatif_stage(a, stages[i]), whatif_stage(b, stages[i])))
             return false;
-    return !is_redirected_by_rule(a) || !is_redirected_by_rule(b) ||
+    return !whatif_redirects(a) || !whatif_redirects(b) ||
            slice_equal(waf_decision(a->transaction)->location,
                        waf_decision(b->transaction)->location);
 }
@@ -106,7 +106,9 @@ static bool is_where_it_was(const struct dry_result *run, const struct recorded 
 
 static bool says_it_again(const struct dry_result *run, const struct recorded *r)
 {
-    bool same_shadow = r->has_responses || run->would_refuse == r->would_refuse;
+    bool is_open = run->lacks_response;
+    bool same_shadow = (is_open && r->has_responses) || run->would_refuse == r->would_refuse;
+    bool is_refused_later = run->transaction && !is_open && was_refused_response(r);
     switch (run->outcome) {
     case DRY_REFUSED:
         return slice_equal(slice_from(run->reason), r->reason) &&
@@ -116,7 +118,7 @@ static bool says_it_again(const struct dry_result *run, const struct recorded *r
     case DRY_FORWARDED:
         break;
     }
-    return went_through(r) && same_shadow && is_where_it_was(run, r);
+    return went_through(r) && !is_refused_later && same_shadow && is_where_it_was(run, r);
 }
 
 /* --- Rules ------------------------------------------------------------------------------------ */
@@ -126,19 +128,31 @@ static const struct waf_decision *decision_of(const struct dry_result *run)
     return run->would_refuse ? waf_would_be(run->transaction) : waf_decision(run->transaction);
 }
 
+static bool is_of_response(unsigned phase)
+{
+    return phase > WAF_REQUEST_BODY;
+}
+
+/* What rules have found in a request decides nothing about its response. */
+static bool may_contribute(const struct waf_match *m, const struct waf_decision *d)
+{
+    return !d->rule || is_of_response(m->phase) == is_of_response(d->phase);
+}
+
 bool whatif_rules(const struct dry_result *run,
                   void (*each)(void *context, const struct waf_match *m), void *context)
 {
     bool any = false;
     if (!run->transaction)
         return false;
+    const struct waf_decision *d = decision_of(run);
     for (const struct waf_match *m = waf_matches(run->transaction); m; m = m->next)
-        if (waf_is_told(m) && m->score > 0) {
+        if (waf_is_told(m) && m->score > 0 && may_contribute(m, d)) {
             each(context, m);
             any = true;
         }
     for (const struct waf_match *m = waf_matches(run->transaction); m && !any; m = m->next)
-        if (m->rule == decision_of(run)->rule) {
+        if (m->rule == d->rule) {
             each(context, m);
             any = true;
         }
@@ -187,6 +201,19 @@ static bool same_exclusions(const struct waf_settings *a, const struct waf_setti
     return true;
 }
 
+/* How long one is held does not matter: bodies are not there. */
+static bool same_of_responses(const struct waf_settings *a, const struct waf_settings *b)
+{
+    if (a->response_bytes_max != b->response_bytes_max ||
+        a->response_type_count != b->response_type_count ||
+        waf_outbound_threshold(a) != waf_outbound_threshold(b))
+        return false;
+    for (uint32_t i = 0; i < a->response_type_count; i++)
+        if (!slice_equal_fold(a->response_types[i], b->response_types[i]))
+            return false;
+    return true;
+}
+
 static bool same_rules(const struct configuration *before, const struct waf_settings *a,
                        const struct configuration *after, const struct waf_settings *b)
 {
@@ -194,7 +221,8 @@ static bool same_rules(const struct configuration *before, const struct waf_sett
            slice_equal(digest_of(before, a->rules), digest_of(after, b->rules)) &&
            waf_paranoia(a) == waf_paranoia(b) && waf_threshold(a) == waf_threshold(b) &&
            a->body_bytes_max == b->body_bytes_max && a->inspects_base64 == b->inspects_base64 &&
-           a->inspects_headers == b->inspects_headers && same_exclusions(a, b);
+           a->inspects_headers == b->inspects_headers && same_of_responses(a, b) &&
+           same_exclusions(a, b);
 }
 
 /* Routes that are chosen by what may be masked. */
@@ -217,24 +245,46 @@ static bool chooses_by_secrets(const struct site *site)
 
 /* --- The verdict ------------------------------------------------------------------------------ */
 
+/* Rules have found something in the response, as far as it is known. */
+static bool finds_in_response(const struct dry_result *run)
+{
+    for (const struct waf_match *m = run->transaction ? waf_matches(run->transaction) : NULL; m;
+         m = m->next)
+        if (waf_is_told(m) && is_of_response(m->phase))
+            return true;
+    return false;
+}
+
 static void note_limits(struct whatif_verdict *v, const struct configuration *before,
-                        const struct configuration *after, const struct recorded *r)
+                        const struct configuration *after, const struct recorded *r,
+                        bool is_of_before)
 {
     if (slice_equal(before->digest, after->digest))
         return; /* whatever it is, both do the same */
     bool same = !v->after.waf || same_rules(before, v->before.waf, after, v->after.waf);
-    v->masks_matter = r->masked && (!same || chooses_by_secrets(v->after.site));
-    v->responses_matter = !same;
+    bool saw_response = r->response_masked && (v->before.saw_response || v->after.saw_response);
+    v->masks_matter =
+        (r->masked && (!same || chooses_by_secrets(v->after.site))) || (saw_response && !same);
+    v->responses_matter =
+        !same && (v->after.lacks_response || (v->before.lacks_response && !is_of_before));
     v->counts_matter = !same && (v->before.has_collections || v->after.has_collections);
 }
 
-/* Whether what the response came to matters, and is not known. */
+/* Whether what rules made of the response matters, and is not known: of `before` it is known where
+ * that has decided then. */
 static bool depends_on_response(const struct whatif_verdict *v, const struct recorded *r,
                                 bool is_of_before)
 {
-    if (state_of(&v->after) == REFUSES) /* before there is one */
-        return was_refused_response(r) && !is_of_before;
-    return v->responses_matter && (was_refused_response(r) || r->has_responses);
+    bool has_found = was_refused_response(r) || r->has_responses || finds_in_response(&v->before) ||
+                     finds_in_response(&v->after);
+    if (v->after.lacks_response)
+        return v->responses_matter && has_found;
+    return v->before.lacks_response && !is_of_before && was_refused_response(r);
+}
+
+static bool has_masked(const struct whatif_verdict *v, const struct recorded *r)
+{
+    return r->masked || (r->response_masked && (v->before.saw_response || v->after.saw_response));
 }
 
 /* What keeps both runs from being compared; DOUBTS: nothing. */
@@ -250,22 +300,27 @@ static enum whatif_doubt doubt_of(struct whatif_verdict *v, const struct recorde
         return DOUBT_CERTIFICATE;
     if (depends_on_response(v, r, is_of_before))
         return DOUBT_RESPONSE;
+    v->by_record |= is_of_before && v->before.lacks_response && !v->after.lacks_response &&
+                    was_refused_response(r);
     v->is_not_again = is_of_before && !v->by_record && !says_it_again(&v->before, r);
     if (v->is_not_again)
-        return r->masked ? DOUBT_MASKED : DOUBT_NOT_AGAIN;
+        return has_masked(v, r) ? DOUBT_MASKED : DOUBT_NOT_AGAIN;
     return DOUBTS;
+}
+
+static bool is_same_as_then(const struct dry_result *run, const struct recorded *r)
+{
+    return run->outcome != DRY_REFUSED || slice_equal(slice_from(run->reason), r->reason);
 }
 
 static void decide(struct whatif_verdict *v, const struct recorded *r)
 {
-    enum state before = v->by_record ? state_then(r) : state_of(&v->before),
-               after = state_of(&v->after);
-    if (was_refused_response(r) && after == REFUSES)
-        before = REFUSES; /* nothing came of it then either */
-    v->class = compare(before, after);
-    if (v->class == WHATIF_SAME && !v->by_record && !is_same(&v->before, &v->after))
+    enum state before = v->by_record ? state_then(r) : state_of(&v->before);
+    bool same = v->by_record ? is_same_as_then(&v->after, r) : is_same(&v->before, &v->after);
+    v->class = compare(before, state_of(&v->after));
+    if (v->class == WHATIF_SAME && !same)
         v->class = WHATIF_OTHERWISE;
-    if (v->class == WHATIF_SAME || !r->masked)
+    if (v->class == WHATIF_SAME || !has_masked(v, r))
         return;
     if (finds_in_secrets(&v->before) || finds_in_secrets(&v->after)) {
         v->class = WHATIF_UNJUDGED;
@@ -287,7 +342,7 @@ void whatif_judge(const struct configuration *before, const struct configuration
     if (ret->doubt != DOUBTS)
         return;
     ret->has_runs = true;
-    note_limits(ret, before, after, r);
+    note_limits(ret, before, after, r, is_of_before);
     ret->doubt = doubt_of(ret, r, is_of_before);
     if (ret->doubt == DOUBTS)
         decide(ret, r);

@@ -36,13 +36,13 @@ struct whatif_verdict {
     enum whatif_class class;
     enum whatif_doubt doubt; /* of WHATIF_UNJUDGED */
     bool has_runs;           /* the two below are there */
-    bool by_record;          /* `before` lacked the body; what was decided then is known */
+    bool by_record;          /* `before` lacked a body; what was decided then is known */
     struct dry_result before, after;
     bool was_other;        /* decided then by another configuration: not compared with that */
     bool is_not_again;     /* by this one, and it does not say it again */
     bool masks_matter;     /* what the change makes of masked values is not known */
     bool counts_matter;    /* nor what its rules would have counted by then */
-    bool responses_matter; /* nor what they would say of a response */
+    bool responses_matter; /* nor what they would say of the response, or of its body */
 };
 
 /* What the verdict points to lives as long as arena, record and configurations;
@@ -54,6 +54,9 @@ void whatif_release(struct whatif_verdict *v);
 /* Calls for each rule that contributed to what the run decided. False: none did. */
 bool whatif_rules(const struct dry_result *run,
                   void (*each)(void *context, const struct waf_match *m), void *context);
+
+/* A rule has sent the client elsewhere. */
+bool whatif_redirects(const struct dry_result *run);
 
 /* What one stage of a run says; empty: it was not reached. */
 slice whatif_stage(const struct dry_result *run, const char *name);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/writer.h"
+#include "control/reason.h"
 
 #define OWN_BYTES_MAX (256u << 20)
 #define RUN_BYTES_MAX ((size_t)1 << 30) /* of both runs of one exchange */
@@ -89,20 +90,35 @@ static void count_rule(void *context, const struct waf_match *m)
                   .rule = m->rule->id, .text = m->rule->msg.source, .where = writer_slice(&w) });
 }
 
+static void count_reason(struct whatif_report *w, struct whatif_group *g, const char *reason,
+                         slice text, slice where)
+{
+    char key[TEXT_BYTES];
+    struct writer k = writer_over(key, sizeof key);
+    writer_format(&k, "%s\n%.*s", reason, SLICE_ARGUMENTS(slice_first(where, 480)));
+    count_row(w, &g->rules, writer_slice(&k),
+              &(struct whatif_row){ .reason = reason, .text = text, .where = where });
+}
+
 /* By rule, or by what else has refused it. */
 static void count_rules(struct whatif_report *w, struct whatif_group *g,
                         const struct dry_result *run)
 {
     struct counting c = { w, &g->rules };
     bool by_waf = run->would_refuse || strncmp(run->reason, "waf.", 4) == 0;
-    char key[TEXT_BYTES];
-    struct writer k = writer_over(key, sizeof key);
-    if (by_waf && whatif_rules(run, count_rule, &c))
-        return;
-    writer_format(&k, "%s\n%.*s", run->reason, SLICE_ARGUMENTS(slice_first(run->where, 480)));
-    count_row(
-        w, &g->rules, writer_slice(&k),
-        &(struct whatif_row){ .reason = run->reason, .text = run->text, .where = run->where });
+    if (!by_waf || !whatif_rules(run, count_rule, &c))
+        count_reason(w, g, run->reason, run->text, run->where);
+}
+
+/* What refused it until now; of what the record alone tells, the word. */
+static void count_before(struct whatif_report *w, struct whatif_group *g,
+                         const struct whatif_verdict *v, const struct recorded *r)
+{
+    const struct reason_description *reason = reason_find(r->reason);
+    if (v->by_record && reason)
+        count_reason(w, g, reason->name, SLICE(""), SLICE(""));
+    else
+        count_rules(w, g, &v->before);
 }
 
 static void count_path(struct whatif_report *w, struct whatif_group *g,
@@ -129,13 +145,13 @@ static slice describe(struct whatif_report *w, const struct dry_result *run)
     if (run->outcome == DRY_REFUSED)
         writer_format(&t, "%u %s: %.*s", run->status, run->reason,
                       SLICE_ARGUMENTS(slice_first(run->text, SHOWN_BYTES)));
-    else if (where_to.len)
+    else if (where_to.len && !whatif_redirects(run))
         writer_slice_add(&t, where_to);
     else
         writer_format(&t, "%u %s", run->status, run->reason);
     if (run->would_refuse)
-        writer_format(&t, ", in shadow %.*s",
-                      SLICE_ARGUMENTS(slice_first(whatif_stage(run, "waf"), SHOWN_BYTES)));
+        writer_format(&t, ", in shadow would refuse: %.*s",
+                      SLICE_ARGUMENTS(slice_first(run->text, SHOWN_BYTES)));
     return keep(w, writer_slice(&t));
 }
 
@@ -205,7 +221,7 @@ static void count(struct whatif_report *w, const struct whatif_verdict *v, const
         break;
     case WHATIF_LET_THROUGH:
     case WHATIF_SHADOW_FEWER:
-        count_rules(w, g, &v->before);
+        count_before(w, g, v, r);
         count_path(w, g, v, r);
         break;
     case WHATIF_SAME:

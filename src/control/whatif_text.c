@@ -36,7 +36,9 @@ static const struct {
                                  "come out again" },
     [DOUBT_MASKED_FINDING] = { "masked-finding", "a rule finds something in what stands for a "
                                                  "masked value" },
-    [DOUBT_RESPONSE] = { "response", "rules found something in the response, which is not kept" },
+    [DOUBT_RESPONSE] = { "response", "rules found something in the response, and may find more in "
+                                     "what of it is "
+                                     "not kept" },
     [DOUBT_CERTIFICATE] = { "certificate", "a client certificate would newly be wanted" },
     [DOUBT_NOT_AGAIN] = { "not-again", "what was decided does not come out again: it depended on "
                                        "more than the request" },
@@ -181,8 +183,10 @@ static void print_limits(const struct whatif_report *w)
         output_write(STDOUT_FILENO, SLICE("\nRules that count from one request to the next have "
                                           "nothing counted here.\n"));
     if (w->responses_matter)
-        output_write(STDOUT_FILENO, SLICE("\nWhat rules would say of responses is not known: these "
-                                          "are not kept.\n"));
+        output_write(
+            STDOUT_FILENO,
+            SLICE("\nWhat rules would say of some responses is not known: their bodies, or "
+                  "all of them, are not kept.\n"));
     if (w->is_short)
         output_write(STDOUT_FILENO,
                      SLICE("\nThere was not enough memory for all rules, paths and samples.\n"));

@@ -26,6 +26,7 @@ static void on_finish(struct exchange *x)
     if (!recent || !is_kept(x))
         return;
     struct record_wish wish = { .parts = RECORD_REQUEST | RECORD_BODY | RECORD_FILES |
+                                         (x->waf ? RECORD_ORIGIN_HEAD : 0) |
                                          (waf_has_record(x) ? RECORD_RULES : 0),
                                 .bytes_max = RECENT_RECORD_BYTES_MAX,
                                 .body_bytes_max = BODY_BYTES_MAX,

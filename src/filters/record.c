@@ -182,11 +182,39 @@ static bool write_fields(const struct head *to, const struct exchange *x,
     return is_whole;
 }
 
+static void write_status_line(struct writer *w, slice protocol, uint16_t status)
+{
+    writer_slice_add(w, protocol);
+    writer_byte(w, ' ');
+    writer_decimal(w, status);
+    writer_byte(w, ' ');
+    writer_slice_add(w, status_phrase(status));
+    writer_literal(w, "\\r\\n");
+}
+
 static void write_masks(struct writer *w, const struct recent_masks *masks)
 {
     writer_literal(w, ",\"masked\":[");
     writer_slice_add(w, writer_slice(&masks->names));
     writer_byte(w, ']');
+}
+
+/* What the origin answered, whatever the client was sent. */
+static void write_origin_response(struct writer *w, const struct exchange *x, size_t bytes_max)
+{
+    char memory[MASKS_BYTES_MAX];
+    struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
+    struct head to = { .w = w, .end = w->len + bytes_max, .masks = &masks };
+    if (x->origin_status == 0)
+        return;
+    writer_literal(w, ",\"origin_response\":{\"head\":\"");
+    write_status_line(w, SLICE("HTTP/1.1"), x->origin_status);
+    bool is_whole = write_fields(&to, x, &x->origin_fields, true);
+    writer_byte(w, '"');
+    if (!is_whole)
+        writer_literal(w, ",\"head_is_cut\":true");
+    write_masks(w, &masks);
+    writer_byte(w, '}');
 }
 
 /* What the client was sent, but for the fields that frame the body. */
@@ -198,12 +226,7 @@ static void write_response(struct writer *w, const struct exchange *x, size_t by
     if (x->status == 0)
         return;
     writer_literal(w, ",\"response\":{\"head\":\"");
-    writer_slice_add(w, protocol_of(x));
-    writer_byte(w, ' ');
-    writer_decimal(w, x->status);
-    writer_byte(w, ' ');
-    writer_slice_add(w, status_phrase(x->status));
-    writer_literal(w, "\\r\\n");
+    write_status_line(w, protocol_of(x), x->status);
     bool is_whole = write_fields(&to, x, &x->response.fields, false);
     writer_byte(w, '"');
     if (!is_whole)
@@ -286,6 +309,8 @@ void exchange_record_write(struct writer *w, const struct exchange *x,
         waf_write_record(w, x, wish->is_told,
                          &(struct waf_record_limits){ .bytes = RULES_SHARE(wish->bytes_max),
                                                       .rules = wish->rules_max });
+    if (wish->parts & RECORD_ORIGIN_HEAD)
+        write_origin_response(w, x, RESPONSE_SHARE(wish->bytes_max));
     if (wish->parts & RECORD_RESPONSE)
         write_response(w, x, RESPONSE_SHARE(wish->bytes_max));
     if (wish->parts & (RECORD_REQUEST | RECORD_BODY))

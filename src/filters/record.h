@@ -11,7 +11,8 @@ enum record_part {
     RECORD_FILES = 4,   /* with the contents of uploaded files */
     RECORD_RESPONSE = 8,
     RECORD_RULES = 16,
-    RECORD_PRODUCER = 32, /* and the address the client came to */
+    RECORD_PRODUCER = 32,    /* and the address the client came to */
+    RECORD_ORIGIN_HEAD = 64, /* of the response, as rules have seen it */
 };
 
 struct record_wish {

@@ -355,26 +355,13 @@ static enum verdict on_request(struct exchange *x)
     return verdict;
 }
 
-static bool has_inspected_type(const struct exchange *x, const struct waf_body_wish *wish)
-{
-    const struct waf_settings *s = x->waf->settings;
-    slice type = value_of(&x->response.fields, SLICE("content-type"));
-    if (s->response_type_count == 0)
-        return wish->is_wanted;
-    type = slice_trim(slice_first(type, slice_find_byte(type, ';')));
-    for (uint32_t i = 0; i < s->response_type_count; i++)
-        if (slice_equal_fold(s->response_types[i], type))
-            return true;
-    return false;
-}
-
 static int give_response_body(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     uint64_t bytes_max = w->settings->response_bytes_max;
-    struct waf_body_wish wish = waf_wants_response_body(w->transaction);
     slice body, encoding = value_of(&x->response.fields, CONTENT_ENCODING);
-    if (bytes_max == 0 || is_stream(x) || !has_inspected_type(x, &wish))
+    if (is_stream(x) ||
+        !waf_judge_wants_response_body(w->transaction, w->settings, &x->response.fields))
         return 0;
     clock_stop(w);
     int result = response_hold(x, bytes_max, w->settings->response_ms, &body);
@@ -393,13 +380,7 @@ static int give_response_body(struct exchange *x)
 
 static enum verdict inspect_response(struct exchange *x)
 {
-    struct waf_transaction *t = x->waf->transaction;
-    struct waf_response response = { .status = x->response.status, .protocol = SLICE("HTTP/1.1") };
-    int result = waf_set_response(t, &response);
-    for (uint32_t i = 0; result == 0 && i < x->response.fields.count; i++) {
-        const struct field *f = &x->response.fields.items[i];
-        result = waf_add_response_field(t, f->name, f->value);
-    }
+    int result = waf_judge_response(x->waf->transaction, x->response.status, &x->response.fields);
     if (result != 0)
         return break_off(x, result);
     enum verdict verdict = run(x, WAF_RESPONSE_HEADERS);

@@ -152,6 +152,33 @@ int waf_judge_body(struct waf_transaction *t, const struct waf_settings *s,
     return give_whole(t, s, slice_first(b->bytes, s->body_bytes_max), b->encoding, d);
 }
 
+/* --- The response ----------------------------------------------------------------------------- */
+
+int waf_judge_response(struct waf_transaction *t, unsigned status, const struct fields *sent)
+{
+    struct waf_response response = { .status = status, .protocol = SLICE("HTTP/1.1") };
+    TRY(waf_set_response(t, &response));
+    for (uint32_t i = 0; i < sent->count; i++)
+        TRY(waf_add_response_field(t, sent->items[i].name, sent->items[i].value));
+    return 0;
+}
+
+bool waf_judge_wants_response_body(const struct waf_transaction *t, const struct waf_settings *s,
+                                   const struct fields *sent)
+{
+    const struct field *type = fields_find(sent, FIELD_CONTENT_TYPE);
+    slice media = type ? type->value : slice_of(NULL, 0);
+    if (s->response_bytes_max == 0)
+        return false;
+    if (s->response_type_count == 0)
+        return waf_wants_response_body(t).is_wanted;
+    media = slice_trim(slice_first(media, slice_find_byte(media, ';')));
+    for (uint32_t i = 0; i < s->response_type_count; i++)
+        if (slice_equal_fold(s->response_types[i], media))
+            return true;
+    return false;
+}
+
 uint16_t waf_judge_status(const struct waf_decision *d)
 {
     return d->disposition == WAF_DROP ? 0 : (uint16_t)(d->status ? d->status : 403);

@@ -233,11 +233,20 @@ int exchange_deliver(struct exchange *x)
 
 /* --- Our own responses ------------------------------------------------------------------------ */
 
+/* Behind what the origin sent: the logs tell of both. */
+static struct fields own_fields(const struct exchange *x)
+{
+    const struct fields *origin = &x->origin_fields;
+    if (!origin->items)
+        return (struct fields){ .items = x->response_fields, .capacity = gate.field_capacity };
+    return (struct fields){ .items = origin->items + origin->count,
+                            .capacity = origin->capacity - origin->count };
+}
+
 void answer_begin(struct exchange *x, uint16_t status)
 {
     x->answer = (struct answer){ .is_set = true, .status = status };
-    x->response = (struct h1_response){ .fields = { .items = x->response_fields,
-                                                    .capacity = gate.field_capacity } };
+    x->response = (struct h1_response){ .fields = own_fields(x) };
 }
 
 int answer_add(struct exchange *x, slice name, slice value)

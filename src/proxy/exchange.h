@@ -136,8 +136,10 @@ struct exchange {
     bool origin_reused;            /* the last one, on a connection that was kept */
     struct upload upload;
     struct h1_response response;
-    slice response_more;            /* what came behind the head: in scratch memory, until a wait */
-    struct buffer *response_buffer; /* or in here, when it has outlived one; else NULL */
+    uint16_t origin_status;      /* of the final head; 0: none has come */
+    struct fields origin_fields; /* what came with it; of response_fields, ours are behind them */
+    slice response_more;         /* what came behind the head: in scratch memory, until a wait */
+    struct buffer *response_buffer;  /* or in here, when it has outlived one; else NULL */
     struct h2_stream *origin_stream; /* the exchange's own on a connection of HTTP/2; NULL */
     struct h2_head origin_head;      /* what its response's slices point into */
     uint64_t response_bytes;         /* read from the origin in this attempt */

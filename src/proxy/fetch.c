@@ -162,6 +162,8 @@ int exchange_fetch(struct exchange *x)
         if (result == 0) {
             x->times.head = loop_now_us();
             histogram_add(&upstream_counters(x)->head_time, x->times.head - x->times.chosen);
+            x->origin_status = x->response.status;
+            x->origin_fields = x->response.fields;
             x->is_tunnel = x->response.is_websocket;
             return 0;
         }

@@ -255,7 +255,8 @@ static const struct directive rows[] = {
       .preset = "all",
       .meaning = "Which exchanges are kept in memory for `explain ID`",
       .details = "The last ones of each worker, in 2 MiB: the request with its secrets masked, the "
-                 "beginning of a body that the WAF has held, and what was decided. refused: those "
+                 "beginning of a body that the WAF has held, the head of the response that it has "
+                 "judged, and what was decided. refused: those "
                  "that were refused, or in which a rule found something. They survive reloads, are "
                  "never written to disk and are told on the admin socket only.",
       .example = "recent refused",

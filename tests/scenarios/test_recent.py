@@ -84,6 +84,47 @@ def test_an_exchange_is_told_whole(g):
     assert finding["transforms"] == ["urlDecodeUni", "lowercase"]
 
 
+LEAKING = """
+SecRule RESPONSE_HEADERS:X-Leak "@rx ." "id:301,phase:3,deny,status:502,log,msg:'a leak',tag:'attack-disclosure'"
+"""
+
+
+def test_the_head_of_the_response_is_kept_as_rules_have_seen_it(gate, origin, rules):
+    rules.write_text(RULES + LEAKING)
+    said = ["Server: inner/1.2", f"Set-Cookie: sid={SECRET}; Path=/", "X-Odd: caf\xe9", f"Location: /next?token={SECRET}&a=1", "Connection: X-Hop", "X-Hop: 1"]
+
+    def answer(got, connection):
+        return response(b"hello", status="404 Gone Away", fields=said + (["X-Leak: 1"] if got.target == "/leak" else []))
+
+    origin.serve(answer)
+    g = gate("defaults { headers { set X-Ours 1; remove X-Odd } }\n" + SITE + "site off.test { to @origin; waf off }\n", origin=origin, rules=rules)
+    for path, status, more in (("/x", 404, ""), ("/leak", 502, "X-Leak: 1\r\n")):
+        id_ = ask(g, path, status)
+        kept = exchange(g, id_)["origin_response"]
+        masked = "\r\n".join(said).replace(SECRET, "x" * len(SECRET))
+        assert kept == {"head": f"HTTP/1.1 404 Not Found\r\n{masked}\r\n{more}Content-Length: 5\r\n\r\n", "masked": ["cookie sid", "arg token"]}
+        shown = g.command("explain", id_, check=0).stdout
+        assert "  response     HTTP/1.1 404 Not Found\n" in shown and "  masked       cookie sid, arg token\n" in shown
+    with g.client() as client:
+        assert client.get("/x", host="off.test").status == 404
+    off = g.requests_log.wait_for(lambda r: r.get("site") == "off.test")["id"]
+    assert "origin_response" not in exchange(g, off)
+    assert "origin_response" not in exchange(g, ask(g, "/x?q=attack", 403))
+
+
+def test_a_page_of_ours_has_room_behind_the_fields_of_the_origin(gate, origin, rules):
+    rules.write_text(RULES + LEAKING)
+    many = [f"X-{i}: {'y' * 200}" for i in range(98)]
+    origin.serve(lambda got, connection: response(b"hello", fields=["X-Leak: 1", *many]))
+    g = gate("limits { fields 100 }\ndefaults { headers { set X-Ours 1; remove X-1 } }\n" + SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        answer = client.get("/", host="a.test")
+    assert answer.status == 502 and answer.get("X-Ours") == "1" and answer.get("Cache-Control") == "no-store"
+    assert not {"X-Leak", "X-0"} & set(answer.names)
+    kept = exchange(g, g.requests_log.wait(1)[0]["id"])["origin_response"]
+    assert kept["head_is_cut"] and kept["head"].startswith("HTTP/1.1 200 OK\r\nX-Leak: 1\r\nX-0: yyy")
+
+
 def test_a_body_is_kept_as_far_as_rules_have_held_it(g):
     body = b"a=1&text=" + b"y" * 30000
     got = exchange(g, ask(g, "/form", 200, method="POST", body=body, fields=["Content-Type: application/x-www-form-urlencoded"]))

@@ -17,7 +17,12 @@ SecRule ARGS|REQUEST_COOKIES|REQUEST_HEADERS:X-Odd "@rx (?i)attack" "id:201,phas
     msg:'an attack',severity:'CRITICAL',tag:'attack-sqli',setvar:'tx.anomaly_score=+5'"
 SecRule TX:PARANOIA_LEVEL "@ge 2" "id:202,phase:2,pass,log,msg:'odd',tag:'attack-xss',chain"
     SecRule ARGS "@rx odd" "t:none,setvar:'tx.anomaly_score=+5'"
+SecResponseBodyAccess On
+SecResponseBodyMimeType text/html
 SecRule RESPONSE_HEADERS:X-Leak "@rx ." "id:301,phase:3,deny,log,status:403,msg:'a leak',tag:'attack-disclosure'"
+SecRule RESPONSE_STATUS "@ge 500" "id:302,phase:3,pass,log,msg:'a fault',tag:'attack-disclosure',setvar:'tx.outbound_anomaly_score=+4'"
+SecRule RESPONSE_BODY "@contains ORA-" "id:401,phase:4,pass,log,msg:'a database',tag:'attack-disclosure',setvar:'tx.outbound_anomaly_score=+4'"
+SecRule TX:OUTBOUND_ANOMALY_SCORE "@ge %{tx.outbound_anomaly_score_threshold}" "id:499,phase:4,deny,status:403,msg:'score'"
 SecRule TX:ANOMALY_SCORE "@ge %{tx.inbound_anomaly_score_threshold}" "id:299,phase:2,deny,status:403,msg:'score'"
 """
 SITE = """\
@@ -42,7 +47,12 @@ def rules(tmp_path):
 
 
 def answer(got, connection):
-    return response(b"hello", fields=["X-Leak: 1"] if b"leak" in got.head else [])
+    """/leak, /fault, /cookie and /html, in any order in one path."""
+    has = {word: word.encode() in got.head for word in ("leak", "fault", "cookie", "html", "ORA-")}
+    fields = [field for word, field in (("leak", "X-Leak: 1"), ("cookie", "Set-Cookie: sid=attack1; Path=/"), ("html", "Content-Type: text/html"))
+              if has[word]]
+    said = response(b"ORA-1" if has["ORA-"] else b"hello", status="500 Oh" if has["fault"] else "200 OK", fields=fields)
+    return said.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if got.method == "HEAD" else said
 
 
 @pytest.fixture
@@ -56,7 +66,7 @@ def ask(g, target, status=None, **options):
     g.requests_log.skip()
     with g.client() as client:
         client.send(request(target, host="a.test", **options))
-        got = client.response()
+        got = client.response(options.get("method", "GET"))
     assert status is None or got.status == status, got.raw
     return g.requests_log.wait(1)[0]["id"]
 
@@ -193,7 +203,7 @@ def test_nothing_is_claimed_of_masked_values(g):
     assert (told["same"], told["with_masked_values"], told["not_reproduced"]) == (1, 2, 1)
     assert told["newly_refused"]["samples"][0]["has_masked_values"]
     shown = text(g, changed(g, ("waf balanced", "waf strict")), check=1)
-    assert "What rules would say of responses is not known" in shown
+    assert "What rules would say of some responses is not known" in shown
     assert "2 of those judged have masked values" in shown and "        some values are masked\n" in shown
     # where rules look at what stands for the value, nothing is said
     g.values["rules"].write_text(RULES)
@@ -222,14 +232,92 @@ def test_bodies_with_masked_values_can_still_be_read(g):
     assert samples(told, "newly_refused") == ids and told["not_judged"] == 0
 
 
-def test_what_rules_say_of_a_response_is_not_guessed(g):
-    ask(g, "/leak", 403)
+def with_rules(g, old, new):
+    """A configuration whose rules differ."""
+    assert old in RULES
+    other = pathlib.Path(g.directory) / "other.conf"
+    other.write_text(RULES.replace(old, new))
+    return changed(g, (str(g.values["rules"]), str(other)))
+
+
+def test_the_head_of_a_response_is_judged(g):
+    ids = [ask(g, "/leak", 403), ask(g, "/fault", 403), ask(g, "/fine", 200)]
     told = whatif(g, changed(g, ("route /off/", "route /x/* { deny all }\n  route /off/")))
-    assert (counts(told), told["same"], told["not_judged"]) == ({}, 1, 0)
+    assert (counts(told), told["same"], told["not_judged"]) == ({}, 3, 0)
     told = whatif(g, changed(g, ("waf balanced", "waf strict")))
-    assert (counts(told), doubts(told)) == ({}, {"response": 1})
-    told = whatif(g, changed(g, ("route /off/", "route /leak { deny all }\n  route /off/".replace("/leak", "= /leak"))))
-    assert counts(told) == {"answered_otherwise": 1}, "it was refused before, for another reason"
+    assert (counts(told), told["same"], told["not_judged"], told["responses_not_judged"]) == ({}, 3, 0, False)
+    # a rule of phase 3 alone, and one that phase 4 acts upon
+    out = changed(g, ("waf balanced {", "waf balanced { exclude rule 301; exclude rule 302;"))
+    told = whatif(g, out)
+    assert counts(told) == {"newly_let_through": 2} and samples(told, "newly_let_through") == ids[:2]
+    assert [(row["rule"], row["text"]) for row in told["newly_let_through"]["rules"]] == [(301, "a leak"), (302, "a fault")]
+    [first, second] = told["newly_let_through"]["samples"]
+    assert first["before"] == "403 waf.leak: a leak of data in the response: rule 301" and first["after"].startswith("to 127.0.0.1")
+    assert "rule 302, score 4, refused from 4" in second["before"]
+    put_in_force(g, out)
+    ask(g, "/leak", 200)
+    ask(g, "/fault", 500)
+
+
+def test_a_rule_for_responses_newly_refuses(g):
+    ids = [ask(g, "/cookie", 200), ask(g, "/x", 200), ask(g, "/shadow/cookie", 200), ask(g, "/cookie?q=attack", 403)]
+    new = with_rules(g, 'SecRule RESPONSE_STATUS "@ge 500"', 'SecRule RESPONSE_STATUS "@eq 200"')
+    told = whatif(g, new, check=1)
+    assert counts(told) == {"newly_refused": 2, "newly_in_shadow": 1} and told["same"] == 1
+    assert samples(told, "newly_refused") == ids[:2] and told["newly_refused"]["samples"][0]["has_masked_values"]
+    assert [row["rule"] for row in told["newly_refused"]["rules"]] == [302]
+    shadowed = told["newly_in_shadow"]["samples"][0]["after"]
+    assert shadowed.startswith("to 127.0.0.1") and ", in shadow would refuse: " in shadowed and "rule 302" in shadowed
+    put_in_force(g, new)
+    ask(g, "/x", 403)
+    ask(g, "/off/x", 200)
+
+
+def test_a_rule_for_responses_redirects(g):
+    id_ = ask(g, "/leak", 403)
+    told = whatif(g, with_rules(g, "phase:3,deny,log,status:403", "phase:3,redirect:https://a.test/sorry,log"))
+    assert samples(told, "answered_otherwise") == [id_]
+    assert told["answered_otherwise"]["samples"][0]["after"] == "302 redirect"
+
+
+def test_nothing_is_claimed_of_masked_values_of_a_response(g):
+    ask(g, "/cookie", 200)
+    told = whatif(g, with_rules(g, "RESPONSE_HEADERS:X-Leak", "RESPONSE_HEADERS:Set-Cookie"))
+    assert (counts(told), doubts(told)) == ({}, {"masked-finding": 1})
+
+
+def test_what_rules_say_of_the_body_of_a_response_is_not_guessed(g):
+    ids = [ask(g, "/html/fault", 403), ask(g, "/html/ORA-", 403), ask(g, "/html/fine", 200), ask(g, "/html/leak", 403)]
+    told = whatif(g, changed(g, ("route /off/", "route /x/* { deny all }\n  route /off/")))
+    assert (counts(told), told["same"], told["not_judged"], told["responses_not_judged"]) == ({}, 4, 0, False)
+    told = whatif(g, changed(g, ("waf balanced", "waf strict")))
+    assert (counts(told), doubts(told), told["same"], told["responses_not_judged"]) == ({}, {"response": 2}, 2, True)
+    assert "rules found something in the response" in text(g, changed(g, ("waf balanced", "waf strict")))
+    # where bodies are not looked at, or nothing is, it is all there: what was decided then is in the record
+    blind = changed(g, ("waf balanced {", "waf balanced { response off;"))
+    told = whatif(g, blind)
+    assert (counts(told), doubts(told)) == ({"newly_let_through": 1}, {}) and samples(told, "newly_let_through") == ids[1:2]
+    assert [row["reason"] for row in told["newly_let_through"]["rules"]] == ["waf.leak"]
+    assert told["newly_let_through"]["samples"][0]["before"] == "403 waf.leak"
+    off = changed(g, ("route /off/", "route /html/* { waf off }\n  route /off/"))
+    assert samples(whatif(g, off), "newly_let_through") == [ids[0], ids[1], ids[3]]
+    told = whatif(g, changed(g, ("route /off/", "route /html/* { deny all }\n  route /off/")), check=1)
+    assert counts(told) == {"newly_refused": 1, "answered_otherwise": 3}, "three were refused before, for another reason"
+    put_in_force(g, changed(g, ("waf balanced {", "waf balanced { response off;")))
+    ask(g, "/html/ORA-", 200)
+    ask(g, "/html/fault", 403)
+
+
+def test_a_response_without_a_body_is_judged_whole(g):
+    id_ = ask(g, "/html/fault", 403, method="HEAD")
+    told = whatif(g, changed(g, ("waf balanced {", "waf balanced { exclude rule 302;")))
+    assert (counts(told), doubts(told)) == ({"newly_let_through": 1}, {}) and samples(told, "newly_let_through") == [id_]
+
+
+def test_a_response_that_was_not_kept_is_no_verdict(g):
+    ask(g, "/off/leak", 200)
+    told = whatif(g, changed(g, ("route /off/* { waf off }", "")))
+    assert (counts(told), told["same"], told["responses_not_judged"]) == ({}, 1, True)
 
 
 def test_a_certificate_that_is_newly_wanted_is_not_taken_for_shown(gate, origin, rules, tmp_path):
@@ -274,6 +362,8 @@ EVERYTHING = [
     ("/form", {"method": "POST", "body": b"a=" + b"y" * 30000, "fields": [FORM]}),
     ("/form", {"method": "POST", "body": gzip.compress(b"a=attack"), "fields": [FORM, "Content-Encoding: gzip"]}),
     ("/x", {"fields": ["X-Odd: attack", "Referer: http://u:p@h/?sid=1"]}), ("/x", {"fields": ["Authorization: Basic eDp5"]}),
+    ("/fault", {}), ("/html/fault", {}), ("/html/ORA-", {}), ("/html/leak", {}), ("/html", {}), ("/shadow/fault", {}), ("/cookie/fault", {}),
+    ("/html/fault", {"method": "HEAD"}),
 ]
 
 
@@ -297,6 +387,9 @@ CHANGES = [
     ("route /off/* { waf off }", ""), ("waf balanced {", "deny method PURGE; waf balanced {"), ("route /closed/* { deny all }", "limits { body 100B }"),
     ("route /off/", "route /x { when header x-odd attack; respond 204 }\n  route /off/"),
     ("route /off/", "route = /x { when cookie a attack; deny all }\n  route /off/"), ("waf balanced {", "waf balanced { inspect off; threshold 20;"),
+    ("waf balanced {", "waf balanced { exclude rule 301;"), ("waf balanced {", "waf balanced { exclude rule 302;"),
+    ("waf balanced {", "waf balanced { response off;"), ("waf balanced {", "waf balanced { threshold 5 response 9;"),
+    ("route /off/", "route /html/* { waf off }\n  route /off/"),
 ]
 
 
@@ -313,7 +406,7 @@ def ask_everything(g):
         options = {**options, "fields": [*options.get("fields", ()), f"X-Number: {number}."]}
         with g.client() as client:
             client.send(request(target, host="a.test", **options))
-            client.response()
+            client.response(options.get("method", "GET"))
     eventually(lambda: len(kept(g)) == len(before) + len(EVERYTHING), "all to be kept")
     new = [record for record in kept(g) if record["id"] not in before]
     found = [next(record for record in new if f"X-Number: {number}." in record["request"]["head"]) for number in range(len(EVERYTHING))]
