@@ -28,6 +28,7 @@ static unsigned parts_of(uint32_t letters)
     } rows[] = {
         { AUDIT_PART('B'), RECORD_REQUEST },
         { AUDIT_PART('C'), RECORD_BODY | RECORD_FILES },
+        { AUDIT_PART('E'), RECORD_ORIGIN_BODY },
         { AUDIT_PART('I'), RECORD_BODY },
         { AUDIT_PART('F'), RECORD_RESPONSE },
         { AUDIT_PART('H'), RECORD_RULES | RECORD_PRODUCER },

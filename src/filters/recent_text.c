@@ -194,14 +194,26 @@ size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
 
+/* Where what is masked begins: behind the name, or where it is that of an attribute with its tag,
+ * for a value may stand in front of its name. */
+static size_t mask_begin(slice text, slice name, size_t behind)
+{
+    size_t begin = behind - name.len, at = begin;
+    while (at && text.ptr[at - 1] != '<' && text.ptr[at - 1] != '>')
+        at--;
+    return at && at < begin && text.ptr[at - 1] == '<' ? at : behind;
+}
+
 /* Whatever follows the word, to the end. */
 static void put_text(struct put *p, slice text)
 {
-    slice name;
-    size_t end = log_find_secret(text, &name);
-    add(p, slice_first(text, end));
-    if (end < text.len)
-        mask(p, slice_after(text, end), "body", name);
+    slice name = slice_of("", 0);
+    size_t behind = log_find_secret(text, &name);
+    bool is_found = log_name_is_secret(name); /* it may be the last word */
+    size_t begin = is_found ? mask_begin(text, name, behind) : text.len;
+    add(p, slice_first(text, begin));
+    if (is_found)
+        mask(p, slice_after(text, begin), "body", name);
 }
 
 /* Bytes of a JSON string behind its opening quote, the closing one not counted. */

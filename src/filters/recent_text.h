@@ -30,6 +30,6 @@ struct recent_body {
 };
 
 /* A body: forms, multipart and JSON by their syntax; of another text, and where a name's value has
- * no certain end, everything behind the name. */
+ * no certain end, everything behind the name, and with an attribute of markup its tag. */
 size_t recent_put_body(struct writer *w, const struct recent_body *as, slice body, size_t bytes_max,
                        struct recent_masks *masks);

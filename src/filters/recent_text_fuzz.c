@@ -68,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t count)
         writer_literal(&text, "?&password=" SECRET);
     if (how == 1)
         writer_literal(&text, ";sid=" SECRET);
+    if (how == 7)
+        writer_literal(&text, "<input value=\"" SECRET "\" name='password'>");
     put(&w, how, writer_slice(&text), bytes_max);
     check(&w, bytes_max);
     return 0;

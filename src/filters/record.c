@@ -10,9 +10,10 @@
 #include "wire/h1.h"
 
 #define MASKS_BYTES_MAX 1024u
+#define AHEAD_BYTES     4096u /* of a body: where a name may say that what is before it is secret */
 #define TEXT_BYTES_MAX  1024u
 
-/* What the parts get of the whole; the body has the rest. */
+/* What the parts get of the whole; the bodies have the rest. */
 #define RULES_SHARE(bytes)    ((bytes)*3 / 8)
 #define REQUEST_SHARE(bytes)  ((bytes) / 5)
 #define RESPONSE_SHARE(bytes) ((bytes) / 8)
@@ -199,20 +200,72 @@ static void write_masks(struct writer *w, const struct recent_masks *masks)
     writer_byte(w, ']');
 }
 
-/* What the origin answered, whatever the client was sent. */
-static void write_origin_response(struct writer *w, const struct exchange *x, size_t bytes_max)
+static slice type_of(const struct fields *fields)
 {
-    char memory[MASKS_BYTES_MAX];
-    struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
-    struct head to = { .w = w, .end = w->len + bytes_max, .masks = &masks };
-    if (x->origin_status == 0)
-        return;
-    writer_literal(w, ",\"origin_response\":{\"head\":\"");
+    for (uint32_t i = 0; i < fields->count; i++)
+        if (fields->items[i].id == FIELD_CONTENT_TYPE)
+            return fields->items[i].value;
+    return slice_of("", 0);
+}
+
+static void write_origin_head(struct writer *w, const struct exchange *x, size_t bytes_max,
+                              struct recent_masks *masks)
+{
+    struct head to = { .w = w, .end = w->len + bytes_max, .masks = masks };
+    writer_literal(w, "\"head\":\"");
     write_status_line(w, SLICE("HTTP/1.1"), x->origin_status);
     bool is_whole = write_fields(&to, x, &x->origin_fields, true);
     writer_byte(w, '"');
     if (!is_whole)
         writer_literal(w, ",\"head_is_cut\":true");
+}
+
+static void write_origin_body(struct writer *w, const struct exchange *x, slice body,
+                              size_t bytes_max, struct recent_masks *masks)
+{
+    struct recent_body as = { .type = type_of(&x->origin_fields) };
+    writer_literal(w, "\"body\":\"");
+    size_t taken =
+        recent_put_body(w, &as, slice_first(body, bytes_max + AHEAD_BYTES), bytes_max, masks);
+    writer_byte(w, '"');
+    log_number(w, "body_bytes", body.len);
+    if (taken < body.len)
+        writer_literal(w, ",\"body_is_cut\":true");
+}
+
+/* Of what is left to `end`, when the request behind it gets its head, and its body half. */
+static size_t origin_body_room(const struct writer *w, const struct exchange *x,
+                               const struct record_wish *wish, size_t end)
+{
+    size_t behind = BEHIND_BODY;
+    if (wish->parts & (RECORD_REQUEST | RECORD_BODY))
+        behind += REQUEST_SHARE(wish->bytes_max) + BEHIND_BODY;
+    size_t room = end > w->len + behind ? end - w->len - behind : 0;
+    if ((wish->parts & RECORD_BODY) && x->waf->body.len)
+        room /= 2;
+    return room < wish->body_bytes_max ? room : wish->body_bytes_max;
+}
+
+/* What the origin answered, whatever the client was sent. */
+static void write_origin_response(struct writer *w, const struct exchange *x,
+                                  const struct record_wish *wish, size_t end)
+{
+    char memory[MASKS_BYTES_MAX];
+    struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
+    const struct waf_transaction *t = x->waf ? x->waf->transaction : NULL;
+    bool has_head = (wish->parts & RECORD_ORIGIN_HEAD) && x->origin_status;
+    slice body = slice_of("", 0);
+    if ((wish->parts & RECORD_ORIGIN_BODY) && t)
+        body = waf_seen_response_body(t);
+    if (!has_head && body.len == 0)
+        return;
+    writer_literal(w, ",\"origin_response\":{");
+    if (has_head)
+        write_origin_head(w, x, RESPONSE_SHARE(wish->bytes_max), &masks);
+    if (has_head && body.len)
+        writer_byte(w, ',');
+    if (body.len)
+        write_origin_body(w, x, body, origin_body_room(w, x, wish, end), &masks);
     write_masks(w, &masks);
     writer_byte(w, '}');
 }
@@ -245,17 +298,16 @@ static bool may_have_body(const struct exchange *x)
 static void write_body(struct writer *w, const struct exchange *x, bool has_files, size_t bytes_max,
                        struct recent_masks *masks)
 {
-    const struct field *type = fields_find_name(&x->request.fields, SLICE("content-type"));
-    slice body = x->waf ? x->waf->body : slice_of("", 0), kept = slice_first(body, bytes_max);
+    slice body = x->waf ? x->waf->body : slice_of("", 0);
     if (body.len == 0) {
         if (may_have_body(x)) /* nobody held it, or it came compressed */
             writer_literal(w, ",\"body_is_missing\":true");
         return;
     }
     writer_literal(w, ",\"body\":\"");
-    struct recent_body as = { .type = type ? type->value : slice_of("", 0),
-                              .omits_files = !has_files };
-    size_t taken = recent_put_body(w, &as, kept, bytes_max, masks);
+    struct recent_body as = { .type = type_of(&x->request.fields), .omits_files = !has_files };
+    size_t taken =
+        recent_put_body(w, &as, slice_first(body, bytes_max + AHEAD_BYTES), bytes_max, masks);
     writer_literal(w, "\"");
     log_number(w, "body_bytes", body.len);
     if (taken < body.len)
@@ -309,10 +361,10 @@ void exchange_record_write(struct writer *w, const struct exchange *x,
         waf_write_record(w, x, wish->is_told,
                          &(struct waf_record_limits){ .bytes = RULES_SHARE(wish->bytes_max),
                                                       .rules = wish->rules_max });
-    if (wish->parts & RECORD_ORIGIN_HEAD)
-        write_origin_response(w, x, RESPONSE_SHARE(wish->bytes_max));
     if (wish->parts & RECORD_RESPONSE)
         write_response(w, x, RESPONSE_SHARE(wish->bytes_max));
+    if (wish->parts & (RECORD_ORIGIN_HEAD | RECORD_ORIGIN_BODY))
+        write_origin_response(w, x, wish, end);
     if (wish->parts & (RECORD_REQUEST | RECORD_BODY))
         write_request(w, x, wish, end);
     writer_byte(w, '}');

@@ -11,8 +11,9 @@ enum record_part {
     RECORD_FILES = 4,   /* with the contents of uploaded files */
     RECORD_RESPONSE = 8,
     RECORD_RULES = 16,
-    RECORD_PRODUCER = 32,    /* and the address the client came to */
-    RECORD_ORIGIN_HEAD = 64, /* of the response, as rules have seen it */
+    RECORD_PRODUCER = 32,     /* and the address the client came to */
+    RECORD_ORIGIN_HEAD = 64,  /* of the response, as rules have seen it */
+    RECORD_ORIGIN_BODY = 128, /* as far as they have */
 };
 
 struct record_wish {

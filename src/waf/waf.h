@@ -149,6 +149,9 @@ MUST_CHECK int waf_add_response_field(struct waf_transaction *t, slice name, sli
 struct waf_body_wish waf_wants_response_body(const struct waf_transaction *t);
 MUST_CHECK int waf_response_body(struct waf_transaction *t, slice body);
 
+/* What rules could look at of it: at most SecResponseBodyLimit; empty: nothing. */
+slice waf_seen_response_body(const struct waf_transaction *t);
+
 /* The clock for DURATION and for expiry of what later phases store. */
 void waf_set_elapsed(struct waf_transaction *t, int64_t elapsed_ms);
 

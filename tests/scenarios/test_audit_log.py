@@ -1,5 +1,6 @@
 """`log audit`: records of what the WAF saw and said, chosen and cut as ModSecurity's directives say."""
 
+import gzip
 import json
 import os
 import signal
@@ -168,6 +169,102 @@ def test_the_head_of_the_response_is_what_the_client_got(make):
     lines = [f"{name.decode()}: {value.decode()}" for name, value in got.fields if name != b"Content-Length"]
     assert record["response"]["head"] == "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""])
     assert "X-Kept: 2" in lines and "X-Ours: yes" in lines and not {"Server", "X-Gone", "X-Hop"} & set(got.names)
+
+
+INSPECTED = """SecAuditEngine On
+SecAuditLogParts ABEFHZ
+SecResponseBodyAccess On
+SecResponseBodyMimeType text/html application/json text/plain
+SecRule RESPONSE_BODY "@contains ORA-" "id:401,phase:4,deny,status:500,log,msg:'a leak',tag:'attack-disclosure'"
+"""
+BINARY = bytes(range(256))
+
+
+def page(got, connection):
+    """What the path asks for."""
+    name, _, at = got.target[1:].partition("?")
+    kind = {"picture": "image/png", "json": "application/json"}.get(name, "text/html; charset=utf-8")
+    body, more = {
+        "page": (b"<p>caf\xc3\xa9 \"x\"</p>", []), "leak": (b"ORA-00933", []), "picture": (BINARY, []), "binary": (BINARY * 4, []), "empty": (b"", []),
+        "zip": (gzip.compress(b"<p>packed</p>"), ["Content-Encoding: gzip"]), "json": (f'{{"a":"b","token":"{SECRET}","n":[1]}}'.encode(), []),
+        "cut": (b"y" * int(at if name == "cut" else 0) + f'<input value="{SECRET}" class="{"z" * 1000}" name="csrf_token">'.encode() + b"y" * 100_000, []),
+        "form": (f'<h1>Log in</h1><input value="{SECRET}" name="csrf_token"> {SECRET}'.encode(), []), "long": (b"y" * 300_000, []),
+    }[name]
+    return response(body, fields=[f"Content-Type: {kind}", f"Set-Cookie: sid={SECRET}", *more])
+
+
+@pytest.fixture
+def inspected(gate, origin, tmp_path):
+    origin.serve(page)
+
+    def made(more="", config=SITE):
+        rules = tmp_path / "own.conf"
+        rules.write_text(INSPECTED + more + RULES)
+        proxy = gate(config, origin=origin, rules=rules)
+        return proxy, type(proxy.requests_log)(f"{proxy.directory}/audit.json")
+
+    return made
+
+
+def test_the_body_of_a_response_is_recorded_as_rules_have_looked_at_it(inspected):
+    proxy, log = inspected()
+    bodies = {"/page": b"<p>caf\xc3\xa9 \"x\"</p>", "/leak": b"ORA-00933", "/picture": None, "/binary": BINARY * 4, "/empty": None, "/zip": b"<p>packed</p>"}
+    ids = {ask(proxy, target, 500 if target == "/leak" else 200): target for target in bodies}
+    ids[ask(proxy, "/page?q=attack", 403)] = "/refused"
+    for record in log.wait(len(ids)):
+        body = bodies.get(ids[record["id"]])
+        if body is None:
+            assert "origin_response" not in record, record
+            continue
+        told = record["origin_response"]
+        assert told == {"body": body.decode("latin-1"), "body_bytes": len(body), "masked": []}
+    leak = next(record for record in records_of(log) if ids[record["id"]] == "/leak")
+    assert leak["response"]["head"].startswith("HTTP/1.1 500 ") and leak["response"]["body_bytes"] > 100, "of our page"
+
+
+def records_of(log):
+    with open(log.path) as file:
+        return [json.loads(line) for line in file]
+
+
+def test_no_secret_is_in_the_body_of_a_response(inspected):
+    proxy, log = inspected()
+    ask(proxy, "/json", 200)
+    ask(proxy, "/form", 200)
+    of_json, of_form = [record["origin_response"] for record in log.wait(2)]
+    with open(log.path, "rb") as file:
+        assert SECRET.encode() not in file.read()
+    assert json.loads(of_json["body"]) == {"a": "b", "token": "x" * len(SECRET), "n": [1]} and of_json["masked"] == ["json token"]
+    assert of_form["body"].startswith("<h1>Log in</h1><xxx") and set(of_form["body"][16:]) == {"x"} and of_form["masked"] == ["body csrf_token"]
+
+
+def test_a_name_behind_what_there_is_room_for_masks_what_is_before_it(inspected):
+    proxy, log = inspected(config=SITE.replace("audit.json", "audit.json record 16K"))
+    ask(proxy, "/long", 200)
+    room = len(log.wait(1)[0]["origin_response"]["body"])
+    ask(proxy, f"/cut?{room - 100}", 200)
+    told = log.wait(2)[1]["origin_response"]
+    assert told["body"][:room - 93] == "y" * (room - 100) + "<" + "x" * 6 and told["body_is_cut"] and told["masked"] == ["body csrf_token"]
+
+
+@pytest.mark.parametrize("more, seen", [("", 300_000), ("SecResponseBodyLimit 1000\nSecResponseBodyLimitAction ProcessPartial\n", 1000)])
+def test_the_body_of_a_response_has_what_the_record_has_room_for(inspected, more, seen):
+    proxy, log = inspected(more + "SecAuditLogParts ABCEFHZ\n", SITE.replace("audit.json", "audit.json record 16K"))
+    ask(proxy, "/long", 200, method="POST", body=b"q=" + b"z" * 20_000, fields=["Content-Type: text/plain"])
+    record, = log.wait(1)
+    told, asked = record["origin_response"], record["request"]
+    assert told["body_bytes"] == seen and set(told["body"]) == {"y"}
+    assert told.get("body_is_cut", False) == (seen > 1000) and len(told["body"]) >= min(seen, 1000)
+    assert asked["body_is_cut"] and len(asked["body"]) >= 1000 and asked["head"].endswith("\r\n\r\n")
+    with open(log.path, "rb") as file:
+        assert len(file.read()) <= 16 << 10
+
+
+def test_a_rule_may_add_the_body_of_a_response(inspected):
+    proxy, log = inspected('SecAuditLogParts ABHZ\nSecRule ARGS:mode "@streq whole" "id:208,phase:1,pass,nolog,ctl:auditLogParts=+E"\n')
+    ask(proxy, "/page", 200)
+    ask(proxy, "/page?mode=whole")
+    assert [("origin_response" in record, "response" in record) for record in log.wait(2)] == [(False, False), (True, False)]
 
 
 def test_a_rule_may_take_parts_away(make):

@@ -343,3 +343,8 @@ int waf_response_body(struct waf_transaction *t, slice body)
     t->is_over = true;
     return 0;
 }
+
+slice waf_seen_response_body(const struct waf_transaction *t)
+{
+    return t->has_response_body_text ? t->response_body : slice_of("", 0);
+}

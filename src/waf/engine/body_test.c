@@ -181,6 +181,37 @@ TEST(responses_are_looked_into_by_type)
     engine_check(&other, "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\nsecret");
 }
 
+TEST(what_rules_could_look_at_of_a_response_is_told)
+{
+    static const struct {
+        const char *rules, *type, *seen;
+    } cases[] = {
+        { ENGINE_PREFIX, "text/html", "secret" },
+        { ENGINE_PREFIX "SecResponseBodyAccess Off", "text/html", "" },
+        { ENGINE_PREFIX, "image/png", "" },
+        { ENGINE_PREFIX "SecRule RESPONSE_STATUS `@eq 200` `id:1,phase:3,deny`", "text/html", "" },
+        { ENGINE_PREFIX "SecRule RESPONSE_STATUS `@eq 200` `id:1,phase:4,deny`", "text/html",
+          "secret" },
+        { ENGINE_PREFIX "SecResponseBodyLimit 3\n"
+                        "SecResponseBodyLimitAction ProcessPartial",
+          "text/html", "sec" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char response[128];
+        struct waf_world world = engine_world();
+        struct engine_run r;
+        struct ruleset *rules = engine_rules(cases[i].rules);
+        snprintf(response, sizeof response, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n\r\nsecret",
+                 cases[i].type);
+        engine_begin(&r, rules, &world);
+        assert_slice_equal(waf_seen_response_body(r.t), SLICE(""));
+        engine_replay(&r, GET, response);
+        assert_slice_equal(waf_seen_response_body(r.t), slice_from(cases[i].seen));
+        engine_end(&r);
+        ruleset_free(rules);
+    }
+}
+
 #define THREE                                                                                      \
     "SecRule ARGS `@rx .` `id:10,phase:2,pass,log,tag:'attack-x',tag:'lang/php',msg:'First'`\n"    \
     "SecRule ARGS `@rx .` `id:11,phase:2,pass,log,tag:'attack-y'`\n"                               \
@@ -558,6 +589,7 @@ int main(void)
         cmocka_unit_test(bodies_are_read_by_their_type),
         cmocka_unit_test(multipart_may_come_in_pieces),
         cmocka_unit_test(responses_are_looked_into_by_type),
+        cmocka_unit_test(what_rules_could_look_at_of_a_response_is_told),
         cmocka_unit_test(ctl_takes_rules_and_targets_away),
         cmocka_unit_test(persistent_collections_count_over_transactions),
         cmocka_unit_test(a_collection_tells_of_itself),

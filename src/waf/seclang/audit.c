@@ -9,7 +9,7 @@ const struct audit_part_row waf_audit_parts_table[] = {
     { "B", false, "the request line and the fields of the request" },
     { "C", false, "the request's body" },
     { "D", true, "ModSecurity has none either" },
-    { "E", true, "bodies of responses are not recorded, they may hold anything" },
+    { "E", false, "the response's body as the origin sent it, as far as rules could look at it" },
     { "F", false, "the status line and the fields of the response" },
     { "G", true, "ModSecurity has none either" },
     { "H", false, "the verdict, the rules that matched, the producer" },
