@@ -79,12 +79,15 @@ def xml(size):
 
 def multipart(size):
     """Fields, and behind them a file that is half of it."""
-    def field(name, value):
-        return f'--limit\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+    def head(name):
+        return f'--limit\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
 
-    file = field('file"; filename="file.txt', "\x01" * (size // 2))
-    body = waf.filled("", lambda i: field(f"field{i}", waf.words(i, 12)), f"\r\n{file}--limit--\r\n", size)
-    body = body.replace(b"\r\nxx", b"\r\n" + field("rest", "").rstrip().encode() + b"\r\n\r\nxx", 1)
+    file = head('file"; filename="file.txt') + "\x01" * (size // 2)
+
+    def value(i):
+        return f"{waf.words(i, 12)}\r\n{head(f'field{i + 1}')}"
+
+    body = waf.filled(head("field0"), value, f"\r\n{file}\r\n--limit--\r\n", size)
     fields = (*waf.BROWSER, "Content-Type: multipart/form-data; boundary=limit")
     return waf.request("POST /sink HTTP/1.1", fields, body)
 
@@ -200,7 +203,8 @@ def check_seconds(proxy, directory):
     path = directory / proxy.template
     path.write_text(proxy.configuration(1, 2, 0), encoding="utf-8")
     process = subprocess.Popen([proxy.program, "check", "-c", str(path)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = process.stderr.read()
+    with process.stderr as stream:
+        said = stream.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
