@@ -10,6 +10,9 @@ struct reader {
     void *context;
     /* The whole file; -errno · -EFBIG longer than bytes_max. The text lives in the arena. */
     int (*read_file)(void *context, struct arena *a, slice path, size_t bytes_max, slice *ret);
+    /* Whether reading it makes nobody wait: 0 also for what is not there · -ESPIPE a pipe, a device
+     * or a socket. NULL: nothing does. */
+    int (*check_file)(void *context, struct arena *a, slice path);
     /* Paths that match a pattern with * ? [], sorted by byte; none is not an error. */
     int (*list_files)(void *context, struct arena *a, slice pattern, slice **ret,
                       uint32_t *ret_count);

@@ -5,8 +5,10 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "waf/operators/address.h"
+#include "waf/problem.h"
 
 struct geo_file {
     struct geo_database database;
@@ -109,6 +111,11 @@ static void close_file(struct geo_database *database)
 int geo_file_open(const char *path, struct geo_database **ret, uint64_t *ret_made,
                   const char **ret_why)
 {
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
+        *ret_why = waf_problem_of_file(-ESPIPE); /* opening it might wait for somebody who writes */
+        return -EINVAL;
+    }
     struct geo_file *g = calloc(1, sizeof *g);
     if (!g)
         return -ENOMEM;

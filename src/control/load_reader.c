@@ -67,6 +67,17 @@ static int read_file(UNUSED void *context, struct arena *a, slice path, size_t b
     return name ? read_path(name, a, bytes_max, ret) : -ENOMEM;
 }
 
+static int check_file(UNUSED void *context, struct arena *a, slice path)
+{
+    struct stat status;
+    char *name = arena_text(a, path);
+    if (!name)
+        return -ENOMEM;
+    if (stat(name, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+        return 0; /* reading it says what is wrong */
+    return -ESPIPE;
+}
+
 /* A folder that is not there has no files; one that may not be read is an error. */
 static int stops_glob(UNUSED const char *path, int error)
 {
@@ -146,5 +157,6 @@ static int find_reference(UNUSED void *context, struct arena *a, enum reference_
 }
 
 const struct reader load_reader = { .read_file = read_file,
+                                    .check_file = check_file,
                                     .list_files = list_files,
                                     .find_reference = find_reference };

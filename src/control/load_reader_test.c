@@ -36,7 +36,7 @@ static int open_folder(UNUSED void **state)
 
 static int remove_folder(UNUSED void **state)
 {
-    static const char *const names[] = { "a", "b.conf", "a.conf", "secret", "pipe" };
+    static const char *const names[] = { "a", "b.conf", "a.conf", "secret", "pipe", "fifo" };
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
         (void)unlink(path_of(names[i]).ptr);
     arena_close(&arena);
@@ -79,6 +79,17 @@ TEST(a_pipe_is_read_to_its_end)
     assert_int_equal(waitpid(writer, NULL, 0), writer);
 }
 
+TEST(what_may_make_its_reader_wait_is_no_plain_file)
+{
+    write_file("a", "");
+    assert_int_equal(mkfifo(path_of("fifo").ptr, 0600), 0);
+    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("a")), 0);
+    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("")), 0);
+    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("none")), 0);
+    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("fifo")), -ESPIPE);
+    assert_int_equal(load_reader.check_file(NULL, &arena, SLICE("/dev/null")), -ESPIPE);
+}
+
 TEST(patterns_are_sorted_and_a_missing_folder_has_no_files)
 {
     slice *paths;
@@ -114,6 +125,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read_whole_up_to_a_limit),
         cmocka_unit_test(a_pipe_is_read_to_its_end),
+        cmocka_unit_test(what_may_make_its_reader_wait_is_no_plain_file),
         cmocka_unit_test(patterns_are_sorted_and_a_missing_folder_has_no_files),
         cmocka_unit_test(references_come_from_the_environment_files_and_credentials),
     };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int waf_problem_set(struct waf_problem *p, const char *format, ...)
 {
@@ -11,4 +12,9 @@ int waf_problem_set(struct waf_problem *p, const char *format, ...)
     vsnprintf(p->text, sizeof(p->text), format, arguments);
     va_end(arguments);
     return -EINVAL;
+}
+
+const char *waf_problem_of_file(int error)
+{
+    return error == -ESPIPE ? "it is a pipe or a device, not a file" : strerror(-error);
 }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import stat
 import subprocess
 
 import pytest
@@ -163,6 +164,36 @@ def test_one_rule_is_shown_with_its_comment_and_place():
     assert '"id:8000003,' in done.stdout and "id:8103004" not in done.stdout and "id:8000002" not in done.stdout
     assert (waf_rules("1").returncode, waf_rules("1").stderr) == (1, "portcullis: no rule 1 is part of the program\n")
     assert waf_rules("all").returncode == 2
+
+
+@pytest.mark.parametrize("text", [
+    None,
+    "Include {pipe}\n",
+    "Include {folder}/*.conf\n",
+    "SecUnicodeMapFile {pipe} 20127\n",
+    'SecRule ARGS "@pmFromFile pipe.conf" "id:1,phase:2,deny"\n',
+    'SecRule REMOTE_ADDR "@ipMatchFromFile {pipe}" "id:1,phase:2,deny"\n',
+    "SecGeoLookupDb pipe.conf\n",
+])
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFSOCK])
+def test_a_pipe_in_place_of_a_file_of_rules_is_told_and_nobody_waits(tmp_path, text, kind):
+    """None: the file of rules itself."""
+    folder = tmp_path / "rules"
+    folder.mkdir()
+    pipe, rules = folder / "pipe.conf", folder / "own.rules"
+    os.mknod(pipe, 0o600 | kind)
+    if text is None:
+        rules = pipe
+    else:
+        rules.write_text(text.format(pipe=pipe, folder=folder))
+    config = tmp_path / "portcullis.conf"
+    config.write_text(f"listen 127.0.0.1:0\nsite * {{ respond 200; waf balanced {{ rules {rules} }} }}\n")
+    done = subprocess.run([binary_path(), "check", config], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    told = done.stdout + done.stderr
+    assert "it is a pipe or a device, not a file" in told and "pipe.conf" in told
+    judged = run("--rules", rules, tmp_path / "none")
+    assert judged.returncode == 2 and "it is a pipe or a device, not a file" in judged.stderr
 
 
 def test_what_has_no_effect_in_rules_is_told_by_check(tmp_path):

@@ -157,7 +157,7 @@ int operator_read_files(struct operator_setup *setup, slice argument,
             return result;
         if (result != 0)
             return waf_problem_set(setup->problem, "cannot read the file \"%.*s\": %s",
-                                   SLICE_ARGUMENTS(file), strerror(-result));
+                                   SLICE_ARGUMENTS(file), waf_problem_of_file(result));
         TRY(each(context, file, content));
     }
     return 0;

@@ -310,7 +310,7 @@ static int begin_file(struct seclang *l, struct source *s)
         return begin_text(l, s, path, text);
     l->file = path;
     return load_error(l, NULL, "cannot read \"%.*s\": %s", SLICE_ARGUMENTS(path),
-                      strerror(-result));
+                      waf_problem_of_file(result));
 }
 
 /* A chain must end in the file in which it began. */

@@ -35,7 +35,7 @@ struct seclang_world {
     int (*list)(void *context, slice pattern, slice beside, struct arena *arena, slice **ret_paths,
                 unsigned *ret_count);
 
-    /* The bytes of a file. 0 · -errno */
+    /* The bytes of a file. 0 · -errno, of which -ESPIPE means that it is no plain file */
     int (*read)(void *context, slice path, slice beside, struct arena *arena, slice *ret_bytes);
 
     /* As in struct operator_world; NULL: rules that ask never match. */
