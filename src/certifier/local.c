@@ -172,6 +172,18 @@ static int issue(struct certifier_world *w, const struct local_authority *a, str
     return 1;
 }
 
+/* 1 a certificate for this key, whether kept or new · -errno, why says it */
+static int take_or_issue(struct certifier_world *w, const struct local_authority *a,
+                         struct holding *h, EVP_PKEY *key, char why[WORLD_WHY_MAX])
+{
+    if (!h->chain && take_stored(w, a, h, key) == 1)
+        return 1;
+    int result = issue(w, a, h, key);
+    if (result < 0)
+        (void)snprintf(why, WORLD_WHY_MAX, "it cannot be issued: %s", strerror(-result));
+    return result;
+}
+
 static int obtain(struct certifier_world *w, struct local_authority *a, struct holding *h)
 {
     char why[WORLD_WHY_MAX] = "", name[STORE_NAME_MAX];
@@ -184,15 +196,8 @@ static int obtain(struct certifier_world *w, struct local_authority *a, struct h
         result = w->make_key(w->context, name, KEY_EC, &key, why);
     if (result == 0)
         result = holding_note_key(h, w->keys, name);
-    if (result == 0 && !h->chain)
-        result = take_stored(w, a, h, key);
-    if (result == 1)
-        return 1;
-    if (result == 0 || result == -ENOENT || result == -EINVAL) {
-        result = issue(w, a, h, key);
-        if (result < 0)
-            (void)snprintf(why, sizeof why, "it cannot be issued: %s", strerror(-result));
-    }
+    if (result == 0)
+        result = take_or_issue(w, a, h, key, why);
     if (result < 0)
         holding_fail(h, "no certificate of the local CA for %.*s: %s",
                      SLICE_ARGUMENTS(holding_label(h)), why);

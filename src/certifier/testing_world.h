@@ -15,7 +15,7 @@ static struct testing_world {
         EVP_PKEY *key;
     } keys[TESTING_KEYS_MAX];
     int key_count;
-    bool has_no_keys;       /* the keyholder is gone */
+    int key_error;          /* why the keyholder makes none; 0: it does */
     uint32_t asked;         /* of the responder */
     char url[256];          /* that was asked */
     slice (*respond)(void); /* OPENSSL_free; len 0: it cannot be reached */
@@ -24,9 +24,9 @@ static struct testing_world {
 static int testing_make_key(void *context, const char *name, enum key_kind kind, EVP_PKEY **ret,
                             char why[WORLD_WHY_MAX])
 {
-    if (testing.has_no_keys) {
-        (void)snprintf(why, WORLD_WHY_MAX, "the keyholder is gone");
-        return -EPIPE;
+    if (testing.key_error) {
+        (void)snprintf(why, WORLD_WHY_MAX, "the keyholder says no");
+        return testing.key_error;
     }
     int i = 0;
     while (i < testing.key_count && strcmp(testing.keys[i].name, name) != 0)

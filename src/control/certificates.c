@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/panic.h"
 #include "certifier/chain.h"
+#include "control/absolute_path.h"
 #include "control/load_acme.h"
 #include "net/remote_key.h"
 #include "proxy/tls_settings.h"
@@ -21,21 +22,6 @@ static struct certificate_set **sets; /* by name */
 static size_t set_count;
 
 /* --- The wish --------------------------------------------------------------------------------- */
-
-/* The certifier works in another folder. */
-static int make_absolute(slice path, char to[PATH_MAX], slice *ret)
-{
-    char here[PATH_MAX];
-    bool is_absolute = slice_starts_with(path, SLICE("/"));
-    if (!is_absolute && !getcwd(here, sizeof here))
-        return -errno;
-    int length = snprintf(to, PATH_MAX, "%s%s%.*s", is_absolute ? "" : here, is_absolute ? "" : "/",
-                          SLICE_ARGUMENTS(path));
-    if (length < 0 || length >= PATH_MAX)
-        return -ENAMETOOLONG;
-    *ret = slice_of(to, (size_t)length);
-    return 0;
-}
 
 /* What is loaded from the files; NULL: nothing, it is not from files. */
 static int add_record(struct certificate_sheet *sheet, const struct tls_identity *identity,
@@ -59,8 +45,8 @@ static int add_pair(struct certificate_sheet *sheet, const struct tls_identity *
 {
     char certificate[PATH_MAX], key[PATH_MAX];
     struct certificate_record r = { .source = CERTIFICATE_FROM_FILES };
-    TRY(make_absolute(pair->certificate, certificate, &r.certificate_path));
-    TRY(make_absolute(pair->key, key, &r.key_path));
+    TRY(absolute_path(pair->certificate, certificate, &r.certificate_path));
+    TRY(absolute_path(pair->key, key, &r.key_path));
     return add_record(sheet, identity, &r, pair->loaded);
 }
 
@@ -81,7 +67,7 @@ static int add_crls(struct certificate_sheet *sheet, const struct tls_crl_files 
     for (uint32_t i = 0; i < crls->count; i++) {
         char path[PATH_MAX], name[PATH_MAX + sizeof REVOKED_PREFIX];
         struct certificate_record r = { .source = REVOKED_FROM_FILE };
-        TRY(make_absolute(crls->all[i].path, path, &r.certificate_path));
+        TRY(absolute_path(crls->all[i].path, path, &r.certificate_path));
         struct writer w = writer_over(name, sizeof name);
         writer_literal(&w, REVOKED_PREFIX);
         writer_slice_add(&w, crls->all[i].path);

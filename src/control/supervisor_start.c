@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "control/absolute_path.h"
 #include "control/adoption.h"
 #include "control/keeper.h"
 #include "control/state.h"
@@ -93,8 +94,24 @@ static int keep_config_text(const char *text)
     return fd;
 }
 
+/* Where the state and the storage are. */
+static int find_folders(const struct run_options *options)
+{
+    struct boot_record *b = &supervisor.state;
+    slice path;
+    if (options->state_folder)
+        TRY(absolute_path(slice_from(options->state_folder), b->state_folder, &path));
+    else
+        TRY(state_folder_default(b->state_folder, sizeof b->state_folder));
+    if (options->storage_folder)
+        return absolute_path(slice_from(options->storage_folder), b->storage_folder, &path);
+    return state_storage_default(b->storage_folder, sizeof b->storage_folder,
+                                 options->state_folder ? b->state_folder : NULL);
+}
+
 static int describe(const struct run_options *options)
 {
+    slice pid_file;
     boot_record_clear(&supervisor.state);
     ssize_t length =
         readlink("/proc/self/exe", supervisor.state.binary, sizeof supervisor.state.binary - 1);
@@ -108,21 +125,9 @@ static int describe(const struct run_options *options)
     supervisor.state.next_generation = 1;
     supervisor.state.out_fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
     supervisor.state.err_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
-    if (options->state_folder)
-        TRY(copy_text(supervisor.state.state_folder, sizeof supervisor.state.state_folder,
-                      options->state_folder));
-    else
-        TRY(state_folder_default(supervisor.state.state_folder,
-                                 sizeof supervisor.state.state_folder));
-    if (options->storage_folder)
-        TRY(copy_text(supervisor.state.storage_folder, sizeof supervisor.state.storage_folder,
-                      options->storage_folder));
-    else
-        TRY(state_storage_default(supervisor.state.storage_folder,
-                                  sizeof supervisor.state.storage_folder, options->state_folder));
+    TRY(find_folders(options));
     if (options->pid_file)
-        TRY(copy_text(supervisor.state.pid_file, sizeof supervisor.state.pid_file,
-                      options->pid_file));
+        TRY(absolute_path(slice_from(options->pid_file), supervisor.state.pid_file, &pid_file));
     if (options->config_path)
         return copy_text(supervisor.state.config_path, sizeof supervisor.state.config_path,
                          options->config_path);

@@ -313,6 +313,21 @@ def test_a_restart_keeps_root_and_certificates(gate, origin):
     assert os.stat(os.path.join(gate.state, "keys")).st_mode & 0o077 == 0
 
 
+def test_a_folder_may_be_written_from_where_one_is(gate, origin):
+    """The keyholder and the certifier work in other folders than the one who starts them."""
+    gate = gate(LOCAL, origin=origin)
+    gate.stop()
+    gate.state = "here"
+    gate.start()
+    assert presented(tls_address(gate), "localhost")
+    gate.stop()
+    assert os.listdir(os.path.join(gate.directory, gate.state, "keys"))
+    gate.arguments = ["--storage", "kept"]
+    gate.start()
+    assert presented(tls_address(gate), "localhost")
+    assert os.listdir(os.path.join(gate.directory, "kept", "keys"))
+
+
 def test_a_name_that_a_reload_adds_has_its_certificate_when_it_is_in_force(gate, origin):
     origin.serve(echo)
     gate = gate(LOCAL, origin=origin)
