@@ -184,11 +184,12 @@ site * {
 """
 
 
+@pytest.mark.parametrize("content", [b"\0", b"\n", b"\r\n", b"a -- b, and what more such a line has\n"])
 @pytest.mark.parametrize("rules", RULES)
-def test_files_in_forms_have_time_for_each_of_their_bytes(gate, origin, rules):
+def test_files_in_forms_have_time_for_each_of_their_bytes(gate, origin, rules, content):
     g = gate(FORMS, origin=origin, rules=rules)
     begins = b'--xYz\r\nContent-Disposition: form-data; name="a"; filename="a.bin"\r\nContent-Type: application/octet-stream\r\n\r\n'
-    body = begins + bytes(16 << 20) + b"\r\n--xYz--\r\n"  # more than 20 ms worth of steps
+    body = begins + content * ((16 << 20) // len(content)) + b"\r\n--xYz--\r\n"  # more than 20 ms worth of steps
     with g.client() as client:
         fields = [*USUAL, "Content-Type: multipart/form-data; boundary=xYz", f"Content-Length: {len(body)}"]
         client.send(request("/", method="POST", fields=fields))
