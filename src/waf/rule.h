@@ -49,6 +49,7 @@ enum selector_kind {
     SELECT_PATTERN,    /* /regex/, unanchored, case folded */
     SELECT_XML_TEXT,   /* all text: the XPath of a star below the root */
     SELECT_XML_VALUES, /* XML://@*  */
+    SELECT_XML_PARTS,  /* XML://text() */
 };
 
 struct target {

@@ -102,7 +102,7 @@ const struct variable waf_variables[VARIABLE_COUNT] = {
     [VARIABLE_USER] = { "USER", VARIABLE_COLLECTION, 1, "the collection setuid made" },
     [VARIABLE_USERID] = { "USERID", VARIABLE_SCALAR, 1, "what setuid was given" },
     [VARIABLE_WEBAPPID] = { "WEBAPPID", VARIABLE_SCALAR, 1, "what SecWebAppId says" },
-    [VARIABLE_XML_DOCUMENT] = { "XML", VARIABLE_XML, 2, "the XML body: /* is all text, //@* every attribute value" },
+    [VARIABLE_XML_DOCUMENT] = { "XML", VARIABLE_XML, 2, "the XML body: /* is all text, //text() its parts, //@* every attribute value" },
 };
 /* clang-format on */
 

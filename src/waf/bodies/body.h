@@ -22,6 +22,7 @@ enum body_item {
     BODY_FILE_SIZE,   /* the same file, right behind it: name of the field, bytes in decimal */
     BODY_PART_HEADER, /* name of the field, one line of its part's head without its end */
     BODY_XML_TEXT,    /* no name; all text of the document as one value (the variable XML of all) */
+    BODY_XML_PART,    /* no name; a part of that text (xml.h) */
     BODY_XML_ATTRIBUTE, /* name of the attribute as written, its value */
     BODY_ITEM_COUNT
 };
@@ -39,6 +40,7 @@ struct body_limits {
     uint32_t parts_max; /* of multipart */
     uint32_t files_max; /* SecUploadFileLimit: more set MULTIPART_FILE_LIMIT_EXCEEDED */
     uint32_t attributes_max; /* of XML, in all */
+    uint32_t text_parts_max; /* of XML: more are one; 0: parts are not told */
     size_t names_bytes_max;  /* of all names that are put together (JSON); 0: 8 MiB */
     size_t fields_bytes_max; /* all of multipart but the contents of files */
 };

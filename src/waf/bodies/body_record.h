@@ -36,8 +36,13 @@ static inline void body_record_bytes(struct body_record *r, slice s)
 static inline int body_record_item(void *context, enum body_item kind, slice name, slice value)
 {
     static const char *const words[BODY_ITEM_COUNT] = {
-        [BODY_ARG] = "arg ",          [BODY_FILE] = "file ",    [BODY_FILE_SIZE] = "size ",
-        [BODY_PART_HEADER] = "head ", [BODY_XML_TEXT] = "xml ", [BODY_XML_ATTRIBUTE] = "attribute ",
+        [BODY_ARG] = "arg ",
+        [BODY_FILE] = "file ",
+        [BODY_FILE_SIZE] = "size ",
+        [BODY_PART_HEADER] = "head ",
+        [BODY_XML_TEXT] = "xml ",
+        [BODY_XML_PART] = "part ",
+        [BODY_XML_ATTRIBUTE] = "attribute ",
     };
     struct body_record *r = context;
     if (r->refuse_at >= 0 && r->items == (unsigned)r->refuse_at)

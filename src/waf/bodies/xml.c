@@ -14,6 +14,14 @@ struct attribute {
     slice name, value;
 };
 
+/* Where the text is parted: offsets, of size_t. */
+struct parts {
+    struct body_rope ends;
+    size_t count, last;
+    bool has_ended; /* an element has, and nothing but white space has come since */
+    uint32_t mixed; /* depth of the outermost open element that has text of its own; 0: none */
+};
+
 struct xml_walk {
     struct body_reader *r;
     XML_Parser parser;
@@ -21,6 +29,7 @@ struct xml_walk {
     uint32_t depth, depth_max;
     uint32_t attributes;
     struct body_rope text;
+    struct parts parts;
     struct attribute *found; /* that the sink has not got yet: a handler cannot wait for it */
     size_t found_count, found_room;
     size_t elements, texts; /* that have come since the last time that they were paid for */
@@ -126,8 +135,22 @@ static int add_attribute(struct xml_walk *w, const char *name, const char *value
     return 0;
 }
 
+/* The text that has come so far is a part, or the last one goes on. */
+static int end_part(struct xml_walk *w)
+{
+    struct parts *p = &w->parts;
+    if (!p->has_ended || p->mixed || p->last == w->text.len ||
+        p->count + 1 >= w->r->limits->text_parts_max)
+        return 0;
+    p->last = w->text.len;
+    p->count++;
+    return body_rope_add(&p->ends, w->r->arena, slice_of((const char *)&p->last, sizeof p->last));
+}
+
 static int begin_element(struct xml_walk *w, const char **attributes)
 {
+    TRY(end_part(w));
+    w->parts.has_ended = false;
     if (++w->depth > w->depth_max)
         return fail_limit(w, "it is nested too deeply", w->depth_max);
     for (; *attributes; attributes += 2) {
@@ -151,7 +174,32 @@ static void on_start(void *context, UNUSED const char *name, const char **attrib
 static void on_end(void *context, UNUSED const char *name)
 {
     struct xml_walk *w = context;
+    if (w->parts.mixed == w->depth)
+        w->parts.mixed = 0;
     w->depth--;
+    w->parts.has_ended = true;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_blank(slice s)
+{
+    size_t at = 0;
+    while (at < s.len && is_space(s.ptr[at]))
+        at++;
+    return at == s.len;
+}
+
+static void note_text(struct xml_walk *w, slice text)
+{
+    if (is_blank(text))
+        return;
+    w->parts.has_ended = false;
+    if (!w->parts.mixed)
+        w->parts.mixed = w->depth;
 }
 
 static void on_text(void *context, const char *text, int len)
@@ -160,6 +208,7 @@ static void on_text(void *context, const char *text, int len)
     w->texts++;
     if (w->result != 0)
         return;
+    note_text(w, slice_of(text, (size_t)len));
     int result = body_rope_add(&w->text, w->r->arena, slice_of(text, (size_t)len));
     if (result != 0)
         stop(w, result);
@@ -253,6 +302,39 @@ static int open_parser(struct xml_walk *w)
     return 0;
 }
 
+static int trim(struct work *work, slice s, slice *ret)
+{
+    size_t begin = 0, end = s.len;
+    for (; begin < end && is_space(s.ptr[begin]); begin++)
+        if (begin % WORK_BLOCK == WORK_BLOCK - 1)
+            TRY(work_spend(work, WORK_BLOCK));
+    for (; end > begin && is_space(s.ptr[end - 1]); end--)
+        if ((s.len - end) % WORK_BLOCK == WORK_BLOCK - 1)
+            TRY(work_spend(work, WORK_BLOCK));
+    *ret = slice_of(s.ptr + begin, end - begin);
+    return work_spend(work, (s.len - ret->len) % WORK_BLOCK);
+}
+
+static int hand_over_parts(struct xml_walk *w, slice text)
+{
+    slice ends;
+    if (w->r->limits->text_parts_max == 0)
+        return 0;
+    TRY(body_rope_join(&w->parts.ends, w->r, &ends));
+    for (size_t i = 0, at = 0; i <= w->parts.count; i++) {
+        size_t end = text.len;
+        slice part;
+        if (i < w->parts.count)
+            memcpy(&end, ends.ptr + i * sizeof end, sizeof end);
+        TRY(work_spend(w->r->work, BODY_ITEM_STEPS));
+        TRY(trim(w->r->work, slice_first(slice_after(text, at), end - at), &part));
+        if (part.len)
+            TRY(body_item(w->r, BODY_XML_PART, SLICE(""), part));
+        at = end;
+    }
+    return 0;
+}
+
 int xml_read(struct body_reader *r, slice body)
 {
     if (body.len == 0)
@@ -266,5 +348,6 @@ int xml_read(struct body_reader *r, slice body)
     slice text;
     TRY(body_rope_join(&w.text, r, &text));
     TRY(body_item(r, BODY_XML_TEXT, SLICE(""), text));
+    TRY(hand_over_parts(&w, text));
     return body_result(result);
 }

@@ -1,5 +1,10 @@
 /* XML bodies, by expat: BODY_XML_ATTRIBUTE for each attribute as it comes, BODY_XML_TEXT once at
- * the end with all text of the document, as XPath's string value of its root element has it.
+ * the end with all text of the document, as XPath's string value of its root element has it. Where
+ * they are wanted, BODY_XML_PART follows for each part of that text: it is parted where an element
+ * begins behind the end of another one, with nothing but white space between them, unless an
+ * element around them has text of its own. So values that stand side by side are parts of their
+ * own, and a text with marked words in it is one. White space at both ends is left out, and a part
+ * of nothing else.
  *
  * A document type declaration is BODY_ERROR, so there are no entities but the five of XML itself.
  * Names are as written, with their prefix; declarations of name spaces are no attributes (XPath

@@ -102,6 +102,42 @@ TEST(depth_attributes_and_tags_have_limits)
     }
 }
 
+TEST(text_is_parted_where_elements_stand_side_by_side)
+{
+    static const struct {
+        const char *text;
+        uint32_t parts_max;
+        const char *items;
+    } documents[] = {
+        { "<a><b>t1</b><b>t2</b></a>", 9, "xml =t1t2\npart =t1\npart =t2\n" },
+        { "<a>\n\t<b> t1 </b>\r\n <b>t2\n</b>\n</a>", 9,
+          "xml =\\x0a\\x09 t1 \\x0a t2\\x0a\\x0a\npart =t1\npart =t2\n" },
+        { "<a>t1<b>t2</b>t3</a>", 9, "xml =t1t2t3\npart =t1t2t3\n" },
+        { "<a>t1<b/>t2</a>", 9, "xml =t1t2\npart =t1t2\n" },
+        { "<a><b>t1</b>&#32;<b>t2</b></a>", 9, "xml =t1 t2\npart =t1\npart =t2\n" },
+        { "<a><b>t1</b>.<b>t2</b></a>", 9, "xml =t1.t2\npart =t1.t2\n" },
+        { "<a><b>t1</b><!-- c --><b>t2</b></a>", 9, "xml =t1t2\npart =t1\npart =t2\n" },
+        { "<a><b>t<!-- c -->1<![CDATA[ 2]]></b></a>", 9, "xml =t1 2\npart =t1 2\n" },
+        { "<a>t1<b/><b/>t2<b>3</b> <b>4</b></a>", 9, "xml =t1t23 4\npart =t1t23 4\n" },
+        { "<r><a>t<b/><b/>1</a><a>t2</a></r>", 9, "xml =t1t2\npart =t1\npart =t2\n" },
+        { "<r><a><b>1</b><b>2</b>3</a><b>4</b></r>", 9, "xml =1234\npart =1\npart =23\npart =4\n" },
+        { "<a><b/><b/><b></b>t</a>", 9, "xml =t\npart =t\n" },
+        { "<a> \n</a>", 9, "xml = \\x0a\n" },
+        { "<a><b>1</b><b>2</b><b>3</b><b>4</b></a>", 3, "xml =1234\npart =1\npart =2\npart =34\n" },
+        { "<a><b>1</b><b>2</b></a>", 1, "xml =12\npart =12\n" },
+        { "<a><b>1</b><b>2</b></a>", 0, "xml =12\n" },
+        { "<a><b>1</b><b>2</c>", 9, "xml =12\npart =1\npart =2\n" },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(documents); i++) {
+        struct body_record r;
+        body_record_open(&r, (struct body_limits){ .text_parts_max = documents[i].parts_max }, 0);
+        assert_int_equal(xml_read(&r.reader, slice_from(documents[i].text)), 0);
+        if (strcmp(r.text, documents[i].items) != 0)
+            fail_msg("%s\n%s\nfor\n%s", documents[i].text, r.text, documents[i].items);
+        body_record_close(&r);
+    }
+}
+
 static int drop_item(void *context, UNUSED enum body_item kind, UNUSED slice name,
                      UNUSED slice value)
 {
@@ -262,6 +298,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_and_attributes_are_seen_and_declarations_of_types_refused),
         cmocka_unit_test(depth_attributes_and_tags_have_limits),
+        cmocka_unit_test(text_is_parted_where_elements_stand_side_by_side),
         cmocka_unit_test(a_body_costs_steps_in_proportion),
         cmocka_unit_test(tags_and_names_that_would_take_too_long_are_refused),
         cmocka_unit_test(many_different_names_are_read),

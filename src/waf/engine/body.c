@@ -25,6 +25,8 @@ static unsigned source_of_item(enum body_item kind)
         return VARIABLE_MULTIPART_PART_HEADERS;
     case BODY_XML_TEXT:
         return SOURCE_XML_TEXT;
+    case BODY_XML_PART:
+        return SOURCE_XML_PARTS;
     case BODY_XML_ATTRIBUTE:
         return SOURCE_XML_VALUES;
     case BODY_ITEM_COUNT:
@@ -53,12 +55,22 @@ static char separator(const struct waf_transaction *t)
     return t->rules->directives.argument_separator ? t->rules->directives.argument_separator : '&';
 }
 
+/* Each costs as much as an argument. */
+static uint32_t text_parts_max(const struct waf_transaction *t)
+{
+    uint32_t max = t->rules->directives.arguments_max;
+    if (!t->plan->reads_xml_parts)
+        return 0;
+    return max ? max : UINT32_MAX;
+}
+
 static struct body_limits limits_of(const struct waf_transaction *t)
 {
     const struct waf_directives *d = &t->rules->directives;
     uint64_t fields = d->request_body_no_files_bytes_max, own = t->world.fields_bytes_max;
     return (struct body_limits){ .arguments_max = d->arguments_max,
                                  .depth_max = d->json_depth_max,
+                                 .text_parts_max = text_parts_max(t),
                                  .files_max = d->upload_files_max,
                                  .fields_bytes_max =
                                      own && (!fields || own < fields) ? own : fields };

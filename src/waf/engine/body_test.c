@@ -107,6 +107,30 @@ TEST(bodies_are_read_by_their_type)
     engine_check_all(cases, ARRAY_LENGTH(cases));
 }
 
+TEST(text_of_xml_has_parts)
+{
+    static const struct engine_case cases[] = {
+        { "the text of XML is parted where elements stand side by side",
+          XML_RULE "SecRule XML:/*|XML://text() `@rx .` `id:1,phase:2,pass,log`",
+          POST("text/xml", "<a>\n <b>t1</b>\n <b> t2 </b><c>t<i>3</i> t4</c><d/></a>"),
+          "pass | 1 XML:/*=\n t1\n  t2 t3 t4 | 1 XML://text()=t1 | 1 XML://text()=t2 | 1 "
+          "XML://text()=t3 t4" },
+        { "what takes all text of XML away takes its parts",
+          XML_RULE "SecRule XML:/*|XML://text()|XML://@*|!XML:/* `@rx .` `id:1,phase:2,pass,log`\n"
+                   "SecRule XML:/*|XML://text()|XML://@*|!XML `@rx .` `id:2,phase:2,pass,log`\n"
+                   "SecRule XML:/*|XML://text()|!XML://text() `@rx .` `id:3,phase:2,pass,log`\n"
+                   "SecRule REQUEST_METHOD `@rx .` `id:4,phase:1,pass,nolog,"
+                   "ctl:ruleRemoveTargetById=5;XML:/*`\n"
+                   "SecRule XML://text()|XML://@* `@rx .` `id:5,phase:2,pass,log`",
+          POST("text/xml", "<a x='v1'><b>t1</b><b>t2</b></a>"),
+          "pass | 1 XML://@*=v1 | 3 XML:/*=t1t2 | 5 XML://@*=v1" },
+        { "parts of XML are counted",
+          XML_RULE "SecRule &XML://text() `@eq 2` `id:1,phase:2,pass,log`",
+          POST("text/xml", "<a><b>t1</b><b>t2</b></a>"), "pass | 1 &XML://text()=2" },
+    };
+    engine_check_all(cases, ARRAY_LENGTH(cases));
+}
+
 TEST(multipart_may_come_in_pieces)
 {
     static const char body[] =
@@ -474,21 +498,22 @@ TEST(large_bodies_are_judged_in_short_stretches)
         { "application/x-ndjson", "", "{\"a\":1}\n", "" },
     };
     struct ruleset *rules = engine_rules(
-        ENGINE_PREFIX "SecArgumentsLimit 1000000\nSecRequestBodyLimit 4000000\n"
-                      "SecRequestBodyNoFilesLimit 4000000\n"
-                      "SecRule REQUEST_HEADERS:Content-Type `@contains /json` `id:1,phase:1,pass,"
-                      "nolog,ctl:requestBodyProcessor=JSON`\n"
-                      "SecRule REQUEST_HEADERS:Content-Type `@contains xml` `id:2,phase:1,pass,"
-                      "nolog,ctl:requestBodyProcessor=XML`\n"
-                      "SecRule ARGS|ARGS_NAMES|XML:/*|XML://@* `@rx attack|evil` `id:3,phase:2,"
-                      "deny,t:urlDecodeUni,t:lowercase,msg:'%{ARGS.none}'`\n"
-                      "SecRule ARGS|XML:/* `@detectSQLi` `id:4,phase:2,pass,log,"
-                      "t:removeWhitespace`\n"
-                      "SecRule ARGS|XML:/* `@detectSQLi` `id:5,phase:2,pass,log,"
-                      "logdata:'%{MATCHED_VAR} of %{MATCHED_VAR_NAME}'`\n"
-                      "SecRule ARGS|XML:/* `@detectXSS` `id:6,phase:2,pass,log`\n"
-                      "SecRule &ARGS:none `@gt 0` `id:7,phase:2,deny`\n"
-                      "SecRule REQBODY_ERROR `!@eq 0` `id:8,phase:2,deny`\n");
+        ENGINE_PREFIX
+        "SecArgumentsLimit 1000000\nSecRequestBodyLimit 4000000\n"
+        "SecRequestBodyNoFilesLimit 4000000\n"
+        "SecRule REQUEST_HEADERS:Content-Type `@contains /json` `id:1,phase:1,pass,"
+        "nolog,ctl:requestBodyProcessor=JSON`\n"
+        "SecRule REQUEST_HEADERS:Content-Type `@contains xml` `id:2,phase:1,pass,"
+        "nolog,ctl:requestBodyProcessor=XML`\n"
+        "SecRule ARGS|ARGS_NAMES|XML:/*|XML://text()|XML://@* `@rx attack|evil` `id:3,phase:2,"
+        "deny,t:urlDecodeUni,t:lowercase,msg:'%{ARGS.none}'`\n"
+        "SecRule ARGS|XML:/* `@detectSQLi` `id:4,phase:2,pass,log,"
+        "t:removeWhitespace`\n"
+        "SecRule ARGS|XML:/* `@detectSQLi` `id:5,phase:2,pass,log,"
+        "logdata:'%{MATCHED_VAR} of %{MATCHED_VAR_NAME}'`\n"
+        "SecRule ARGS|XML:/* `@detectXSS` `id:6,phase:2,pass,log`\n"
+        "SecRule &ARGS:none `@gt 0` `id:7,phase:2,deny`\n"
+        "SecRule REQBODY_ERROR `!@eq 0` `id:8,phase:2,deny`\n");
     char *request = malloc(BYTES + 4096);
     assert_non_null(request);
     for (size_t i = 0; i < ARRAY_LENGTH(bodies); i++) {
@@ -587,6 +612,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_read_by_their_type),
+        cmocka_unit_test(text_of_xml_has_parts),
         cmocka_unit_test(multipart_may_come_in_pieces),
         cmocka_unit_test(responses_are_looked_into_by_type),
         cmocka_unit_test(what_rules_could_look_at_of_a_response_is_told),

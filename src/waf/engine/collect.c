@@ -79,6 +79,7 @@ static bool is_filled_from_outside(unsigned source)
     case VARIABLE_RESPONSE_HEADERS:
     case SOURCE_XML_TEXT:
     case SOURCE_XML_VALUES:
+    case SOURCE_XML_PARTS:
     case SOURCE_FREE_FIELDS:
         return true;
     default:

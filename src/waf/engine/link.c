@@ -29,9 +29,17 @@ static int name_matches(struct waf_transaction *t, const struct target *target, 
         return pattern_matches(target->pattern, name, t->work);
     case SELECT_XML_TEXT:
     case SELECT_XML_VALUES:
+    case SELECT_XML_PARTS:
         return 1;
     }
     return 1;
+}
+
+/* All text is its parts too. */
+static bool xml_exclusion_covers(enum selector_kind exclusion, enum selector_kind value)
+{
+    return exclusion == SELECT_ALL || exclusion == value ||
+           (exclusion == SELECT_XML_TEXT && value == SELECT_XML_PARTS);
 }
 
 /* Whether an exclusion speaks of this value: the same variable, and the name it narrows to. */
@@ -40,10 +48,8 @@ static int exclusion_covers(struct waf_transaction *t, const struct target *excl
 {
     if (exclusion->variable != s->name.variable)
         return 0;
-    bool is_xml =
-        exclusion->selector == SELECT_XML_TEXT || exclusion->selector == SELECT_XML_VALUES;
-    if (is_xml)
-        return exclusion->selector == s->name.target->selector;
+    if (s->name.variable == VARIABLE_XML_DOCUMENT)
+        return xml_exclusion_covers(exclusion->selector, s->name.target->selector);
     return name_matches(t, exclusion, s->name.key);
 }
 
@@ -68,16 +74,20 @@ static int is_excluded(struct rule_run *run, const struct subject *s)
     return 0;
 }
 
+static slice xml_path(enum selector_kind selector)
+{
+    return selector == SELECT_XML_VALUES  ? SLICE("//@*")
+           : selector == SELECT_XML_PARTS ? SLICE("//text()")
+                                          : SLICE("/*");
+}
+
 int value_name_text(struct waf_transaction *t, const struct value_name *n, slice *ret)
 {
     *ret = SLICE("");
     if (!n->target)
         return 0;
-    const char *path = n->target->selector == SELECT_XML_TEXT     ? "/*"
-                       : n->target->selector == SELECT_XML_VALUES ? "//@*"
-                                                                  : NULL;
     slice variable = slice_from(waf_variables[n->variable].name);
-    slice key = path ? slice_from(path) : n->key;
+    slice key = n->variable == VARIABLE_XML_DOCUMENT ? xml_path(n->target->selector) : n->key;
     if (!key.ptr && !n->target->is_count) {
         *ret = variable;
         return 0;

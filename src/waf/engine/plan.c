@@ -123,12 +123,15 @@ static struct target_plan plan_target(const struct target *t, bool with_fields)
         };
     else if (t->variable == VARIABLE_XML_DOCUMENT && t->selector == SELECT_XML_VALUES)
         p.sources[0] = SOURCE_XML_VALUES;
+    else if (t->variable == VARIABLE_XML_DOCUMENT && t->selector == SELECT_XML_PARTS)
+        p.sources[0] = SOURCE_XML_PARTS;
     else if (!collect_is_source(t->variable))
         p.kind = TARGET_SCALAR;
     return p;
 }
 
-static int plan_targets(struct ruleset *rules, const struct link *l, struct link_plan *p)
+static int plan_targets(struct ruleset *rules, struct plan *plan, const struct link *l,
+                        struct link_plan *p)
 {
     if (l->target_count == 0)
         return 0;
@@ -139,6 +142,7 @@ static int plan_targets(struct ruleset *rules, const struct link *l, struct link
     for (unsigned i = 0; i < l->target_count; i++) {
         p->targets[i] = plan_target(&l->targets[i], with_fields);
         p->has_exclusions |= l->targets[i].is_excluded;
+        plan->reads_xml_parts |= l->targets[i].selector == SELECT_XML_PARTS;
     }
     return 0;
 }
@@ -201,7 +205,7 @@ static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)
                                             : LINK_KIND_VALUES;
         lp->is_search = l->operator&& l->operator->is_search && !(l->flags & LINK_NEGATED);
         lp->is_screened = l->need != WAF_NONE && !(l->flags & LINK_NEGATED);
-        TRY(plan_targets(rules, l, lp));
+        TRY(plan_targets(rules, plan, l, lp));
         plan_view(plan, l, lp);
         lp->is_placed_late = is_placed_late(r, i);
         lp->is_read_next = i + 1 < r->link_count && reads_matched(&r->links[i + 1]);

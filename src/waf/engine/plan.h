@@ -114,6 +114,7 @@ struct plan {
     uint32_t captures[MATCH_SPANS_MAX]; /* slots of TX:0 … TX:9; WAF_NONE: nobody asks */
     unsigned candidate_words;           /* 64-bit words of a set of needs */
     unsigned rule_words;                /* of a set of rules */
+    bool reads_xml_parts;               /* some rule looks at them */
 };
 
 /* The slot of a name, lower case; WAF_NONE. */

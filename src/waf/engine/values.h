@@ -15,6 +15,7 @@
 enum source_id {
     SOURCE_XML_TEXT = VARIABLE_XML_DOCUMENT,
     SOURCE_XML_VALUES = VARIABLE_COUNT,
+    SOURCE_XML_PARTS,
     SOURCE_FREE_FIELDS, /* free_fields.c: said to be of REQUEST_HEADERS, looked at as arguments are
                          */
     SOURCE_COUNT

@@ -137,10 +137,11 @@ TEST(wrong_targets_are_told)
           "ARGS:'/…/'\nt:1:17: unknown variable \"b/\"\n" },
         { "SecRule ARGS:'/a|b a id:1", "t:1:14: the quote (') that begins here is not closed\n" },
         { "SecRule XML:/a/b a id:1",
-          "t:1:13: XML:/a/b: of XPath only XML:/* (all text) and XML://@* (the values of all "
-          "attributes) are understood\n" },
+          "t:1:13: XML:/a/b: of XPath only XML:/* (all text), XML://text() (its parts) and "
+          "XML://@* (the values of all attributes) are understood\n" },
         { "SecRule XML a id:1",
-          "t:1:9: XML needs XML:/* (all text) or XML://@* (the values of all attributes)\n" },
+          "t:1:9: XML needs XML:/* (all text), XML://text() (its parts) or XML://@* (the values of "
+          "all attributes)\n" },
     };
     check(cases, ARRAY_LENGTH(cases));
 }

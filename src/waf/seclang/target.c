@@ -43,10 +43,12 @@ static int parse_xml(struct seclang *l, slice selector, const char *at, struct t
     t->selector = SELECT_XML_TEXT;
     if (slice_equal(selector, SLICE("//@*")))
         t->selector = SELECT_XML_VALUES;
+    else if (slice_equal(selector, SLICE("//text()")))
+        t->selector = SELECT_XML_PARTS;
     else if (selector.len && !slice_equal(selector, SLICE("/*")))
         return load_error(l, at,
-                          "XML:%.*s: of XPath only XML:/* (all text) and XML://@* (the values of "
-                          "all attributes) are understood",
+                          "XML:%.*s: of XPath only XML:/* (all text), XML://text() (its parts) and "
+                          "XML://@* (the values of all attributes) are understood",
                           SLICE_ARGUMENTS(selector));
     return 0;
 }
@@ -148,8 +150,8 @@ static int parse_one(struct seclang *l, slice text, struct targets *targets)
         TRY(parse_selector(l, slice_after(rest, colon + 1), &t));
     else if (waf_variables[t.variable].kind == VARIABLE_XML && !t.is_excluded)
         return load_error(l, name.ptr,
-                          "XML needs XML:/* (all text) or XML://@* (the values of all "
-                          "attributes)");
+                          "XML needs XML:/* (all text), XML://text() (its parts) or XML://@* (the "
+                          "values of all attributes)");
     TRY(LIST_FIT(&l->scratch, targets));
     targets->items[targets->count++] = t;
     return 0;

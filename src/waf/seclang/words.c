@@ -18,7 +18,8 @@ static const struct waf_word selectors[] = {
     { WORD_SELECTOR, WORD_WORKS, "", "&VARIABLE", NULL, "[:name]", "how many there are", "SecRule &ARGS:id \"@gt 1\" \"id:1,phase:2,deny\"", NULL },
     { WORD_SELECTOR, WORD_WORKS, "", "!VARIABLE", NULL, "[:name]", "without these, wherever in the list it stands", "SecRule ARGS|!ARGS:text \"@rx x\" \"id:1,phase:2,deny\"", NULL },
     { WORD_SELECTOR, WORD_WORKS, "", "A|B", NULL, "", "both; a comma does the same", "SecRule ARGS|REQUEST_COOKIES \"@rx x\" \"id:1,phase:2,deny\"", NULL },
-    { WORD_SELECTOR, WORD_WORKS, "", "XML:/*", NULL, "", "all text of an XML document, as one value", "SecRule XML:/* \"@rx x\" \"id:1,phase:2,deny\"", "XPath beyond these two forms is an error" },
+    { WORD_SELECTOR, WORD_WORKS, "", "XML:/*", NULL, "", "all text of an XML document, as one value", "SecRule XML:/* \"@rx x\" \"id:1,phase:2,deny\"", "XPath beyond these forms is an error" },
+    { WORD_SELECTOR, WORD_WORKS, "", "XML://text()", NULL, "", "the same text in parts: a new one where an element follows the end of another; without white space around", "SecRule XML://text() \"@rx x\" \"id:1,phase:2,deny\"", "ModSecurity: each run of text between two tags. What takes XML:/* away from a rule takes these too" },
     { WORD_SELECTOR, WORD_WORKS, "", "XML://@*", NULL, "", "the values of all attributes of an XML document", "SecRule XML://@* \"@rx x\" \"id:1,phase:2,deny\"", NULL },
 };
 
