@@ -201,6 +201,7 @@ W0704
 W0705
 W0706
 W0707
+W0708
 access.deny
 access.ja4
 access.method

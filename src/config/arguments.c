@@ -106,6 +106,16 @@ static void label_got(const struct reading *r, struct diagnostic *item, const st
                      SLICE_ARGUMENTS(span_text(&word->span)));
 }
 
+/* Whether the word means something to those who come from elsewhere: they are told. */
+static bool help_habit(const struct reading *r, struct diagnostic *item, const struct word *word)
+{
+    const char *hint = habit_find(r->c->habits, r->row->name, word->text);
+    if (!hint || word->has_reference)
+        return false;
+    diagnostic_help(r->c->diagnostics, item, "%s", hint);
+    return true;
+}
+
 static int report_kind(const struct reading *r, const struct argument *a, const struct word *word,
                        slice text)
 {
@@ -118,7 +128,8 @@ static int report_kind(const struct reading *r, const struct argument *a, const 
                         expectation(a->kind));
     label_got(r, item, word);
     w = writer_over(better, sizeof better);
-    if (!word->has_reference && suggest(a->kind, text, &w) && !w.overflowed)
+    if (!help_habit(r, item, word) && !word->has_reference && suggest(a->kind, text, &w) &&
+        !w.overflowed)
         diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(writer_slice(&w)));
     return -EINVAL;
 }
@@ -192,7 +203,7 @@ static int report_choice(const struct reading *r, const struct argument *a, cons
         diagnostics_add(d, E0306, &word->span, "%.*s expects %.*s",
                         SLICE_ARGUMENTS(writer_slice(&w)), SLICE_ARGUMENTS(writer_slice(&words)));
     label_got(r, item, word);
-    if (near.best.len)
+    if (!help_habit(r, item, word) && near.best.len)
         diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(near.best));
     return -EINVAL;
 }
@@ -333,9 +344,10 @@ static int report_unexpected(const struct reading *r, const struct word *word)
     char syntax[256];
     struct writer w = writer_over(syntax, sizeof syntax);
     directive_write_syntax(&w, r->row);
-    if (near.len)
+    bool is_helped = help_habit(r, item, word);
+    if (!is_helped && near.len)
         diagnostic_help(d, item, "did you mean '%.*s'?", SLICE_ARGUMENTS(near));
-    else
+    else if (!is_helped)
         diagnostic_help(d, item, "it is written:  %.*s", SLICE_ARGUMENTS(writer_slice(&w)));
     return -EINVAL;
 }
@@ -405,7 +417,8 @@ static int take_list(struct reading *r, size_t index, uint32_t *at)
         if (find_keyword(r, word) >= 0)
             break;
         uint64_t unused;
-        if (count > 0 && (near_keyword(r, word).len || is_one_of(a->later, word->text, &unused)))
+        if (count > 0 && (near_keyword(r, word).len || is_one_of(a->later, word->text, &unused) ||
+                          habit_find(r->c->habits, r->row->name, word->text)))
             return report_unexpected(r, word);
         TRY(read_value(r, a, word, v));
         texts[count++] = v->text;

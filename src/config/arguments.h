@@ -3,9 +3,11 @@
 #pragma once
 
 #include "config/directive.h"
+#include "config/habit.h"
 #include "config/reader.h"
 
 struct arguments_context {
+    const struct habit *habits; /* of its arguments */
     const struct reader *reader;
     struct arena *arena;
     struct diagnostics *diagnostics;

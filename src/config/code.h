@@ -248,6 +248,11 @@
       "that comes later. The place and the reason stand in the message. own.conf here ends in "    \
       "'SecRuleRemoveById 942999', and no rule has that number.",                                  \
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf balanced { rules own.conf }\n}",   \
+      "listen :80\nsite a.example { to 127.0.0.1:3000 }")                                          \
+    X(W, 708, "private key that others may read",                                                  \
+      "Everybody who is on this machine may read or replace the key of a certificate. The "        \
+      "user who starts the program has to read it, nobody else.",                                  \
+      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls a.pem a.key\n}",              \
       "listen :80\nsite a.example { to 127.0.0.1:3000 }")
 
 enum diagnostic_code {

@@ -5,12 +5,7 @@
 
 #include "config/directive.h"
 #include "config/files.h"
-
-/* A word of another program: "proxy_pass" -> "nginx's proxy_pass is 'to' here". */
-struct habit {
-    const char *word;
-    const char *hint;
-};
+#include "config/habit.h"
 
 struct schema {
     const struct directive_table *const *tables; /* NULL-terminated */

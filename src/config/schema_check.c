@@ -38,14 +38,6 @@ static bool is_later(const struct schema *schema, slice name)
     return false;
 }
 
-static const char *find_habit(const struct schema *schema, slice name)
-{
-    for (const struct habit *h = schema->habits; h->word; h++)
-        if (slice_equal(slice_from(h->word), name))
-            return h->hint;
-    return NULL;
-}
-
 static void report_wrong_place(struct checker *c, const struct statement *s, uint32_t scope,
                                const struct directive *const *rows, size_t count)
 {
@@ -62,7 +54,7 @@ static void report_wrong_place(struct checker *c, const struct statement *s, uin
     struct writer w = writer_over(places, sizeof places);
     schema_write_places(&w, rows, count);
     diagnostic_help(c->diagnostics, item, "it belongs in: %.*s", SLICE_ARGUMENTS(writer_slice(&w)));
-    const char *habit = find_habit(c->schema, name);
+    const char *habit = habit_find(c->schema->habits, NULL, name);
     if (habit)
         diagnostic_note(c->diagnostics, item, "%s", habit);
 }
@@ -139,7 +131,7 @@ static void report_unknown(struct checker *c, const struct statement *s, uint32_
     struct diagnostic *item =
         diagnostics_add(d, E0201, &s->name.span, "unknown directive '%.*s'", SLICE_ARGUMENTS(name));
     diagnostic_label(d, item, "not a directive");
-    const char *habit = find_habit(c->schema, name);
+    const char *habit = habit_find(c->schema->habits, NULL, name);
     if (item == &d->lost) /* nobody will read it */
         return;
     if (habit)
@@ -236,7 +228,8 @@ static int check_statement(struct checker *c, struct statement *s, bool *ret_ent
         s->values = arena_take(c->arena, sizeof *s->values);
         return s->values ? 0 : -ENOMEM;
     }
-    struct arguments_context context = { .reader = c->files->reader,
+    struct arguments_context context = { .habits = c->schema->habits,
+                                         .reader = c->files->reader,
                                          .arena = c->arena,
                                          .diagnostics = c->diagnostics };
     int error = arguments_read(&context, s);

@@ -78,7 +78,13 @@ static const struct directive rows[] = {
 static const struct directive_table table = { "Test", rows, ARRAY_LENGTH(rows) };
 static const struct directive_table *const tables[] = { &table, NULL };
 static const char *const later[] = { "shield", NULL };
-static const struct habit habits[] = { { "location", "that is 'site' here" }, { NULL, NULL } };
+static const struct habit habits[] = {
+    { "location", "that is 'site' here" },
+    { "quick", "that is 'fast' here", "mode" },
+    { HABIT_ANY_NUMBER, "a share is in %", "share" },
+    { "also", "only names stand here", "file" },
+    { NULL },
+};
 
 static struct diagnostics diagnostics;
 static struct arena arena;
@@ -212,6 +218,17 @@ TEST(arguments_have_kinds_ranges_and_numbers)
     assert_one("share ${env:no}", E0503, NULL);
 }
 
+TEST(words_of_other_programs_are_told_as_arguments_too)
+{
+    assert_one("site a { mode quick }", E0306, "that is 'fast' here");
+    assert_one("share 20", E0304, "a share is in %");
+    assert_one("share 20% 30", E0303, "a share is in %");
+    assert_one("file x y also", E0303, "only names stand here");
+    assert_one("quick x", E0201, NULL); /* no directive */
+    check("file also");
+    assert_int_equal(diagnostics.count, 0); /* what stands alone is a value */
+}
+
 TEST(the_value_of_a_reference_is_not_shown)
 {
     assert_one("share ${env:X}", E0304, NULL);
@@ -246,6 +263,7 @@ int main(void)
         IN_ORDER(directives_are_known_in_their_place),
         IN_ORDER(blocks_stand_where_they_belong),
         IN_ORDER(arguments_have_kinds_ranges_and_numbers),
+        IN_ORDER(words_of_other_programs_are_told_as_arguments_too),
         IN_ORDER(the_value_of_a_reference_is_not_shown),
         IN_ORDER(a_setting_is_written_once),
         IN_ORDER(all_errors_come_at_once_and_none_follows_from_another),

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/log.h"
+#include "acme/settings.h"
 #include "control/loader.h"
 #include "net/remote_key.h"
 
@@ -45,7 +45,8 @@ static EVP_PKEY *load_key(struct loader *l, const struct word *word, slice path,
     if (!key)
         report(l, E0504, word, path, error ? why : "its key is of a kind that is not taken");
     else if (w.len)
-        log_warn("%s", why);
+        diagnostics_add(l->diagnostics, W0708, &word->span, "the key '%.*s': %s",
+                        SLICE_ARGUMENTS(word_shown(word, path)), why);
     return key;
 }
 
@@ -307,6 +308,28 @@ static int report_no_acme(struct loader *l, const struct site_draft *draft)
     return 0;
 }
 
+/* The first name that stands for all below it; NULL: none. */
+static const slice *find_wildcard(const struct site *site)
+{
+    for (uint32_t i = 0; i < site->host_count; i++)
+        if (slice_starts_with(site->hosts[i], SLICE(".")))
+            return &site->hosts[i];
+    return NULL;
+}
+
+static int report_no_hook(struct loader *l, const struct site_draft *draft, slice name)
+{
+    struct span where = statement_span(draft->statement);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0416, &where,
+                        "an authority proves '*%.*s' by DNS only (DNS-01), and 'acme' has no way "
+                        "to set a record",
+                        SLICE_ARGUMENTS(name));
+    diagnostic_help(l->diagnostics, item,
+                    "write 'dns hook PROGRAM' into 'acme', or 'tls CERT.pem KEY.pem'");
+    return 0;
+}
+
 int load_site_tls(struct loader *l, struct site_draft *draft, const struct blocks *own)
 {
     struct site *site = draft->site;
@@ -323,6 +346,9 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
         kind = TLS_AUTO;
     if (kind == TLS_AUTO && !l->c->acme)
         return report_no_acme(l, draft);
+    const slice *wildcard = find_wildcard(site);
+    if (kind == TLS_AUTO && wildcard && !l->c->acme->hook.len)
+        return report_no_hook(l, draft, *wildcard);
     if (kind == TLS_LOCAL || kind == TLS_AUTO)
         TRY(load_named_identity(l, draft, kind, &site->tls.identity));
     else if (kind == TLS_FILES)
@@ -345,7 +371,11 @@ static void report_no_certificate(struct loader *l, const struct site_draft *dra
                         SLICE_ARGUMENTS(draft->site->name));
     diagnostic_label(l->diagnostics, item, "served on a listener with TLS");
     diagnostic_help(l->diagnostics, item,
-                    "write 'tls CERT.pem KEY.pem', or 'tls off' to serve it on the others only");
+                    "write 'tls CERT.pem KEY.pem', or 'tls off' to serve it on the others only%s",
+                    find_wildcard(draft->site) && l->c->acme
+                        ? "; an authority proves names with * by DNS only: 'dns hook PROGRAM' in "
+                          "'acme'"
+                        : "");
 }
 
 /* Sites that are served with TLS need a certificate; TLS listeners need such a site. */

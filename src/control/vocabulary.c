@@ -97,6 +97,14 @@ const struct habit vocabulary_habits[] = {
       "ModSecurity's SecRuleRemoveByTag is 'waf { exclude attack CLASS }' here" },
     { "SecRuleUpdateTargetById",
       "ModSecurity's SecRuleUpdateTargetById is 'waf { exclude rule ID arg NAME }' here" },
+    { "ssl", "nginx's ssl is 'tls' here", "listen" },
+    { "http2", "HTTP/2 needs no word with tls; without it the word is 'h2c'", "listen" },
+    { "quic", "HTTP/3 is not built yet in this version", "listen" },
+    { "http3", "HTTP/3 is not built yet in this version", "listen" },
+    { "default_server", "the site for all names that no other one has is 'site *' here", "listen" },
+    { "reuseport", "no word is needed: a reload hands the sockets over, and loses nothing",
+      "listen" },
+    { "proxy_protocol", "nginx's proxy_protocol is 'proxy-protocol' here", "listen" },
     /* HAProxy */
     { "frontend", "HAProxy's frontend is 'listen' and 'site NAME { ... }' here" },
     { "backend", "HAProxy's backend is 'origin NAME { ... }' here" },
@@ -112,6 +120,13 @@ const struct habit vocabulary_habits[] = {
     { "redir", "Caddy's redir is 'redirect' here" },
     { "encode", "compression is not built yet in this version" },
     { "file_server", "this is a proxy: it serves no files in this version" },
+    { "email", "the address for the authority is 'contact me@example.com' here" },
+    /* ModSecurity */
+    { "on", "'waf balanced' is on, and so is a site in which nothing is written", "waf" },
+    { "shadow", "to watch without refusing: waf balanced mode shadow", "waf" },
+    { "detect", "to watch without refusing: waf balanced mode shadow", "waf" },
+    { "DetectionOnly", "to watch without refusing: waf balanced mode shadow", "waf" },
+    { HABIT_ANY_NUMBER, "one rule is left out by: exclude rule 942100", "exclude" },
     { NULL, NULL },
 };
 

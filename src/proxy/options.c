@@ -100,6 +100,20 @@ static void report_path(const struct option_apply *a, const struct word *word, s
                     SLICE_ARGUMENTS(address), SLICE_ARGUMENTS(address), SLICE_ARGUMENTS(path));
 }
 
+static void report_scheme(const struct option_apply *a, const struct word *word, slice text)
+{
+    slice scheme = slice_first(text, slice_find(text, SLICE("://")));
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0204, &word->span,
+                        "a server is reached by http://, https://, h2://, grpc:// or grpcs://: "
+                        "'%.*s' is not built in this version",
+                        SLICE_ARGUMENTS(scheme));
+    diagnostic_label(a->diagnostics, item, "not built");
+    if (slice_equal_fold(scheme, SLICE("http2")) || slice_equal_fold(scheme, SLICE("h2c")))
+        diagnostic_help(a->diagnostics, item,
+                        "HTTP/2 without TLS is h2:// here; over TLS https:// agrees on it");
+}
+
 int option_server(const struct option_apply *a, const struct word *word, slice text,
                   struct server *ret)
 {
@@ -112,13 +126,7 @@ int option_server(const struct option_apply *a, const struct word *word, slice t
         return option_refuse(a, word, expected);
     if (error == -EISDIR)
         report_path(a, word, text);
-    if (error == -EPROTONOSUPPORT) {
-        struct diagnostic *item =
-            diagnostics_add(a->diagnostics, E0204, &word->span,
-                            "a server is reached by http://, https://, h2://, "
-                            "grpc:// or grpcs://: other schemes are not "
-                            "built yet in this version");
-        diagnostic_label(a->diagnostics, item, "not built yet");
-    }
+    if (error == -EPROTONOSUPPORT)
+        report_scheme(a, word, text);
     return error ? -EINVAL : 0;
 }

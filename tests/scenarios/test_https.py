@@ -351,6 +351,8 @@ def test_a_client_that_sends_nothing_is_let_go(gate, authority):
 
 BAD = [
     ("site * { respond 200 }", "E0416", "has no certificate"),
+    ("site *.example.com { respond 200 }\nacme { contact @mail }", "E0416", "by DNS only"),
+    ("site *.example.com { respond 200; tls auto }\nacme { contact @mail }", "E0416", "proves '*.example.com' by DNS only"),
     ("site a.test { respond 200; tls /nowhere.pem /nowhere.key }", "E0501", "cannot read '/nowhere.pem'"),
     ("site a.test { respond 200; tls @key @pem }", "E0504", "there is no certificate in it"),
     ("site a.test { respond 200; tls @pem /nowhere.key }", "E0504", "/nowhere.key"),
@@ -368,7 +370,7 @@ def test_what_is_wrong_with_certificates_is_said(gate, authority, site, code, te
     pair, other = authority.issue("a.test"), authority.issue("a.test")
     g = gate(
         f"listen 127.0.0.1:0 tls\n{site}", start=False,
-        pem=pair.certificate_path, key=pair.key_path, other=other.key_path,
+        pem=pair.certificate_path, key=pair.key_path, other=other.key_path, mail="me@example.com",
     )
     done = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True, env=g.command_environment())
     said = done.stdout + done.stderr

@@ -260,3 +260,18 @@ def test_check_says_what_is_wrong_with_a_key(gate, pairs, tmp_path):
         assert checked.returncode == 1 and text in checked.stderr, (name, checked.stderr)
         g.spawn().wait_end(status=1)
         assert text in g.stderr(), (name, g.stderr())
+
+
+def test_a_key_that_everybody_may_read_is_told_with_its_name(gate, pairs, tmp_path):
+    authority, made = pairs
+    path = tmp_path / "open.key"
+    path.write_bytes(open(made["ec"].key_path, "rb").read())
+    path.chmod(0o644)
+    config = f"listen 127.0.0.1:0 tls\nsite a.test {{ respond 200 a; tls {made['ec'].certificate_path} {path} }}\n"
+    g = gate(config, start=False)
+    said = f"warning[W0708]: the key '{path}': everybody on this machine may read it: chmod 600 it"
+    checked = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True)
+    assert checked.returncode == 0 and said in checked.stdout + checked.stderr, checked.stderr
+    path.chmod(0o600)
+    checked = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True)
+    assert checked.returncode == 0 and "W0708" not in checked.stdout + checked.stderr, checked.stderr
