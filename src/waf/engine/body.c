@@ -40,14 +40,14 @@ static int take_item(void *context, enum body_item kind, slice name, slice value
     struct waf_transaction *t = context;
     if (kind == BODY_ARG)
         t->arguments_bytes += name.len + value.len;
-    return decoded_add(t, &t->sources[source_of_item(kind)], name, value);
+    return decoded_add(t, source_of(t, source_of_item(kind)), name, value);
 }
 
 static int take_query(void *context, enum body_item kind, slice name, slice value)
 {
     struct waf_transaction *t = context;
     t->arguments_bytes += name.len + value.len;
-    return decoded_add(t, &t->sources[VARIABLE_ARGS_GET], name, value);
+    return decoded_add(t, source_of(t, VARIABLE_ARGS_GET), name, value);
 }
 
 static char separator(const struct waf_transaction *t)

@@ -2,11 +2,46 @@
  * another one (names of arguments) are filled as far as that one is, whenever somebody asks. */
 #include <errno.h>
 
+#include "base/panic.h"
 #include "base/writer.h"
 #include "waf/bodies/cookies.h"
 #include "waf/engine/decoded.h"
 
-/* The variable whose names a source has as its values; VARIABLE_COUNT: it is no such source. */
+const unsigned char source_places[SOURCE_COUNT] = {
+    /* What request and response bring, in the order in which it comes. */
+    [VARIABLE_ARGS_GET] = PLACE_ARGS_GET,
+    [VARIABLE_ARGS_POST] = PLACE_ARGS_POST,
+    [VARIABLE_FILES] = PLACE_FILES,
+    [VARIABLE_FILES_SIZES] = PLACE_FILES_SIZES,
+    [VARIABLE_MULTIPART_PART_HEADERS] = PLACE_MULTIPART_PART_HEADERS,
+    [VARIABLE_REQUEST_COOKIES] = PLACE_REQUEST_COOKIES,
+    [VARIABLE_REQUEST_HEADERS] = PLACE_REQUEST_HEADERS,
+    [VARIABLE_RESPONSE_HEADERS] = PLACE_RESPONSE_HEADERS,
+    [SOURCE_XML_TEXT] = PLACE_XML_TEXT,
+    [SOURCE_XML_VALUES] = PLACE_XML_VALUES,
+    [SOURCE_XML_PARTS] = PLACE_XML_PARTS,
+    [SOURCE_FREE_FIELDS] = PLACE_FREE_FIELDS,
+    /* Text that rules look through, and that does not change once it is there. */
+    [VARIABLE_REQUEST_LINE] = PLACE_REQUEST_LINE,
+    [VARIABLE_REQUEST_METHOD] = PLACE_REQUEST_METHOD,
+    [VARIABLE_REQUEST_PROTOCOL] = PLACE_REQUEST_PROTOCOL,
+    [VARIABLE_REQUEST_URI] = PLACE_REQUEST_URI,
+    [VARIABLE_REQUEST_URI_RAW] = PLACE_REQUEST_URI_RAW,
+    [VARIABLE_REQUEST_FILENAME] = PLACE_REQUEST_FILENAME,
+    [VARIABLE_REQUEST_BASENAME] = PLACE_REQUEST_BASENAME,
+    [VARIABLE_QUERY_STRING] = PLACE_QUERY_STRING,
+    [VARIABLE_PATH_INFO] = PLACE_PATH_INFO,
+    [VARIABLE_REQUEST_BODY] = PLACE_REQUEST_BODY,
+    [VARIABLE_RESPONSE_BODY] = PLACE_RESPONSE_BODY,
+    [VARIABLE_ARGS_GET_NAMES] = PLACE_ARGS_GET_NAMES,
+    [VARIABLE_ARGS_POST_NAMES] = PLACE_ARGS_POST_NAMES,
+    [VARIABLE_REQUEST_COOKIES_NAMES] = PLACE_REQUEST_COOKIES_NAMES,
+    [VARIABLE_REQUEST_HEADERS_NAMES] = PLACE_REQUEST_HEADERS_NAMES,
+    [VARIABLE_RESPONSE_HEADERS_NAMES] = PLACE_RESPONSE_HEADERS_NAMES,
+    [VARIABLE_FILES_NAMES] = PLACE_FILES_NAMES,
+};
+
+/* The variable whose names a source of PLACE_NAMES has as its values. */
 static enum variable_id names_of(unsigned source)
 {
     switch (source) {
@@ -23,7 +58,7 @@ static enum variable_id names_of(unsigned source)
     case VARIABLE_FILES_NAMES:
         return VARIABLE_FILES;
     default:
-        return VARIABLE_COUNT;
+        UNREACHABLE();
     }
 }
 
@@ -64,48 +99,6 @@ static int fill_names(struct waf_transaction *t, struct source *names, const str
         TRY(add_array_name(t, names, name));
     }
     return 0;
-}
-
-static bool is_filled_from_outside(unsigned source)
-{
-    switch (source) {
-    case VARIABLE_ARGS_GET:
-    case VARIABLE_ARGS_POST:
-    case VARIABLE_FILES:
-    case VARIABLE_FILES_SIZES:
-    case VARIABLE_MULTIPART_PART_HEADERS:
-    case VARIABLE_REQUEST_COOKIES:
-    case VARIABLE_REQUEST_HEADERS:
-    case VARIABLE_RESPONSE_HEADERS:
-    case SOURCE_XML_TEXT:
-    case SOURCE_XML_VALUES:
-    case SOURCE_XML_PARTS:
-    case SOURCE_FREE_FIELDS:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Text of the request that rules look through, and that does not change once it is there. */
-static bool is_kept_text(unsigned source)
-{
-    switch (source) {
-    case VARIABLE_REQUEST_LINE:
-    case VARIABLE_REQUEST_METHOD:
-    case VARIABLE_REQUEST_PROTOCOL:
-    case VARIABLE_REQUEST_URI:
-    case VARIABLE_REQUEST_URI_RAW:
-    case VARIABLE_REQUEST_FILENAME:
-    case VARIABLE_REQUEST_BASENAME:
-    case VARIABLE_QUERY_STRING:
-    case VARIABLE_PATH_INFO:
-    case VARIABLE_REQUEST_BODY:
-    case VARIABLE_RESPONSE_BODY:
-        return true;
-    default:
-        return false;
-    }
 }
 
 static slice last_segment(slice path)
@@ -169,25 +162,18 @@ static int add_readings(struct waf_transaction *t, struct source *s, unsigned so
                     source == VARIABLE_REQUEST_BASENAME ? last_segment(canonical) : canonical);
 }
 
-bool collect_is_source(unsigned source)
-{
-    return is_filled_from_outside(source) || is_kept_text(source) ||
-           names_of(source) != VARIABLE_COUNT;
-}
-
 void collect_open(struct waf_transaction *t)
 {
-    for (unsigned i = 0; i < SOURCE_COUNT; i++)
-        t->sources[i].is_filled = is_filled_from_outside(i);
+    for (unsigned i = 0; i < PLACE_FILLED; i++)
+        t->sources[i].is_filled = true;
 }
 
 int collect_source(struct waf_transaction *t, unsigned source)
 {
-    struct source *s = &t->sources[source];
-    enum variable_id of = names_of(source);
-    if (of != VARIABLE_COUNT)
-        return fill_names(t, s, &t->sources[of]);
-    if (s->is_filled || !is_kept_text(source))
+    struct source *s = source_of(t, source);
+    if (source_places[source] >= PLACE_NAMES)
+        return fill_names(t, s, source_of(t, names_of(source)));
+    if (s->is_filled)
         return 0;
     slice value;
     bool is_present = false;
@@ -203,7 +189,7 @@ static int add_cookies(struct waf_transaction *t, slice field)
 {
     slice name, value;
     while (cookies_next(&field, &name, &value))
-        TRY(decoded_add(t, &t->sources[VARIABLE_REQUEST_COOKIES], name, value));
+        TRY(decoded_add(t, source_of(t, VARIABLE_REQUEST_COOKIES), name, value));
     return 0;
 }
 
@@ -235,7 +221,7 @@ static int join_field(struct waf_transaction *t, struct item *item, slice more, 
 int waf_add_request_field(struct waf_transaction *t, slice name, slice value)
 {
     enum { SEPARATORS = 4 }; /* ": " and the end of the line */
-    struct source *fields = &t->sources[VARIABLE_REQUEST_HEADERS];
+    struct source *fields = source_of(t, VARIABLE_REQUEST_HEADERS);
     struct item *same = field_named(fields, name);
     bool is_cookie = slice_equal_fold(name, SLICE("Cookie"));
     t->fields_bytes += name.len + value.len + SEPARATORS;
@@ -255,7 +241,7 @@ int waf_add_response_field(struct waf_transaction *t, slice name, slice value)
 {
     if (slice_equal_fold(name, SLICE("Content-Type")) && !t->response_type.ptr)
         t->response_type = value;
-    return source_add(t, &t->sources[VARIABLE_RESPONSE_HEADERS], name, value);
+    return source_add(t, source_of(t, VARIABLE_RESPONSE_HEADERS), name, value);
 }
 
 int waf_set_request(struct waf_transaction *t, const struct waf_request *request)

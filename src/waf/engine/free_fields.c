@@ -77,7 +77,7 @@ struct field_query {
 static int take_argument(void *context, UNUSED enum body_item kind, UNUSED slice name, slice value)
 {
     const struct field_query *q = context;
-    return value.len ? decoded_add(q->t, &q->t->sources[SOURCE_FREE_FIELDS], q->name, value) : 0;
+    return value.len ? decoded_add(q->t, source_of(q->t, SOURCE_FREE_FIELDS), q->name, value) : 0;
 }
 
 /* As many arguments as a request may have; what is behind them is not looked at. */
@@ -98,5 +98,5 @@ int free_field_add(struct waf_transaction *t, slice name, slice value)
         return 0;
     if (is_url(value))
         return add_query(t, name, value);
-    return decoded_add(t, &t->sources[SOURCE_FREE_FIELDS], name, value);
+    return decoded_add(t, source_of(t, SOURCE_FREE_FIELDS), name, value);
 }

@@ -342,7 +342,7 @@ static int run_source(struct rule_run *run, const struct target *target,
         if (may <= 0)
             return may;
     }
-    bool is_free = source == &run->t->sources[SOURCE_FREE_FIELDS];
+    bool is_free = source == source_of(run->t, SOURCE_FREE_FIELDS);
     enum variable_id variable = is_free ? VARIABLE_REQUEST_HEADERS : target->variable;
     for (unsigned i = 0; i < source->count && !run->is_stopped; i++) {
         struct item *item = source_item(source, i);
@@ -478,7 +478,7 @@ static int run_sources(struct rule_run *run, const struct target *target,
                        const struct target_plan *p, unsigned *count)
 {
     for (unsigned i = 0; i < p->count && !run->is_stopped; i++) {
-        struct source *source = &run->t->sources[p->sources[i]];
+        struct source *source = source_of(run->t, p->sources[i]);
         if (!source->is_filled)
             TRY(collect_source(run->t, p->sources[i]));
         if (count)

@@ -14,7 +14,7 @@ static int expand_tx(struct waf_transaction *t, const struct macro_piece *piece,
 /* Of a collection: the first item of that name; with an empty one, of any. NULL: none. */
 static int item_named(struct waf_transaction *t, unsigned id, slice name, const struct item **ret)
 {
-    const struct source *s = &t->sources[id];
+    const struct source *s = source_of(t, id);
     *ret = NULL;
     TRY(collect_source(t, id));
     for (unsigned i = 0; i < s->count; i++) {

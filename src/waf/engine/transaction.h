@@ -1,6 +1,7 @@
 /* The inside of a transaction: what the files of the engine share. waf.h is its face. */
 #pragma once
 
+#include "base/panic.h"
 #include "waf/bodies/body.h"
 #include "waf/engine/plan.h"
 #include "waf/engine/tx.h"
@@ -55,6 +56,45 @@ struct request_body {
     slice unreadable; /* why, when the caller could not make it readable */
 };
 
+/* The variables that are sources: of the others there is nothing to keep. */
+enum source_place {
+    PLACE_NONE,
+    PLACE_ARGS_GET,
+    PLACE_ARGS_POST,
+    PLACE_FILES,
+    PLACE_FILES_SIZES,
+    PLACE_MULTIPART_PART_HEADERS,
+    PLACE_REQUEST_COOKIES,
+    PLACE_REQUEST_HEADERS,
+    PLACE_RESPONSE_HEADERS,
+    PLACE_XML_TEXT,
+    PLACE_XML_VALUES,
+    PLACE_XML_PARTS,
+    PLACE_FREE_FIELDS,
+    PLACE_FILLED, /* from here on by collect.c */
+    PLACE_REQUEST_LINE = PLACE_FILLED,
+    PLACE_REQUEST_METHOD,
+    PLACE_REQUEST_PROTOCOL,
+    PLACE_REQUEST_URI,
+    PLACE_REQUEST_URI_RAW,
+    PLACE_REQUEST_FILENAME,
+    PLACE_REQUEST_BASENAME,
+    PLACE_QUERY_STRING,
+    PLACE_PATH_INFO,
+    PLACE_REQUEST_BODY,
+    PLACE_RESPONSE_BODY,
+    PLACE_NAMES, /* from here on of other sources */
+    PLACE_ARGS_GET_NAMES = PLACE_NAMES,
+    PLACE_ARGS_POST_NAMES,
+    PLACE_REQUEST_COOKIES_NAMES,
+    PLACE_REQUEST_HEADERS_NAMES,
+    PLACE_RESPONSE_HEADERS_NAMES,
+    PLACE_FILES_NAMES,
+    PLACE_COUNT
+};
+
+extern const unsigned char source_places[SOURCE_COUNT]; /* collect.c */
+
 struct waf_transaction {
     const struct ruleset *rules;
     const struct plan *plan;
@@ -78,7 +118,7 @@ struct waf_transaction {
     slice response_type;
     bool has_response;
 
-    struct source sources[SOURCE_COUNT];
+    struct source sources[PLACE_COUNT];
     const uint64_t **views; /* by view of the plan: what its sources may match; NULL: not asked in
                                this phase */
     struct request_body body;
@@ -123,7 +163,17 @@ struct waf_transaction {
 void collect_open(struct waf_transaction *t);
 
 /* Whether a variable is kept as a source; the others are computed when asked (scalar.c). */
-bool collect_is_source(unsigned source);
+static inline bool collect_is_source(unsigned source)
+{
+    return source_places[source] != PLACE_NONE;
+}
+
+/* Of one that is. */
+static inline struct source *source_of(struct waf_transaction *t, unsigned source)
+{
+    ASSERT(collect_is_source(source));
+    return &t->sources[source_places[source]];
+}
 
 /* Fills a source as far as it can be now. */
 MUST_CHECK int collect_source(struct waf_transaction *t, unsigned source);

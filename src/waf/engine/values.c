@@ -11,10 +11,10 @@ enum { SEGMENTS_AT_FIRST = 4, BATCH_MAX = 64 };
 /* What a copy, and a value of a batch, cost beside their bytes. */
 enum { COPY_STEPS = 48, SCAN_STEPS = 48 };
 
-/* Room for a segment more. */
+/* Room for a segment more, behind the first items. */
 static int source_grow(struct waf_transaction *t, struct source *s)
 {
-    unsigned segment = s->count / SEGMENT_ITEMS;
+    unsigned segment = (s->count - FIRST_ITEMS) / SEGMENT_ITEMS;
     if (segment == s->segment_room) {
         unsigned room = segment ? segment * 2 : SEGMENTS_AT_FIRST;
         struct item **segments = arena_take_bytes(t->arena, room * sizeof(*segments));
@@ -32,7 +32,11 @@ static int source_grow(struct waf_transaction *t, struct source *s)
 
 int source_add(struct waf_transaction *t, struct source *s, slice name, slice value)
 {
-    if (s->count % SEGMENT_ITEMS == 0)
+    if (!s->first)
+        s->first = arena_take_bytes(t->arena, FIRST_ITEMS * sizeof(struct item));
+    if (!s->first)
+        return -ENOMEM;
+    if (s->count >= FIRST_ITEMS && (s->count - FIRST_ITEMS) % SEGMENT_ITEMS == 0)
         TRY(source_grow(t, s));
     struct item *item = source_item(s, s->count++);
     *item = (struct item){ .name = name, .raw = { .bytes = value } };
@@ -379,7 +383,7 @@ int view_candidates(struct waf_transaction *t, uint32_t view, const uint64_t **r
     if (!all)
         return -ENOMEM;
     for (unsigned i = 0; i < v->count; i++) {
-        struct source *source = &t->sources[v->sources[i]];
+        struct source *source = source_of(t, v->sources[i]);
         const uint64_t *set;
         if (!source->is_filled)
             TRY(collect_source(t, v->sources[i]));

@@ -57,6 +57,7 @@ struct item {
 };
 
 struct source {
+    struct item *first;     /* FIRST_ITEMS of them: most sources have no more */
     struct item **segments; /* of SEGMENT_ITEMS each: what stands in one stays where it is */
     unsigned count, segment_room;
     unsigned classified; /* items that are in what follows */
@@ -72,10 +73,13 @@ struct source {
 
 struct waf_transaction;
 
-enum { SEGMENT_ITEMS = 8 };
+enum { FIRST_ITEMS = 2, SEGMENT_ITEMS = 8 };
 
 static inline struct item *source_item(const struct source *s, unsigned i)
 {
+    if (i < FIRST_ITEMS)
+        return &s->first[i];
+    i -= FIRST_ITEMS;
     return &s->segments[i / SEGMENT_ITEMS][i % SEGMENT_ITEMS];
 }
 
