@@ -79,11 +79,11 @@ static bool note_stretch(void *context)
     return true;
 }
 
-static void check_stretches(int (*detect)(slice value, struct work *work))
+static void check_stretches(int (*detect)(slice value, struct work *work), const char *inside)
 {
     enum { BYTES = 1 << 16, STEPS_EACH = 40 };
     static char memory[BYTES];
-    static const char *const begins[] = { "", "1 and ", "x' or ", "<a " };
+    const char *const begins[] = { "", inside };
     for (size_t b = 0; b < ARRAY_LENGTH(begins); b++)
         for (size_t u = 0; u < ARRAY_LENGTH(units); u++) {
             struct work work;
@@ -135,8 +135,8 @@ TEST(script_is_looked_for_in_linear_time)
 
 TEST(large_values_are_looked_at_in_short_stretches)
 {
-    check_stretches(sqli);
-    check_stretches(xss);
+    check_stretches(sqli, "x' or ");
+    check_stretches(xss, "<a ");
 }
 
 int main(void)

@@ -5,6 +5,9 @@
 #include "waf/engine/transaction.h"
 #include "waf/operators/operator.h"
 
+/* What it costs to keep all that is told of a match. */
+enum { TOLD_STEPS = 256 };
+
 static enum waf_disposition disposition_of(enum disruption d)
 {
     switch (d) {
@@ -118,6 +121,7 @@ static int match_make(struct rule_run *run, struct waf_match **ret)
 {
     struct waf_transaction *t = run->t;
     const struct rule *r = run->rule;
+    TRY(work_spend(t->work, TOLD_STEPS));
     struct waf_match *m = arena_take(t->arena, sizeof(*m) + r->link_count * sizeof(m->finding[0]));
     if (!m)
         return -ENOMEM;

@@ -8,8 +8,8 @@
 #include "waf/operators/operator.h"
 #include "waf/patterns/pattern.h"
 
-/* What follows from a match: what is told of it, and the link's actions. */
-enum { MATCH_STEPS = 256 };
+/* What follows from a match by itself: most only set variables. */
+enum { MATCH_STEPS = 32 };
 
 /* A value under judgement. */
 struct subject {

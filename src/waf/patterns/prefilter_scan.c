@@ -11,6 +11,9 @@
 enum { LANES = 4, LANE_BYTES = 256, ROUND_BYTES = LANES * LANE_BYTES, ROUND_PIECES = 64 };
 enum { OVERLAP = AUTOMATON_HEAD_MAX - 1 };
 
+/* Beside the bytes: a value's own lists, a place where heads end, a string of those. */
+enum { VALUE_STEPS = 16, OUTPUT_STEPS = 4, STRING_STEPS = 4 };
+
 static_assert((int)AUTOMATON_HEAD_MAX < (int)LANE_BYTES, "a lane begins within the one before");
 
 /* A value, or the next bytes of one that is longer than a round. */
@@ -117,7 +120,7 @@ static void take_string(struct scan *s, const struct automaton_string *string, s
 {
     const struct automaton *a = &s->prefilter->automaton;
     uint32_t i = string->first_target;
-    s->cost++;
+    s->cost += STRING_STEPS;
     while (i != AUTOMATON_NONE && target_bit(s, a->targets[i].value, false))
         i = a->targets[i].next;
     if (i == AUTOMATON_NONE) /* all is known */
@@ -133,6 +136,7 @@ static void take_output(struct scan *s, uint32_t state, size_t at)
     const struct automaton *a = &s->prefilter->automaton;
     uint32_t count;
     const uint32_t *strings = automaton_outputs(a, state, &count);
+    s->cost += OUTPUT_STEPS;
     for (uint32_t i = 0; i < count; i++)
         take_string(s, &a->strings[strings[i]], at);
 }
@@ -208,6 +212,7 @@ static bool read_output(const struct scan *s, struct reading *r, unsigned end, u
 static void open_value(struct scan *s, const struct prefilter_value *v)
 {
     s->value = v;
+    s->cost += VALUE_STEPS;
     memset(s->hits, 0, (s->prefilter->clause_count + 63) / 64 * sizeof(uint64_t));
     consider_classes(s->prefilter, v);
 }
