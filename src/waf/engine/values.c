@@ -11,6 +11,9 @@ enum { SEGMENTS_AT_FIRST = 4, BATCH_MAX = 64 };
 /* What a copy, and a value of a batch, cost beside their bytes. */
 enum { COPY_STEPS = 48, SCAN_STEPS = 48 };
 
+/* An item of many, which has to come from memory. */
+enum { FAR_ITEM_STEPS = 32 };
+
 /* Room for a segment more, behind the first items. */
 static int source_grow(struct waf_transaction *t, struct source *s)
 {
@@ -342,7 +345,7 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         TRY(items_pay(t->work, i, s->count, ITEM_LOOK_STEPS));
         if (!node_may_change(plan, s->worthies[i]))
             continue;
-        TRY(work_spend(t->work, ITEM_STEPS));
+        TRY(work_spend(t->work, FAR_ITEM_STEPS));
         TRY(is_too_short(t, item, node, &is_short));
         if (is_short)
             continue;
