@@ -77,7 +77,7 @@ static void test_only_the_query_finds_ours(void **state)
     if (!tls_schedule_query())
         skip();
     const char *queries[] = { NULL, "", tls_schedule_query(), "fips=yes" };
-    const char *providers[] = { "default", "default", "portcullis-schedule", NULL };
+    const char *providers[] = { "default", "default", "schedule", NULL };
     for (size_t i = 0; i < 4; i++) {
         EVP_KDF *kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, queries[i]);
         if (!providers[i]) {
