@@ -245,11 +245,18 @@ static void tell_rules(const struct explanation *e)
             print_rule(m);
         is_first = false;
     }
-    if (e->json)
+    if (e->json) {
         output_write(STDOUT_FILENO, SLICE("]"));
-    else if (e->result.has_collections)
+        if (e->result.wanted_lists)
+            output_write(STDOUT_FILENO, SLICE(",\"lists_not_asked\":true"));
+        return;
+    }
+    if (e->result.has_collections)
         output_write(STDOUT_FILENO,
                      SLICE("    (what rules keep between requests is empty here)\n"));
+    if (e->result.wanted_lists)
+        output_write(STDOUT_FILENO,
+                     SLICE("    (lists in the DNS are not asked here: nothing is on them)\n"));
 }
 
 /* One stage and what it says. */

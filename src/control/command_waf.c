@@ -15,6 +15,7 @@
 #include "control/waf_files.h"
 #include "waf/engine/replay.h"
 #include "waf/engine/report.h"
+#include "waf/lists.h"
 #include "waf/rules/builtin.h"
 
 enum {
@@ -49,6 +50,8 @@ struct waf_test {
     struct ruleset *ruleset;
     unsigned number; /* of the request */
     int error;       /* of judging it */
+    struct waf_lists lists;
+    bool wanted_lists; /* for this request, and the DNS was not asked */
 };
 
 static int fail(const char *what, const char *path, int error)
@@ -135,7 +138,17 @@ static int set_paranoia(struct waf_transaction *t, const char *level)
     return 0;
 }
 
-static int begin(const struct waf_test *test, struct arena *a, struct work *work, slice id,
+/* What a request is judged as does not depend on the network. */
+static int find_on_no_list(struct waf_lists *lists, const struct list_question *question,
+                           uint8_t ret_address[4])
+{
+    (void)question;
+    (void)ret_address;
+    CONTAINER_OF(lists, struct waf_test, lists)->wanted_lists = true;
+    return 0;
+}
+
+static int begin(struct waf_test *test, struct arena *a, struct work *work, slice id,
                  struct waf_transaction **ret)
 {
     struct timespec now;
@@ -145,6 +158,7 @@ static int begin(const struct waf_test *test, struct arena *a, struct work *work
         .unique_id = id,
         .client = { .text = slice_from(test->client ? test->client : "127.0.0.1"), .port = 50000 },
         .server = { .text = SLICE("127.0.0.1"), .port = 80 },
+        .lists = &test->lists,
         .decodes_base64 = test->is_proxy,
         .inspects_fields = test->is_proxy,
     };
@@ -190,6 +204,9 @@ static int print_text(const struct waf_test *test, const struct waf_transaction 
                       (unsigned long long)test->cost.all_us,
                       (unsigned long long)test->cost.step_us);
     output_write(STDOUT_FILENO, SLICE("\n"));
+    if (test->wanted_lists)
+        output_write(STDOUT_FILENO,
+                     SLICE("  (lists in the DNS are not asked here: nothing is on them)\n"));
     char *memory = arena_take(a, REPORT_LINE_MAX);
     if (!memory)
         return -ENOMEM;
@@ -224,6 +241,8 @@ static int print_json(const struct waf_test *test, const struct waf_transaction 
                       "\",\"gate\":{\"status\":%u,\"reason\":\"%s\"},\"result\":", strict->status,
                       strict->reason);
         report_json(t, &w);
+        if (test->wanted_lists)
+            writer_literal(&w, ",\"lists_not_asked\":true");
         if (test->repeats)
             writer_format(&w, ",\"cpu_us\":%llu,\"step_us\":%llu",
                           (unsigned long long)test->cost.all_us,
@@ -357,6 +376,8 @@ static int test_one(struct waf_test *test, const char *path, const char *respons
     char id[32];
     arena_open(&a, NULL, 0, TEST_ARENA_BLOCK, TEST_ARENA_MAX);
     work_open(&work, 0, NULL, NULL);
+    test->lists.find = find_on_no_list;
+    test->wanted_lists = false;
     int len = snprintf(id, sizeof(id), "test-%u", ++test->number);
     int result = load_reader.read_file(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &request);
     if (result != 0)

@@ -227,6 +227,7 @@ void worker_slot_release(struct shared_memory *m, uint32_t slot)
     counters_retire(m->counters, slot);
     clients_clear(m->clients, slot);
     statuses_release(m->statuses, slot);
+    dns_answers_release(m->dns_answers, slot);
     s->turn_began_ms = 0;
     s->pid = 0;
 }
@@ -430,7 +431,7 @@ void crew_poll(struct pollfd *polled)
 }
 
 /* A replacement says READY; one whose channel to the keyholder has ended wants another; one that
- * has put a question wants the certifier to know. */
+ * has put a question wants the certifier or the observer to know. */
 static void hear_worker(uint32_t index)
 {
     if (message_receive(workers[index].control, &message_in) != 0)
@@ -440,6 +441,8 @@ static void hear_worker(uint32_t index)
         give_keys(&workers[index]);
     else if (message_in.kind == MESSAGE_WANT_STATUSES)
         message_tell(crew->boot->channel, MESSAGE_WANT_STATUSES, 0, 0);
+    else if (message_in.kind == MESSAGE_WANT_DNS)
+        message_tell(crew->boot->channel, MESSAGE_WANT_DNS, 0, 0);
     else
         workers[index].is_ready = true;
 }

@@ -4,12 +4,13 @@
  *
  * Left out is what does not follow from these two. Budgets and limits of memory are not applied. A
  * client certificate that a route wants is assumed to be there. Collections that rules keep between
- * requests are empty. A response is judged when its head comes with the request, and its body never
- * does. */
+ * requests are empty, and nothing is on a list in the DNS. A response is judged when its head comes
+ * with the request, and its body never does. */
 #pragma once
 
 #include "proxy/configuration.h"
 #include "waf/bodies/decompress.h"
+#include "waf/lists.h"
 #include "waf/waf.h"
 #include "wire/h1.h"
 
@@ -55,10 +56,12 @@ struct dry_result {
     bool lacks_response;  /* forwarded, and rules would see more of the response than there is */
     bool looked_at_body;  /* rules wanted the body: the result depends on all of it */
     bool has_collections; /* rules of the route count from one request to the next */
+    bool wanted_lists;    /* a rule asked a list in the DNS: none is, so nothing is listed */
     bool wants_certificate;
 
     /* its own: what the transaction goes on pointing to */
     struct work work;
+    struct waf_lists lists;
     struct decompress body;
 };
 

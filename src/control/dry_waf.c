@@ -30,6 +30,16 @@ static bool keeps_collections(const struct ruleset *rules)
     return false;
 }
 
+/* The DNS is not asked, but it is noted that it would have been. */
+static int find_on_no_list(struct waf_lists *lists, const struct list_question *question,
+                           uint8_t ret_address[4])
+{
+    (void)question;
+    (void)ret_address;
+    CONTAINER_OF(lists, struct dry_result, lists)->wanted_lists = true;
+    return 0;
+}
+
 static int open_transaction(struct dry *d, struct waf_transaction **ret)
 {
     struct dry_result *r = d->result;
@@ -38,7 +48,9 @@ static int open_transaction(struct dry *d, struct waf_transaction **ret)
                                .unique_id = d->asked->id,
                                .client = { ip_text(d, d->asked->client), d->asked->client_port },
                                .server = { ip_text(d, address_ip(local)), address_port(local) },
+                               .lists = &r->lists,
                                .application = r->site->name };
+    r->lists.find = find_on_no_list;
     work_open(&d->result->work, 0, NULL, NULL);
     return waf_judge_open(r->waf, world, d->arena, &d->result->work, ret);
 }

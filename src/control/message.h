@@ -53,6 +53,8 @@ enum message_kind {
     MESSAGE_CERTIFICATES, /* one descriptor: a sheet of what is presented from now on. number: the
                              generation whose wish is answered; 0: news for all */
     MESSAGE_IN_FORCE,     /* supervisor to certifier. number: the generation */
+    /* worker to generation to supervisor to observer */
+    MESSAGE_WANT_DNS, /* a question stands in shared/dns_answers.h, and the observer sleeps */
 };
 
 enum control_verb {

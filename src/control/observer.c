@@ -12,6 +12,7 @@
 #include "base/number.h"
 #include "control/exchange_list.h"
 #include "control/helper.h"
+#include "control/list_resolver.h"
 #include "control/message.h"
 #include "control/prometheus.h"
 #include "control/resolver.h"
@@ -208,6 +209,11 @@ static void on_channel(struct pollable *p)
             break;
         case MESSAGE_REOPEN: /* a new configuration: it may want names */
             resolver_look();
+            list_resolver_reopen();
+            break;
+        case MESSAGE_WANT_DNS:
+            message_close_fds(&message_in);
+            list_resolver_wake();
             break;
         default:
             message_close_fds(&message_in);
@@ -633,8 +639,10 @@ static int open_observer(void)
     bundle_open(&fibers);
     bundle_open(&clients);
     TRY(resolver_open(memory.names));
+    TRY(list_resolver_open(memory.dns_answers, memory.names));
     TRY(pollable_open_level(&channel, boot->channel, on_channel));
     open_door(boot->admin_fd, USE_ADMIN, true, "admin socket");
+    TRY(bundle_start(&fibers, "list resolver", list_resolver_run, NULL));
     return bundle_start(&fibers, "resolver", resolver_run, NULL);
 }
 
@@ -653,6 +661,7 @@ int observer_main(struct boot_record *record)
     }
     if (fiber_start("end", end_fibers, NULL, NULL) == 0)
         result = loop_run();
+    list_resolver_close();
     resolver_close();
     loop_close();
     shared_memory_close(&memory);

@@ -439,6 +439,9 @@ bool generations_hear(struct boot_generation *g)
     case MESSAGE_WANT_STATUSES:
         certificates_wake();
         break;
+    case MESSAGE_WANT_DNS:
+        helpers_wake_observer();
+        break;
     case MESSAGE_WANT_KEYS:
         keyholders_give(g);
         break;

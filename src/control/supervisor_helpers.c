@@ -127,6 +127,12 @@ void helpers_follow(void)
         message_tell(supervisor.state.observer_channel, MESSAGE_REOPEN, 0, 0);
 }
 
+void helpers_wake_observer(void)
+{
+    if (supervisor.state.observer_channel >= 0)
+        message_tell(supervisor.state.observer_channel, MESSAGE_WANT_DNS, 0, 0);
+}
+
 void helpers_replace(void)
 {
     supervisor.replacing_logger = supervisor.state.logger_pid > 0;

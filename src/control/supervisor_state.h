@@ -64,6 +64,10 @@ MUST_CHECK int helpers_start(const char *role, struct boot_record *record, int p
                              int32_t *ret_pid, int32_t *ret_channel);
 /* A generation was promoted: start them, or tell them what is new. */
 void helpers_follow(void);
+
+/* A worker has a question to the DNS. */
+void helpers_wake_observer(void);
+
 /* After an upgrade or an adoption. */
 void helpers_replace(void);
 /* One has ended; says so. was_told: for one of another binary. */

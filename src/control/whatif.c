@@ -268,6 +268,7 @@ static void note_limits(struct whatif_verdict *v, const struct configuration *be
     v->responses_matter =
         !same && (v->after.lacks_response || (v->before.lacks_response && !is_of_before));
     v->counts_matter = !same && (v->before.has_collections || v->after.has_collections);
+    v->lists_matter = !same && (v->before.wanted_lists || v->after.wanted_lists);
 }
 
 /* Whether what rules made of the response matters, and is not known: of `before` it is known where

@@ -42,6 +42,7 @@ struct whatif_verdict {
     bool is_not_again;     /* by this one, and it does not say it again */
     bool masks_matter;     /* what the change makes of masked values is not known */
     bool counts_matter;    /* nor what its rules would have counted by then */
+    bool lists_matter;     /* nor what lists in the DNS would have told them */
     bool responses_matter; /* nor what they would say of the response, or of its body */
 };
 

@@ -210,6 +210,7 @@ static void count(struct whatif_report *w, const struct whatif_verdict *v, const
     w->others += v->was_other;
     w->not_again += v->is_not_again;
     w->counts_matter |= v->counts_matter;
+    w->lists_matter |= v->lists_matter;
     w->responses_matter |= v->responses_matter;
     add_sample(w, v, r);
     switch (v->class) {

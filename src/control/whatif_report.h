@@ -53,7 +53,7 @@ struct whatif_report {
     uint64_t exchanges;
     uint64_t others;    /* decided by another configuration than the running one */
     uint64_t not_again; /* decided by the running one, which does not say it again */
-    bool counts_matter, responses_matter;
+    bool counts_matter, lists_matter, responses_matter;
     slice oldest, newest; /* times; empty: none */
     bool is_short;        /* memory was lacking: it is not complete */
 };

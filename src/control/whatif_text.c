@@ -182,6 +182,9 @@ static void print_limits(const struct whatif_report *w)
     if (w->counts_matter)
         output_write(STDOUT_FILENO, SLICE("\nRules that count from one request to the next have "
                                           "nothing counted here.\n"));
+    if (w->lists_matter)
+        output_write(STDOUT_FILENO, SLICE("\nLists in the DNS are not asked here: for rules that "
+                                          "ask them nothing is on them.\n"));
     if (w->responses_matter)
         output_write(
             STDOUT_FILENO,
@@ -332,6 +335,7 @@ static json_t *json_of_report(const struct whatif_report *w)
     json_object_set_new(all, "of_another_configuration", json_integer((json_int_t)w->others));
     json_object_set_new(all, "not_reproduced", json_integer((json_int_t)w->not_again));
     json_object_set_new(all, "rules_count_over_requests", json_boolean(w->counts_matter));
+    json_object_set_new(all, "rules_ask_lists", json_boolean(w->lists_matter));
     json_object_set_new(all, "responses_not_judged", json_boolean(w->responses_matter));
     json_object_set_new(all, "is_complete", json_boolean(!w->is_short));
     return all;

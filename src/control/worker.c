@@ -191,6 +191,12 @@ static void wake_certifier(void)
         message_tell(control.fd, MESSAGE_WANT_STATUSES, 0, 0);
 }
 
+static void wake_observer(void)
+{
+    if (control.registered)
+        message_tell(control.fd, MESSAGE_WANT_DNS, 0, 0);
+}
+
 static int open_gate(struct log_ring *ring)
 {
     static struct recent recent;
@@ -207,6 +213,8 @@ static int open_gate(struct log_ring *ring)
                                                 .challenges = m->challenges,
                                                 .statuses = m->statuses,
                                                 .wake_certifier = wake_certifier,
+                                                .dns_answers = m->dns_answers,
+                                                .wake_observer = wake_observer,
                                                 .ring = ring,
                                                 .recent = &recent },
                                     .on_empty = on_empty };

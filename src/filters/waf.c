@@ -13,6 +13,7 @@
 #include "filters/waf_class.h"
 #include "filters/waf_collections.h"
 #include "filters/waf_judge.h"
+#include "filters/waf_lists.h"
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "proxy/gate_state.h"
@@ -32,6 +33,8 @@
 /* Files in forms are walked through at a constant cost for each byte, some 2 ns: what `limits body`
  * lets in is not for the budget to refuse. */
 #define FILES_MS_PER_MIB 8
+/* All questions of one exchange to lists in the DNS wait so long together. */
+#define LISTS_MS 1000
 
 /* --- Time ------------------------------------------------------------------------------------- */
 
@@ -53,21 +56,48 @@ static void clock_stop(struct waf_exchange *w)
     w->began_ns = 0;
 }
 
+/* Others have the processor from here on … */
+static void step_aside(struct waf_exchange *w)
+{
+    if (w->cpu_ns)
+        w->cpu_used_ns += cpu_now_ns() - w->cpu_ns;
+    clock_stop(w);
+}
+
+/* … to here. */
+static void come_back(struct waf_exchange *w)
+{
+    clock_start(w);
+    w->cpu_ns = cpu_now_ns();
+}
+
 /* The engine has worked for a while: others first, when the budget allows to go on at all. */
 static bool pause(void *context)
 {
     struct waf_exchange *w = context;
-    int64_t now = cpu_now_ns();
-    if (w->cpu_ns)
-        w->cpu_used_ns += now - w->cpu_ns;
+    step_aside(w);
     w->is_over = w->cpu_used_ns > w->cpu_max_ns;
-    if (w->is_over)
-        return false;
-    clock_stop(w);
-    int result = fiber_yield();
-    clock_start(w);
-    w->cpu_ns = cpu_now_ns();
+    int result = w->is_over ? -ECANCELED : fiber_yield();
+    come_back(w);
     return result == 0;
+}
+
+/* A rule asks a list in the DNS. The log line does not wait for what is not known yet. */
+static int find_on_list(struct waf_lists *lists, const struct list_question *question,
+                        uint8_t ret_address[4])
+{
+    struct waf_exchange *w = CONTAINER_OF(lists, struct waf_exchange, lists);
+    int result = waf_list_find(question, ret_address);
+    if (result != -EAGAIN)
+        return result;
+    if (w->is_last_phase)
+        return 0;
+    int64_t began_ms = loop_now_ms();
+    step_aside(w);
+    result = waf_list_ask(question, began_ms + w->lists_ms, ret_address);
+    come_back(w);
+    w->lists_ms -= loop_now_ms() - began_ms;
+    return result;
 }
 
 /* So much more may be spent. */
@@ -211,6 +241,8 @@ static struct waf_exchange *make(struct exchange *x, const struct waf_settings *
     arena_open(&w->arena, first->memory, first->capacity, ARENA_BLOCK_BYTES,
                ARENA_BYTES_BASE + ARENA_PER_BODY * s->body_bytes_max);
     arena_pay_from(&w->arena, &held_purse);
+    w->lists.find = find_on_list;
+    w->lists_ms = LISTS_MS;
     work_open(&w->work, 0, pause, w);
     grant(w, (uint64_t)s->budget_ms);
     return w;
@@ -234,6 +266,7 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
                                .server = { ip_text(x, connection_local_ip(x->connection)),
                                            x->connection->local_port },
                                .store = waf_collections(),
+                               .lists = &x->waf->lists,
                                .application = x->site->name };
     if (!world.client.text.ptr || !world.server.text.ptr)
         return -ENOMEM;
@@ -399,6 +432,7 @@ static void run_last_phase(struct exchange *x, int64_t now_us)
     clock_start(w);
     waf_set_elapsed(w->transaction, (now_us - x->times.begin) / 1000);
     w->work.pause = NULL; /* the log line does not wait */
+    w->is_last_phase = true;
     (void)!waf_run(w->transaction, WAF_LOGGING);
     clock_stop(w);
     w->is_logged = true;

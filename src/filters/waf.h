@@ -4,6 +4,7 @@
 #include "proxy/exchange.h"
 #include "shared/counters.h"
 #include "waf/bodies/decompress.h"
+#include "waf/lists.h"
 #include "waf/waf.h"
 
 struct buffer;
@@ -25,6 +26,9 @@ struct waf_exchange {
     int64_t cpu_ns;      /* of the processor's time, when the last pause ended; 0: no pause yet */
     int64_t cpu_used_ns; /* between pauses */
     int64_t cpu_max_ns;
+    struct waf_lists lists;
+    int64_t lists_ms; /* that questions to lists in the DNS may still wait, together */
+    bool is_last_phase;
     bool is_over;     /* the budget is spent */
     bool is_given_up; /* it goes on without a verdict */
     bool is_logged;   /* the last phase has run */

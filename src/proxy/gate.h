@@ -12,6 +12,7 @@
 #include "shared/clients.h"
 #include "shared/collections.h"
 #include "shared/counters.h"
+#include "shared/dns_answers.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
 #include "shared/recent.h"
@@ -30,6 +31,9 @@ struct gate_shared {
     const struct challenges_segment *challenges; /* NULL: none */
     struct statuses_segment *statuses; /* NULL: none; else wake_certifier: a question was put */
     void (*wake_certifier)(void);
+    struct dns_answers_segment
+        *dns_answers; /* NULL: none; else wake_observer: a question was put */
+    void (*wake_observer)(void);
     struct log_ring *ring;
     struct recent *recent; /* NULL: exchanges are not kept */
 };

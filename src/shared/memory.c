@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 11u
+#define LAYOUT 12u
 
 static const struct {
     const char *name;
@@ -29,6 +29,8 @@ static const struct {
                             sizeof(struct early_data_segment) },
     [SHARED_COLLECTIONS] = { "portcullis-collections", 0x504354434f4c4c45,
                              sizeof(struct collections_segment) },
+    [SHARED_DNS_ANSWERS] = { "portcullis-dns-answers", 0x5043544c49535453,
+                             sizeof(struct dns_answers_segment) },
     [SHARED_RECENT] = { "portcullis-recent", 0x5043545245434e54, sizeof(struct recent_segment) },
 };
 
@@ -46,6 +48,7 @@ static void set_pointers(struct shared_memory *m)
     m->accounts = (struct accounts_segment *)(void *)m->segments[SHARED_ACCOUNTS].memory;
     m->early_data = (struct early_data_segment *)(void *)m->segments[SHARED_EARLY_DATA].memory;
     m->collections = (struct collections_segment *)(void *)m->segments[SHARED_COLLECTIONS].memory;
+    m->dns_answers = (struct dns_answers_segment *)(void *)m->segments[SHARED_DNS_ANSWERS].memory;
     m->recent = (struct recent_segment *)(void *)m->segments[SHARED_RECENT].memory;
 }
 
@@ -72,6 +75,7 @@ int shared_memory_create(struct shared_memory *m)
     random_bytes(m->statuses->hash_key, sizeof m->statuses->hash_key);
     random_bytes(m->accounts->hash_key, sizeof m->accounts->hash_key);
     random_bytes(m->early_data->hash_key, sizeof m->early_data->hash_key);
+    random_bytes(m->dns_answers->hash_key, sizeof m->dns_answers->hash_key);
     random_bytes(m->collections->hash_key, sizeof m->collections->hash_key);
     return 0;
 }

@@ -7,6 +7,7 @@
 #include "shared/clients.h"
 #include "shared/collections.h"
 #include "shared/counters.h"
+#include "shared/dns_answers.h"
 #include "shared/early_data.h"
 #include "shared/log_ring.h"
 #include "shared/names.h"
@@ -30,6 +31,7 @@ enum shared_purpose {
     SHARED_EARLY_DATA,
     SHARED_COLLECTIONS,
     SHARED_RECENT,
+    SHARED_DNS_ANSWERS,
     SHARED_COUNT
 };
 
@@ -48,6 +50,7 @@ struct shared_memory {
     struct early_data_segment *early_data;
     struct collections_segment *collections;
     struct recent_segment *recent;
+    struct dns_answers_segment *dns_answers;
 };
 
 /* 0 · -errno; nothing is left open on failure. */

@@ -223,6 +223,7 @@ struct waf_directives {
     const struct unicode_map *unicode_map;
     unsigned collection_timeout_s; /* SecCollectionTimeout */
     slice component_signature, web_app_id;
+    slice list_key; /* SecHttpBlKey; empty: none */
     enum audit_engine audit_engine;
     uint32_t audit_parts;                         /* bits of AUDIT_PART */
     uint64_t audit_statuses[AUDIT_STATUSES / 64]; /* a bit for each: SecAuditLogRelevantStatus */

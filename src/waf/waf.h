@@ -3,8 +3,9 @@
  * What a transaction says depends on what it is given and on nothing else: the ruleset, the world
  * (clock, identifier, addresses, the store of persistent collections) and the bytes of request and
  * response. It does no I/O and never waits, but spends `work`, whose pause callback may let others
- * run. Memory is the arena's; nothing has to be closed. Slices that are given must live as long as
- * the transaction, and so must the bodies; slices that are returned live as long as the arena.
+ * run, and asks the world, which may take its time. Memory is the arena's; nothing has to be
+ * closed. Slices that are given must live as long as the transaction, and so must the bodies;
+ * slices that are returned live as long as the arena.
  *
  * The order of the calls:
  *
@@ -33,6 +34,7 @@
 #include "waf/rule.h"
 #include "waf/work.h"
 
+struct waf_lists;
 struct waf_store;
 struct waf_transaction;
 
@@ -60,6 +62,7 @@ struct waf_world {
     slice unique_id;
     struct waf_address client, server;
     struct waf_store *store; /* engine/store.h; NULL: persistent collections stay empty */
+    struct waf_lists *lists; /* lists.h; NULL: @rbl matches nothing */
     slice application;       /* whose collections they are, where SecWebAppId says nothing else */
 
     /* The whole ruleset in shadow, or some of its rules: they run and are told, but nothing is

@@ -248,6 +248,8 @@ static int operator_says(struct rule_run *run, const struct subject *s, struct c
     run->t->counts.operators++;
     bool wants_match = (l->flags & LINK_CAPTURE) || (run->found && !run->link_plan->is_placed_late);
     TRY(work_spend(run->t->work, 1));
+    if (l->operator->asks_list)
+        return list_says(run->t, argument, &s->name, copy->bytes, wants_match ? m : NULL);
     return l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
                                  run->t->work);
 }

@@ -187,7 +187,7 @@ static bool is_placed_late(const struct rule *r, unsigned index)
 {
     const struct link *l = &r->links[index];
     return index + 1 < r->link_count && !(l->flags & (LINK_CAPTURE | LINK_NEGATED | LINK_ALWAYS)) &&
-           is_text(&l->argument);
+           is_text(&l->argument) && !l->operator->asks_list;
 }
 
 static int plan_rule(struct ruleset *rules, struct plan *plan, struct rule *r)

@@ -263,6 +263,13 @@ MUST_CHECK int link_run(struct rule_run *run);
  * into the arena, it stays. 0 · -ENOMEM */
 MUST_CHECK int match_word_keep(struct waf_transaction *t, struct operator_match *m);
 
+/* list.c */
+
+/* What a list in the DNS says of the value. m NULL: its words are not wanted. 1 · 0 · -errno of
+ * `lists` and of the work · -ENOMEM */
+MUST_CHECK int list_says(struct waf_transaction *t, slice list, const struct value_name *name,
+                         slice value, struct operator_match *m);
+
 /* decision.c */
 
 /* The last link matched: tells of it and disrupts. */

@@ -25,9 +25,6 @@ struct operator_world {
      * until prepare() returns. 0 · -errno. NULL: there are no files. */
     int (*read_file)(void *context, slice path, slice beside, slice *ret_bytes);
 
-    /* @rbl: is this name ("4.3.2.1.list.example") listed? 1 · 0 · -errno. May wait. NULL: no. */
-    int (*rbl_lookup)(void *context, slice name);
-
     /* @geoLookup: is the address known? 1 · 0 · -errno. NULL: no. */
     int (*geo_lookup)(void *context, slice address);
 };
@@ -68,6 +65,8 @@ struct operator
     const struct phrases *(*phrases)(const void *prepared);
 
     bool fills_geo; /* a match fills GEO with where the value is */
+    bool asks_list; /* the engine asks the list in the DNS that is the argument instead of
+                       evaluating: rbl.h */
     bool is_search; /* asks whether something is in the value, not what form the value has */
 
     /* Of others: bytes of which a value must have one for a match; NULL: not known. ret: empty. */

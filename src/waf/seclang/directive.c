@@ -48,7 +48,7 @@ const struct directive_row waf_directive_rows[] = {
     { "SecHashMethodPm", 1, ANY, DIRECTIVE_REFUSED, NULL, "", "pages are not rewritten" },
     { "SecHashMethodRx", 1, ANY, DIRECTIVE_REFUSED, NULL, "", "pages are not rewritten" },
     { "SecHashParam", 1, ANY, DIRECTIVE_REFUSED, NULL, "", "pages are not rewritten" },
-    { "SecHttpBlKey", 1, 1, DIRECTIVE_REFUSED, NULL, "KEY", "lists that need a key are not asked" },
+    { "SecHttpBlKey", 1, 1, DIRECTIVE_WORKS, option_list_key, "KEY", "the key with which @rbl asks Project Honey Pot (httpbl.org)" },
     { "SecInterceptOnError", 1, 1, DIRECTIVE_ACCEPTED, option_check_switch, "On|Off", "a rule that cannot be decided refuses the request" },
     { "SecMarker", 1, 1, DIRECTIVE_WORKS, directive_marker, "NAME", "where skipAfter goes on" },
     { "SecPcreMatchLimit", 1, 1, DIRECTIVE_ACCEPTED, option_check_number, "NUMBER", LINEAR },

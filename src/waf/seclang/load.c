@@ -160,12 +160,6 @@ static int read_beside(void *context, slice path, slice beside, slice *ret_bytes
     return o->world.read(o->world.context, path, beside, &o->load->scratch, ret_bytes);
 }
 
-static int look_up_list(void *context, slice name)
-{
-    struct outside *o = context;
-    return o->world.rbl_lookup(o->world.context, name);
-}
-
 static int look_up_address(void *context, slice address)
 {
     const struct outside *o = context;
@@ -184,7 +178,6 @@ static int open_outside(struct seclang *l)
     o->operators = (struct operator_world){
         .context = o,
         .read_file = read_beside,
-        .rbl_lookup = l->world.rbl_lookup ? look_up_list : NULL,
         .geo_lookup = look_up_address,
     };
     l->outside = o;

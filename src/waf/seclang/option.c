@@ -1,5 +1,6 @@
 #include "waf/seclang/option.h"
 
+#include <ctype.h>
 #include <stddef.h>
 
 #include "base/number.h"
@@ -223,6 +224,22 @@ int option_unicode_map(struct seclang *l, const slice *words, unsigned count)
     result = unicode_map_parse(text, (unsigned)page, &l->rules->arena,
                                &l->rules->directives.unicode_map, &problem);
     return result == -EINVAL ? load_problem(l, &problem) : result;
+}
+
+/* It becomes a label of the names that are asked for. */
+int option_list_key(struct seclang *l, const slice *words, unsigned count)
+{
+    enum { LABEL_MAX = 63 };
+    (void)count;
+    bool is_label = words[0].len > 0 && words[0].len <= LABEL_MAX;
+    for (size_t i = 0; is_label && i < words[0].len; i++)
+        is_label = isalnum((unsigned char)words[0].ptr[i]);
+    if (!is_label)
+        return load_error(l, words[0].ptr,
+                          "SecHttpBlKey needs the key of Project Honey Pot, such as "
+                          "abcdefghijkl: letters and digits");
+    l->rules->directives.list_key = words[0];
+    return 0;
 }
 
 int option_argument_separator(struct seclang *l, const slice *words, unsigned count)

@@ -16,6 +16,7 @@ MUST_CHECK int option_check_off(struct seclang *l, const slice *words, unsigned 
 
 /* Has no effect that anybody could want: a warning. */
 MUST_CHECK int option_geo_database(struct seclang *l, const slice *words, unsigned count);
+MUST_CHECK int option_list_key(struct seclang *l, const slice *words, unsigned count);
 
 MUST_CHECK int option_response_types(struct seclang *l, const slice *words, unsigned count);
 MUST_CHECK int option_response_types_clear(struct seclang *l, const slice *words, unsigned count);

@@ -38,9 +38,6 @@ struct seclang_world {
     /* The bytes of a file. 0 · -errno, of which -ESPIPE means that it is no plain file */
     int (*read)(void *context, slice path, slice beside, struct arena *arena, slice *ret_bytes);
 
-    /* As in struct operator_world; NULL: rules that ask never match. */
-    int (*rbl_lookup)(void *context, slice name);
-
     /* The database of places in a file; *ret_why: what is wrong with it, static. 0 · -EINVAL ·
      * -ENOMEM. NULL: there are none, @geoLookup matches nothing. */
     int (*geo_open)(void *context, slice path, slice beside, struct geo_database **ret,

@@ -52,7 +52,7 @@ static const struct {
     { WORD_OPERATOR, "detectSQLi", "a detector of our own; TX.0 is its fingerprint" },
     { WORD_OPERATOR, "detectXSS", "a detector of our own" },
     { WORD_OPERATOR, "geoLookup", "databases of MaxMind's format (.mmdb), as in ModSecurity 3; those of GeoIP Legacy are refused" },
-    { WORD_OPERATOR, "rbl", "nobody is asked yet: nothing matches" },
+    { WORD_OPERATOR, "rbl", "also IPv6 addresses; TX.0 has no key in it; answers that are none of 127.0.0.0/8, or say that the list does not answer (127.255.255.0/24), match nothing" },
     { WORD_OPERATOR, "rx", "in time linear in the value; what needs PCRE (lookaround, backreferences) runs under a budget, and what exceeds it refuses the request" },
     { WORD_ACTION, "drop", "over HTTP/2 the stream is reset" },
     { WORD_ACTION, "deprecatevar", "ModSecurity 3 has none" },
