@@ -1,12 +1,15 @@
 /* The whole engine: any bytes as a request, against a small set of rules that uses every kind of
  * target and action. What must hold: no crash, one result however often it is run, and work that is
  * bounded by the length. */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #include "base/fuzz.h"
 #include "waf/engine/replay.h"
 #include "waf/engine/report.h"
+#include "waf/lists.h"
+#include "waf/operators/rbl.h"
 #include "waf/seclang/seclang.h"
 
 static const char rules_text[] =
@@ -33,6 +36,8 @@ static const char rules_text[] =
     "SecRule REQBODY_ERROR|MULTIPART_STRICT_ERROR|URLENCODED_ERROR \"!@eq 0\" "
     "\"id:10,phase:2,deny,status:400,log,logdata:'%{REQBODY_ERROR_MSG}'\"\n"
     "SecRule TX:anomaly_score \"@ge 5\" \"id:11,phase:2,deny,log\"\n"
+    "SecRule ARGS|REQUEST_HEADERS \"@rbl list.example\" "
+    "\"id:13,phase:2,pass,log,capture,logdata:'%{tx.0}'\"\n"
     "SecRule RESPONSE_BODY \"@contains x\" \"id:12,phase:4,deny,log\"\n";
 
 static struct ruleset *load(void)
@@ -50,12 +55,25 @@ static struct ruleset *load(void)
 
 enum { ARENA_MAX = 256 << 20, REPORT_MAX = 4 << 20, STEPS_FIXED = 2000000, STEPS_EACH = 4000 };
 
+/* Half of all names is listed; what is asked for must be a name of the DNS. */
+static int find(struct waf_lists *lists, const struct list_question *q, uint8_t ret_address[4])
+{
+    (void)lists;
+    ASSERT(q->name.len > q->list_bytes && q->name.len <= RBL_NAME_MAX);
+    for (size_t i = 0; i < q->name.len; i++)
+        ASSERT(isalnum((unsigned char)q->name.ptr[i]) || strchr("-_.", q->name.ptr[i]));
+    memcpy(ret_address, (uint8_t[]){ 127, 0, 0, 2 }, 4);
+    return q->name.ptr[0] & 1;
+}
+
 static size_t judge(const struct ruleset *rules, slice input, char *report)
 {
     struct arena arena = { 0 };
     struct work work;
     struct waf_transaction *t = NULL;
-    const struct waf_world world = { .now_ms = 1700000000000,
+    struct waf_lists lists = { find };
+    const struct waf_world world = { .lists = &lists,
+                                     .now_ms = 1700000000000,
                                      .unique_id = SLICE("id"),
                                      .client = { SLICE("192.0.2.1"), 1 },
                                      .server = { SLICE("192.0.2.2"), 2 } };

@@ -5,6 +5,7 @@
 #include <zlib.h>
 
 #include "waf/engine/engine_test.h"
+#include "waf/lists.h"
 #include "waf/memory_faults_test.h"
 #include "waf/seclang/complete_rules.h"
 
@@ -89,6 +90,13 @@ static void give_way(void)
 {
 }
 
+static int find(UNUSED struct waf_lists *lists, UNUSED const struct list_question *question,
+                uint8_t ret_address[4])
+{
+    memcpy(ret_address, (uint8_t[]){ 127, 0, 0, 2 }, 4);
+    return 1;
+}
+
 static struct ruleset *load(void)
 {
     struct seclang_world world = complete_world();
@@ -118,7 +126,9 @@ static int judge(const struct ruleset *rules, const struct judged *c, char *outc
     struct writer w = writer_over(outcome, OUTCOME_MAX);
     store_table_open(&table, store_memory, sizeof store_memory, &secret,
                      &(struct store_sharing){ 1, give_way });
+    struct waf_lists lists = { find };
     world.store = &table.store;
+    world.lists = &lists;
     world.decodes_base64 = world.inspects_fields = true;
     arena_open(&arena, NULL, 0, 512, TEST_ARENA_MAX);
     work_open(&work, 0, NULL, NULL);

@@ -78,7 +78,7 @@ static const char complete_rules[] =
     "ctl:ruleRemoveTargetByTag=attack-sqli;ARGS:liberal,ctl:ruleRemoveTargetByMsg=odd;ARGS:/^x_/\"\n"
     "SecRule REMOTE_ADDR \"@ipMatch 198.51.100.0/24,2001:db8:1::/48\" \"id:6,phase:1,drop\"\n"
     "SecRule REMOTE_ADDR \"!@ipMatchFromFile networks\" \"id:7,phase:1,allow:phase,skip:1\"\n"
-    "SecRule REMOTE_ADDR \"@rbl list.example\" \"id:11,phase:1,pass,capture,log,msg:'%{tx.0}'\"\n"
+    "SecRule REQUEST_HEADERS:X-From \"@rbl list.example\" \"id:11,phase:1,pass,capture,log,msg:'%{tx.0}'\"\n"
     "SecRule REQUEST_HEADERS:X-From \"@geoLookup\" \"id:10,phase:1,pass,log,msg:'from %{geo.city}',chain\"\n  SecRule GEO:/^COUNTRY/ \"@rx .\"\n"
     "SecRule REQUEST_METHOD \"@within PUT DELETE\" \"id:8,phase:1,redirect:https://elsewhere.test/%{request_uri},chain,skipAfter:LATER\"\n"
     "  SecRule REQUEST_FILENAME \"@endsWith .old\" \"t:normalizePath\"\n"
