@@ -245,9 +245,10 @@ static int parse_number(const struct argument *a, slice text, struct argument_va
 
 static void warn_secret(const struct reading *r, const struct word *word)
 {
-    struct diagnostic *item =
-        diagnostics_add(r->c->diagnostics, W0701, &word->span,
-                        "the secret of '%s' stands in the text", r->row->name);
+    const struct statement *st = r->statement;
+    struct span where = span_join(&word->span, &st->arguments[st->argument_count - 1].span);
+    struct diagnostic *item = diagnostics_add(
+        r->c->diagnostics, W0701, &where, "the secret of '%s' stands in the text", r->row->name);
     diagnostic_hide(item);
     diagnostic_label(r->c->diagnostics, item, "readable for everyone who reads this file");
     diagnostic_help(r->c->diagnostics, item,
@@ -329,6 +330,15 @@ static slice near_keyword(const struct reading *r, const struct word *word)
     return word->kind == TOKEN_WORD ? near.best : SLICE("");
 }
 
+/* With a word too many, any of them may be the secret: "eab kid-1 hmac SECRET". */
+static bool takes_secret(const struct directive *row)
+{
+    for (size_t i = 0; i < argument_count(row); i++)
+        if (row->arguments[i].kind == ARGUMENT_SECRET)
+            return true;
+    return false;
+}
+
 static int report_unexpected(const struct reading *r, const struct word *word)
 {
     struct diagnostics *d = r->c->diagnostics;
@@ -336,9 +346,16 @@ static int report_unexpected(const struct reading *r, const struct word *word)
     for (size_t i = 0; i < argument_count(r->row); i++)
         if (is_one_of(r->row->arguments[i].later, word->text, &unused))
             return report_later(r, word);
-    struct diagnostic *item =
-        diagnostics_add(d, E0303, &word->span, "unexpected argument %.*s to '%s'",
-                        SLICE_ARGUMENTS(span_text(&word->span)), r->row->name);
+    bool is_hidden = takes_secret(r->row);
+    const struct word *all = r->statement->arguments;
+    struct span where = is_hidden
+                            ? span_join(&all[0].span, &all[r->statement->argument_count - 1].span)
+                            : word->span;
+    struct diagnostic *item = diagnostics_add(
+        d, E0303, &where, "unexpected argument %.*s to '%s'",
+        SLICE_ARGUMENTS(is_hidden ? SLICE("***") : span_text(&word->span)), r->row->name);
+    if (is_hidden)
+        diagnostic_hide(item);
     diagnostic_label(d, item, "not expected");
     slice near = near_keyword(r, word);
     char syntax[256];

@@ -173,6 +173,13 @@ TEST(a_secret_in_the_text_is_a_warning_that_does_not_show_it)
 {
     assert_one("password hunter2", W0701, "${cred:NAME}");
     assert_true(diagnostics.items[0].hides_text);
+    check("password key hunter2 now");
+    char shown[1024];
+    struct writer w = writer_over(shown, sizeof shown);
+    assert_int_equal(diagnostics.count, 2);
+    for (uint32_t i = 0; i < 2; i++)
+        diagnostic_write_text(&w, &diagnostics.items[i], &(struct diagnostic_style){ 0 });
+    assert_int_equal(slice_find(writer_slice(&w), SLICE("hunter2")), w.len);
     check("password ${env:X}");
     assert_int_equal(diagnostics.count, 0);
 }

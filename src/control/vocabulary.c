@@ -121,6 +121,7 @@ const struct habit vocabulary_habits[] = {
     { "encode", "compression is not built yet in this version" },
     { "file_server", "this is a proxy: it serves no files in this version" },
     { "email", "the address for the authority is 'contact me@example.com' here" },
+    { "external_account", "Caddy's external_account is 'eab KID ${file:/path}' in 'acme' here" },
     /* ModSecurity */
     { "on", "'waf balanced' is on, and so is a site in which nothing is written", "waf" },
     { "shadow", "to watch without refusing: waf balanced mode shadow", "waf" },
