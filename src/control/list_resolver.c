@@ -202,7 +202,8 @@ void list_resolver_run(void *unused)
             continue;
         }
         result = rest();
-        awake_until_ms = loop_now_ms() + AWAKE_MS;
+        if (is_open)
+            awake_until_ms = loop_now_ms() + AWAKE_MS;
     }
 }
 

@@ -50,21 +50,17 @@ static void clock_start(struct waf_exchange *w)
     w->began_ns = clock_monotonic_ns();
 }
 
+/* Others have the processor from here on … */
 static void clock_stop(struct waf_exchange *w)
 {
     w->spent_ns += clock_monotonic_ns() - w->began_ns;
     w->began_ns = 0;
-}
-
-/* Others have the processor from here on … */
-static void step_aside(struct waf_exchange *w)
-{
     if (w->cpu_ns)
         w->cpu_used_ns += cpu_now_ns() - w->cpu_ns;
-    clock_stop(w);
+    w->cpu_ns = 0;
 }
 
-/* … to here. */
+/* … to here, after a pause. Without one the budget is not near, and the processor's time dear. */
 static void come_back(struct waf_exchange *w)
 {
     clock_start(w);
@@ -75,7 +71,7 @@ static void come_back(struct waf_exchange *w)
 static bool pause(void *context)
 {
     struct waf_exchange *w = context;
-    step_aside(w);
+    clock_stop(w);
     w->is_over = w->cpu_used_ns > w->cpu_max_ns;
     int result = w->is_over ? -ECANCELED : fiber_yield();
     come_back(w);
@@ -93,7 +89,7 @@ static int find_on_list(struct waf_lists *lists, const struct list_question *que
     if (w->is_last_phase)
         return 0;
     int64_t began_ms = loop_now_ms();
-    step_aside(w);
+    clock_stop(w);
     result = waf_list_ask(question, began_ms + w->lists_ms, ret_address);
     come_back(w);
     w->lists_ms -= loop_now_ms() - began_ms;

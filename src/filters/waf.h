@@ -23,7 +23,7 @@ struct waf_exchange {
         response_body;   /* as they were read, when they came compressed */
     int64_t spent_ns;    /* by the clock, pauses not counted */
     int64_t began_ns;    /* of the call that runs; 0: none */
-    int64_t cpu_ns;      /* of the processor's time, when the last pause ended; 0: no pause yet */
+    int64_t cpu_ns;      /* of the processor, when the call's last pause ended; 0: none yet */
     int64_t cpu_used_ns; /* between pauses */
     int64_t cpu_max_ns;
     struct waf_lists lists;

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 
 from harness.certificates import Authority
-from harness.client import Client, request
+from harness.client import Client, parse_address, request
 from harness.deadline import eventually
 from harness.gate import binary_path
 from harness.origin import response
@@ -336,6 +336,49 @@ site b.test { respond 200 b; tls @pair }
     session, reused = exchange("a.test", session)
     assert reused
     assert not exchange("b.test", session)[1]
+
+
+def records_of(address, how, name, message, bytes_wanted):
+    """What is sent in answer to a message: the lengths of its records. The plain bytes are read as well."""
+    received, sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls, lengths, plain, raw = how.wrap_bio(received, sent, server_hostname=name), [], b"", b""
+    family, to = parse_address(address)
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.settimeout(20)
+        sock.connect(to)
+        def more():
+            sock.sendall(sent.read())
+            got = sock.recv(65536)
+            assert got, "it has ended"
+            received.write(got)
+            return got
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                more()
+        tls.write(message)
+        while len(plain) < bytes_wanted:
+            try:
+                plain += tls.read(65536)
+            except ssl.SSLWantReadError:
+                raw += more()
+    while len(raw) >= 5:
+        kind, _, length = struct.unpack(">BHH", raw[:5])
+        if len(raw) < 5 + length:
+            break
+        lengths += [length] if kind == 23 else []
+        raw = raw[5 + length:]
+    return lengths
+
+
+def test_records_are_small_first_and_large_later(gate, origin, authority):
+    origin.serve(lambda got, connection: response(b"x" * 200_000))
+    g = gate("listen 127.0.0.1:0 tls\nsite a.test { to @origin; tls @pair }", origin=origin, pair=authority.issue("a.test"))
+    lengths = records_of(secure(g), context(authority, versions=V12), "a.test", request("/", host="a.test"), 200_000)
+    assert max(lengths[:4]) <= 4096 + 64, lengths
+    assert max(lengths[5:]) >= 16384, lengths
 
 
 def test_a_client_that_sends_nothing_is_let_go(gate, authority):
