@@ -1,13 +1,12 @@
 #include "control/list_resolver.h"
 
-#include <ares.h>
 #include <arpa/nameser.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/select.h>
 
 #include "base/log.h"
+#include "control/dns_channel.h"
 #include "runtime/event.h"
 #include "runtime/loop.h"
 
@@ -135,14 +134,8 @@ static bool take_questions(void)
 
 static int open_channel(void)
 {
-    struct ares_options options = { .timeout = QUERY_MS, .tries = QUERY_TRIES };
-    char servers[NAME_SERVERS_BYTES_MAX + 1];
-    if (ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS)
-        return -EIO;
+    TRY(dns_channel_open(&channel, names, QUERY_MS, QUERY_TRIES));
     is_open = true;
-    names_read_servers(names, servers);
-    if (servers[0] && ares_set_servers_ports_csv(channel, servers) != ARES_SUCCESS)
-        log_error("the name servers %s cannot be used", servers);
     return 0;
 }
 
@@ -161,18 +154,6 @@ static void follow_configuration(void)
     close_channel();
     if (open_channel() != 0)
         log_error("cannot ask lists in the DNS: c-ares does not start");
-}
-
-static void process(void)
-{
-    fd_set readable, writable;
-    struct timeval at_once = { 0 };
-    FD_ZERO(&readable);
-    FD_ZERO(&writable);
-    int count = ares_fds(channel, &readable, &writable);
-    if (count > 0 && select(count, &readable, &writable, NULL, &at_once) < 0)
-        return;
-    ares_process(channel, &readable, &writable);
 }
 
 /* Who puts a question from now on wakes; one that came just before is seen by the last look. */
@@ -196,7 +177,7 @@ void list_resolver_run(void *unused)
         if (is_open && take_questions())
             awake_until_ms = loop_now_ms() + AWAKE_MS;
         if (running)
-            process();
+            dns_channel_process(channel);
         if (running || loop_now_ms() < awake_until_ms) {
             result = fiber_sleep(loop_now_ms() + LOOK_MS);
             continue;

@@ -1,13 +1,12 @@
 #include "control/resolver.h"
 
-#include <ares.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/select.h>
 
 #include "base/log.h"
+#include "control/dns_channel.h"
 #include "runtime/event.h"
 #include "runtime/loop.h"
 
@@ -106,14 +105,8 @@ static void on_result(void *argument, int status, int timeouts, struct ares_addr
 
 static int open_channel(void)
 {
-    struct ares_options options = { .timeout = QUERY_MS, .tries = 3 };
-    char servers[NAME_SERVERS_BYTES_MAX + 1];
-    if (ares_init_options(&channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) != ARES_SUCCESS)
-        return -EIO;
+    TRY(dns_channel_open(&channel, names, QUERY_MS, 3));
     is_open = true;
-    names_read_servers(names, servers);
-    if (servers[0] && ares_set_servers_ports_csv(channel, servers) != ARES_SUCCESS)
-        log_error("the name servers %s cannot be used", servers);
     return 0;
 }
 
@@ -160,18 +153,6 @@ static int64_t start_due(void)
     return next;
 }
 
-static void process(void)
-{
-    fd_set readable, writable;
-    struct timeval at_once = { 0 };
-    FD_ZERO(&readable);
-    FD_ZERO(&writable);
-    int count = ares_fds(channel, &readable, &writable);
-    if (count > 0 && select(count, &readable, &writable, NULL, &at_once) < 0)
-        return;
-    ares_process(channel, &readable, &writable);
-}
-
 void resolver_run(void *unused)
 {
     int result = 0;
@@ -182,7 +163,7 @@ void resolver_run(void *unused)
         must_reopen = false;
         int64_t next = is_open ? start_due() : loop_now_ms() + 1000ll * RETRY_MAX_S;
         if (running) {
-            process();
+            dns_channel_process(channel);
             result = fiber_sleep(loop_now_ms() + PROCESS_MS);
         } else {
             result = event_wait(&look, next);
