@@ -200,6 +200,7 @@ static void write_masks(struct writer *w, const struct recent_masks *masks)
     writer_byte(w, ']');
 }
 
+/* Also one that was dropped since: it tells what the body is. */
 static slice type_of(const struct fields *fields)
 {
     for (uint32_t i = 0; i < fields->count; i++)
