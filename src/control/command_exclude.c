@@ -188,9 +188,10 @@ static bool covers(const struct waf_exclusion *old, const struct waf_exclusion *
     bool same_path =
         old->path.len == 0 || (old->path_is_prefix ? slice_starts_with(new->path, old->path)
                                                    : slice_equal(old->path, new->path));
-    bool is_over = old->until_s && old->until_s < time(NULL);
+    bool is_shorter =
+        old->until_s && (old->until_s < time(NULL) || !new->until_s || new->until_s > old->until_s);
     return old->first_id <= new->first_id &&
-           old->last_id >= new->last_id &&same_place &&same_path && !is_over;
+           old->last_id >= new->last_id &&same_place &&same_path && !is_shorter;
 }
 
 /* Whether an exclusion in force says what the new one says. */
@@ -248,6 +249,13 @@ static bool is_confirmed(const struct order *o)
     return got > 0 && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+static void tell_answer(int fd, const struct admin_answer *answer)
+{
+    output_write(fd, slice_of(answer->body, answer->length));
+    if (answer->length && answer->body[answer->length - 1] != '\n')
+        output_write(fd, SLICE("\n"));
+}
+
 static int put_in_force(const struct order *o, const struct config_edit *edit, const char *path)
 {
     struct admin_answer answer __attribute__((cleanup(free_answer))) = { 0 };
@@ -257,11 +265,10 @@ static int put_in_force(const struct order *o, const struct config_edit *edit, c
         return EXIT_OK;
     }
     if (result == EXIT_OK && answer.status == 200) {
-        output_write(STDOUT_FILENO, slice_of(answer.body, answer.length));
+        tell_answer(STDOUT_FILENO, &answer);
         return EXIT_OK;
     }
-    if (answer.body)
-        output_write(STDERR_FILENO, slice_of(answer.body, answer.length));
+    tell_answer(STDERR_FILENO, &answer);
     int error = replace_file(path, edit->before);
     if (error)
         return fail("put back", path, error);

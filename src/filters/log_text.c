@@ -156,6 +156,23 @@ static bool ends_with(slice name, const struct secret_word *w)
            (w->place == APART && !is_letter_or_digit((char)take_last(&name)));
 }
 
+/* "password_confirmation", "passwordRepeat", "passwd_new" */
+static bool speaks_of_password(slice name)
+{
+    static const char backwards[] = { 'w', 's', 's', 'a', 'p' };
+    unsigned at = 0;
+    if (slice_find_any(name, "wW%") == name.len)
+        return false;
+    for (int c; at < sizeof backwards && (c = take_last(&name)) >= 0;)
+        at = ascii_lower((char)c) == backwards[at] ? at + 1 : ascii_lower((char)c) == 'w';
+    return at == sizeof backwards;
+}
+
+static bool is_mark_or_digit(int c)
+{
+    return c == ']' || c == '[' || (c >= '0' && c <= '9');
+}
+
 bool log_name_is_secret(slice name)
 {
     static const uint32_t last_letters = 1u << ('d' - 'a') | 1u << ('e' - 'a') | 1u << ('g' - 'a') |
@@ -164,8 +181,10 @@ bool log_name_is_secret(slice name)
                                          1u << ('y' - 'a');
     slice whole = name;
     int last;
-    while ((last = take_last(&name)) == ']' || last == '[')
-        whole = name; /* user[password], token[] */
+    if (speaks_of_password(name))
+        return true;
+    while (is_mark_or_digit(last = take_last(&name)))
+        whole = name; /* user[pass], token[], pass[pass1], token[0] */
     char letter = last < 0 ? '\0' : ascii_lower((char)last);
     if (letter < 'a' || letter > 'z' || !(last_letters >> (letter - 'a') & 1))
         return false;

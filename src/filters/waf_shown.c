@@ -50,11 +50,31 @@ static bool is_cookie(slice name)
     return slice_find(name, cookies) < name.len;
 }
 
+/* "json.a.token.array_0": of JSON, all that is in a secret is one. */
+static bool is_secret_path(slice path)
+{
+    while (path.len) {
+        size_t dot = slice_find_byte(path, '.');
+        if (log_name_is_secret(slice_first(path, dot)))
+            return true;
+        path = slice_after(path, dot + (dot < path.len));
+    }
+    return false;
+}
+
+static bool is_in_secret(slice name)
+{
+    size_t at = slice_find(name, SLICE(":json."));
+    return at < name.len || slice_starts_with(name, SLICE("json."))
+               ? is_secret_path(slice_after(name, at < name.len ? at + 1 : 0))
+               : false;
+}
+
 bool waf_finding_is_secret(const struct waf_finding *f)
 {
     return f->variable == VARIABLE_REQUEST_COOKIES || f->variable == VARIABLE_SESSIONID ||
            (holds_others(f->variable) && f->match.count == 0) || is_cookie(f->name) ||
-           is_secret_name(f->name) || log_name_is_secret(f->member);
+           is_secret_name(f->name) || is_in_secret(f->name) || is_secret_path(f->member);
 }
 
 static bool is_number(slice s)
@@ -137,7 +157,8 @@ static bool may_be_secret(const struct waf_transaction *t, const struct macro_pi
     }
     bool is_nameless =
         waf_variables[piece->variable].kind != VARIABLE_SCALAR && piece->text.len == 0;
-    return holds_others(piece->variable) || is_nameless || is_secret_name(piece->text);
+    return holds_others(piece->variable) || is_nameless || is_secret_name(piece->text) ||
+           is_in_secret(piece->text);
 }
 
 /* What a link found may stand in the text under many names: %{MATCHED_VAR}, %{tx.0}. */

@@ -185,7 +185,8 @@ struct waf_finding {
     enum variable_id variable;
     slice name;                  /* ARGS:q */
     bool is_decoded;             /* `value` came out of the Base64 that `raw` is */
-    slice member;                /* whose value it is, where that is JSON: json.a.b */
+    slice member;                /* whose value it is: of JSON json.a.b, of a URL's query
+                                    the argument; else empty */
     slice raw;                   /* the value as it came: WAF_MATCH_BYTES_MAX of it */
     size_t raw_bytes;            /* how long it was */
     slice value;                 /* after them: WAF_MATCH_BYTES_MAX of it, around the first span */

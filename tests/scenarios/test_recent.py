@@ -306,12 +306,14 @@ def test_exclude_lets_this_value_through_and_nothing_else(g):
     shown = exclude(g, id_, "--print").stdout
     assert f'+    exclude rule 201 arg body on /blog/save because {id_}' in shown or "exclude rule 201 arg body on /blog/save" in shown
     assert config_of(g) == before, "--print writes nothing"
-    exclude(g, id_, "--yes", "--because", "editors write about it", "--for", "90d")
+    exclude(g, id_, "--yes", "--because", "for today", "--for", "1d")
+    assert "already excluded at" in exclude(g, id_, "--print", "--for", "1d").stdout
+    assert exclude(g, id_, "--yes", "--because", "editors write about it", "--for", "90d").stdout.endswith("in force\n"), "it is longer"
     assert 'exclude rule 201 arg body on /blog/save because "editors write about it" until 20' in config_of(g)
     ask(g, "/blog/save?body=attack", 200)
     ask(g, "/blog/save?other=attack", 403)
     ask(g, "/blog/other?body=attack", 403)
-    assert "already excluded at" in exclude(g, id_, "--yes").stdout
+    assert "already excluded at" in exclude(g, id_, "--yes", "--for", "90d").stdout
 
 
 PLACES = [  # where the request goes, and what is in the configuration afterwards

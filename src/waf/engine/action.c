@@ -102,6 +102,26 @@ static int tx_change(struct waf_transaction *t, const struct set_action *s, stru
     return 0;
 }
 
+/* "tx.critical_anomaly_score" and its like are what a match is worth. */
+static bool is_worth(slice name)
+{
+    static const slice worths[] = { SLICE("critical_"), SLICE("error_"), SLICE("warning_"),
+                                    SLICE("notice_") };
+    for (size_t i = 0; i < ARRAY_LENGTH(worths); i++)
+        if (slice_starts_with(name, worths[i]))
+            return true;
+    return false;
+}
+
+/* A rule that adds a score to another: nothing new has been found. */
+static bool adds_up(const struct macro *value)
+{
+    const struct macro_piece *piece = value->pieces;
+    return value->count == 1 && piece->kind == MACRO_VARIABLE && piece->variable == VARIABLE_TX &&
+           plan_name_is_score(piece->text) && !is_worth(piece->text);
+}
+
+/* *score: becomes what the variable has gained, where that is more */
 static int set_tx(struct waf_transaction *t, const struct rule *rule, const struct set_action *s,
                   int64_t *score)
 {
@@ -116,8 +136,8 @@ static int set_tx(struct waf_transaction *t, const struct rule *rule, const stru
     int64_t before = is_score ? tx_number(v) : 0;
     TRY(tx_change(t, s, v));
     /* Categories repeat what the score of the level counts. */
-    if (is_score && slice_find(name, SLICE("anomaly_score")) < name.len)
-        *score += tx_number(v) - before;
+    if (is_score && slice_find(name, SLICE("anomaly_score")) < name.len && !adds_up(&s->value))
+        *score = tx_number(v) - before > *score ? tx_number(v) - before : *score;
     return 0;
 }
 
@@ -273,8 +293,12 @@ int action_run(struct waf_transaction *t, const struct rule *rule, const struct 
         TRY(macro_expand(t, &link->initcols[i].key, &key));
         TRY(kept_init(t, link->initcols[i].collection, key));
     }
+    /* Version 3 of the Core Rule Set counts one finding twice: in "outbound_anomaly_score_pl1" and
+     * in "anomaly_score_pl1". */
+    int64_t gain = INT64_MIN;
     for (unsigned i = 0; i < link->set_count; i++)
-        TRY(set_run(t, rule, &link->sets[i], score));
+        TRY(set_run(t, rule, &link->sets[i], &gain));
+    *score += gain == INT64_MIN ? 0 : gain;
     for (unsigned i = 0; i < link->ctl_count; i++)
         TRY(ctl_run(t, &link->ctls[i]));
     return 0;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/writer.h"
 #include "waf/bodies/base64_text.h"
 #include "waf/bodies/json.h"
 
@@ -12,6 +13,7 @@ struct decoded {
     struct waf_transaction *t;
     struct source *source;
     slice name, encoded;
+    slice part;     /* whose value it is in the one of that name; else empty */
     unsigned level; /* how often it has been decoded */
 };
 
@@ -30,16 +32,37 @@ static bool is_state_of_framework(slice name)
 
 static int look_into(struct decoded *d, slice value);
 
-static int add(struct decoded *d, slice member, slice text)
+/* "token", "json.a.b", "token.json.a.b" */
+static slice join(struct arena *arena, slice part, slice member)
+{
+    if (part.len == 0 || member.len == 0)
+        return part.len ? part : member;
+    size_t bytes = part.len + 1 + member.len;
+    char *to = arena_take_array(arena, bytes, 1);
+    struct writer w = writer_over(to, to ? bytes : 0);
+    writer_slice_add(&w, part);
+    writer_byte(&w, '.');
+    writer_slice_add(&w, member);
+    return to ? writer_slice(&w) : (slice){ 0 };
+}
+
+/* Says where the item that was added last is from. */
+static int tell_origin(struct decoded *d, slice encoded, slice member)
 {
     struct decoded_from *from = arena_take(d->t->arena, sizeof *from);
     if (!from)
         return -ENOMEM;
-    *from = (struct decoded_from){ .encoded = d->encoded, .member = member };
+    *from =
+        (struct decoded_from){ .encoded = encoded, .member = join(d->t->arena, d->part, member) };
+    source_item(d->source, d->source->count - 1)->from = from;
+    return (d->part.len || member.len) && !from->member.ptr ? -ENOMEM : 0;
+}
+
+static int add(struct decoded *d, slice member, slice text)
+{
     TRY(source_add(d->t, d->source, d->name, text));
-    struct item *item = source_item(d->source, d->source->count - 1);
-    item->is_echo = true;
-    item->from = from;
+    TRY(tell_origin(d, d->encoded, member));
+    source_item(d->source, d->source->count - 1)->is_echo = true;
     return d->level < LEVELS_MAX ? look_into(d, text) : 0;
 }
 
@@ -90,8 +113,18 @@ static int look_into(struct decoded *d, slice value)
 
 int decoded_add(struct waf_transaction *t, struct source *s, slice name, slice value)
 {
+    return decoded_add_part(t, s, name, SLICE(""), value);
+}
+
+int decoded_add_part(struct waf_transaction *t, struct source *s, slice name, slice member,
+                     slice value)
+{
     struct decoded d = { .t = t, .source = s, .name = name, .encoded = value };
     TRY(source_add(t, s, name, value));
+    if (member.len) {
+        d.part = arena_copy(t->arena, member);
+        TRY(d.part.ptr ? tell_origin(&d, (slice){ 0 }, SLICE("")) : -ENOMEM);
+    }
     if (!t->world.decodes_base64 || is_state_of_framework(name))
         return 0;
     return look_into(&d, value);

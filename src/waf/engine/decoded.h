@@ -9,3 +9,7 @@
  * framework signs and keeps in fields of its own (__VIEWSTATE) stays as it is.
  * 0 · -ENOMEM · -EDQUOT, -ECANCELED */
 MUST_CHECK int decoded_add(struct waf_transaction *t, struct source *s, slice name, slice value);
+
+/* The same of a value that is the argument `member` of the one called `name`. */
+MUST_CHECK int decoded_add_part(struct waf_transaction *t, struct source *s, slice name,
+                                slice member, slice value);

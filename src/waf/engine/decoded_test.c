@@ -143,6 +143,20 @@ TEST(a_finding_shows_the_value_as_it_came_and_how_it_was_decoded)
     engine_replay(&r, FORM("a=eyJwIjp7InEiOiJteSBhdHRhY2sifX0="), "");
     assert_slice_equal(waf_matches(r.t)->finding[0].member, SLICE("json.p.q"));
     engine_end(&r);
+    world.inspects_fields = true;
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, GET("", "Referer: https://h/?a=1&b=an%20attack\r\n"), "");
+    f = &waf_matches(r.t)->finding[0];
+    assert_false(f->is_decoded);
+    assert_slice_equal(f->raw, SLICE("an attack"));
+    assert_slice_equal(f->member, SLICE("b"));
+    engine_end(&r);
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, GET("", "Referer: https://h/?t=eyJwIjp7InEiOiJteSBhdHRhY2sifX0=\r\n"), "");
+    f = &waf_matches(r.t)->finding[0];
+    assert_true(f->is_decoded);
+    assert_slice_equal(f->member, SLICE("t.json.p.q"));
+    engine_end(&r);
     ruleset_free(rules);
 }
 

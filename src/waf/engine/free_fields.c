@@ -74,10 +74,12 @@ struct field_query {
     slice name;
 };
 
-static int take_argument(void *context, UNUSED enum body_item kind, UNUSED slice name, slice value)
+static int take_argument(void *context, UNUSED enum body_item kind, slice name, slice value)
 {
     const struct field_query *q = context;
-    return value.len ? decoded_add(q->t, source_of(q->t, SOURCE_FREE_FIELDS), q->name, value) : 0;
+    return value.len
+               ? decoded_add_part(q->t, source_of(q->t, SOURCE_FREE_FIELDS), q->name, name, value)
+               : 0;
 }
 
 /* As many arguments as a request may have; what is behind them is not looked at. */

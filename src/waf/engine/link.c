@@ -146,14 +146,15 @@ static void found_set(struct rule_run *run, const struct subject *s, const struc
                       uint32_t node, const struct operator_match *m)
 {
     const struct decoded_from *from = s->item->from;
-    slice raw = from ? from->encoded : s->item->raw.bytes;
+    bool is_decoded = from && from->encoded.ptr;
+    slice raw = is_decoded ? from->encoded : s->item->raw.bytes;
     struct found *found = &run->found[run->link_index];
     found->name = s->name;
     found->finding = (struct waf_finding){ .link = run->link_index,
                                            .variable = s->name.variable,
                                            .raw = raw,
                                            .raw_bytes = raw.len,
-                                           .is_decoded = from != NULL,
+                                           .is_decoded = is_decoded,
                                            .member = from ? from->member : SLICE(""),
                                            .value = copy->bytes,
                                            .value_bytes = copy->bytes.len,

@@ -208,6 +208,34 @@ TEST(rules_in_shadow_refuse_nothing_and_add_to_no_score)
     ruleset_free(rules);
 }
 
+TEST(what_is_counted_twice_or_added_up_is_scored_once)
+{
+    struct engine_run r;
+    struct waf_world world = engine_world();
+    struct ruleset *rules = engine_rules(
+        ENGINE_PREFIX "SecRule ARGS:a|ARGS:b `@rx .` `id:1,phase:1,pass,log,"
+                      "setvar:tx.outbound_anomaly_score_pl1=+4,setvar:tx.anomaly_score_pl1=+4,"
+                      "setvar:tx.sql_injection_score=+4`\n"
+                      "SecAction `id:2,phase:1,pass,log,setvar:tx.critical_anomaly_score=5,"
+                      "setvar:tx.anomaly_score_pl1=+%{tx.critical_anomaly_score}`\n"
+                      "SecRule TX:anomaly_score_pl1 `@ge 5` `id:3,phase:2,deny,log,"
+                      "setvar:tx.anomaly_score=+%{tx.outbound_anomaly_score_pl1}`\n");
+    engine_begin(&r, rules, &world);
+    engine_replay(&r, GET, "");
+    static const struct {
+        uint32_t id;
+        int score;
+    } expected[] = { { 1, 4 }, { 1, 4 }, { 2, 5 }, { 3, 0 } };
+    const struct waf_match *m = waf_matches(r.t);
+    for (size_t i = 0; i < ARRAY_LENGTH(expected); i++, m = m->next) {
+        assert_int_equal(m->rule->id, expected[i].id);
+        assert_int_equal(m->score, expected[i].score);
+    }
+    assert_null(m);
+    engine_end(&r);
+    ruleset_free(rules);
+}
+
 TEST(the_budget_ends_a_phase_and_names_the_rule)
 {
     struct engine_run r;
@@ -241,6 +269,7 @@ int main(void)
         cmocka_unit_test(chains_match_as_a_whole_and_act_link_by_link),
         cmocka_unit_test(actions_run_for_each_value_that_matches),
         cmocka_unit_test(rules_in_shadow_refuse_nothing_and_add_to_no_score),
+        cmocka_unit_test(what_is_counted_twice_or_added_up_is_scored_once),
         cmocka_unit_test(the_budget_ends_a_phase_and_names_the_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,8 @@ struct copy {
 };
 
 struct decoded_from {
-    slice encoded; /* the value as it came */
-    slice member;  /* of JSON in it: json.a.b; else empty */
+    slice encoded; /* the value as it came; without ptr: nothing was decoded */
+    slice member;  /* of JSON in it: json.a.b; of the query of a URL: its argument; else empty */
 };
 
 struct item {
@@ -53,7 +53,8 @@ struct item {
     struct copy *made;    /* all copies but the raw one, newest first */
     bool is_echo; /* says again what an earlier item of its source says: looked at only where
                             that one did not match, and not counted */
-    const struct decoded_from *from; /* what the value is out of the Base64 of; NULL: as it came */
+    const struct decoded_from
+        *from; /* whose part the value is, or out of whose Base64; NULL: as it came */
 };
 
 struct source {
