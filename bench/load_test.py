@@ -16,6 +16,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import certificates
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "scenarios"))
+from harness.ports import reserve_port
+
 ORIGIN, LOAD, RELAY = sys.argv[1:4]
 KEY_ANSWER = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
 
@@ -130,9 +133,7 @@ class ThroughTheRelay(AgainstTheOrigin):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = reserve_port()
         cls.relay = subprocess.Popen([RELAY, str(port), str(cls.port)])
         cls.port = port
         deadline = time.monotonic() + 20

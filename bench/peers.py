@@ -11,20 +11,18 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 
 import accounting
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "tests" / "scenarios"))
+from harness.ports import reserve_port  # noqa: E402
+
 READY_SECONDS = 30
 STOP_SECONDS = 10
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def fill(template, values):
@@ -149,7 +147,7 @@ class Proxy:
         self.log = self.directory / "access.log"
         self.log_offset = self.log_lines_seen = 0
         path = self.directory / (self.template or "none")
-        path.write_text(self.configuration(free_port(), origin_port, sites), encoding="utf-8")
+        path.write_text(self.configuration(reserve_port(), origin_port, sites), encoding="utf-8")
         self.asked = 0
         began = time.monotonic()
         with open(self.log, "ab") as out, open(self.directory / "stderr", "wb") as err:

@@ -8,11 +8,15 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
 
 import crs_tests
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "scenarios"))
+from harness.ports import is_listening, reserve_port  # noqa: E402
 
 SECONDS = 60  # for whatever does not come: then the run fails
 CONFIGURATION = """\
@@ -116,12 +120,6 @@ def exchange(port, request):
 # --- The program -------------------------------------------------------------------------------------------------------------
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def rules_folder(folder, rules, variables):
     """As `rules crs` wants it: the settings with the tests' variables behind them, and the rules. rules: the settings' file,
     the folder of the rules."""
@@ -134,7 +132,7 @@ def rules_folder(folder, rules, variables):
 
 @contextlib.contextmanager
 def proxy(binary, folder, origin):
-    port = free_port()
+    port = reserve_port()
     path = folder / "portcullis.conf"
     path.write_text(CONFIGURATION.format(port=port, folder=folder, origin=origin))
     with open(folder / "stderr", "wb") as said:
@@ -150,12 +148,6 @@ def proxy(binary, folder, origin):
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(SECONDS)
-
-
-def is_listening(port):
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=SECONDS):
-        return True
-    return False
 
 
 # --- What the logs say -------------------------------------------------------------------------------------------------------

@@ -173,7 +173,7 @@ def test_what_the_authority_says_is_shown(gate, authority):
     proxy.reload(LISTEN + site() + pebble.block("challenge http"))
     eventually(lambda: is_by_pebble(proxy), "a certificate")
     other = authority(proxy)
-    other.processes[0].kill()  # its name server: the proof cannot be found
+    other.programs[0].process.kill()  # its name server: the proof cannot be found
     proxy.reload(LISTEN + site(name="other.example.com") + other.block("challenge http"))
     eventually(lambda: "the CA refused the proof of other.example.com by HTTP-01" in row(proxy, "other.example.com").get("error", ""),
                "the authority's words in `certs`")
@@ -206,7 +206,7 @@ def test_certificates_and_accounts_outlive_the_program(gate, authority):
     pebble = authority(proxy)
     before = obtain(proxy, pebble)
     proxy.stop()
-    pebble.processes[1].kill()  # nobody could be asked
+    pebble.programs[1].process.kill()  # nobody could be asked
     proxy.start()
     assert eventually(lambda: is_by_pebble(proxy), "the stored certificate").serial_number == before.serial_number
 

@@ -4,13 +4,12 @@ time."""
 import os
 import re
 import shutil
-import socket
-import subprocess
 
 import pytest
-from harness.client import Client, request
-from harness.deadline import eventually
+from harness.client import Client
 from harness.origin import response
+from harness.ports import reserve_port
+from harness.program import Program
 from harness.records import Log
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -45,48 +44,21 @@ http {
 """
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
 @pytest.fixture
 def nginx(tmp_path, origin):
-    """(address, log) of an nginx in front of the origin. Its port may be taken by somebody else just
-    before it binds: then another one is tried."""
+    """(address, log) of an nginx in front of the origin."""
     if not os.access(NGINX, os.X_OK):
         pytest.skip("nginx is not installed here (tools/install-packages test)")
-    process = None
-    for _ in range(5):
-        port = free_port()
-        values = {
-            "user": "user root;" if os.geteuid() == 0 else "",
-            "folder": str(tmp_path), "port": str(port), "origin": str(origin),
-        }
-        text = re.sub(r"@(\w+)", lambda match: values[match[1]], CONFIG)
-        (tmp_path / "nginx.conf").write_text(text)
-        process = subprocess.Popen(
-            [NGINX, "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"],
-            stderr=(tmp_path / "stderr").open("wb"),
-        )
-
-        def answers():
-            if process.poll() is not None:
-                return "ended"
-            try:
-                Client(f"127.0.0.1:{port}").close()
-                return "listens"
-            except OSError:
-                return None
-
-        if eventually(answers, "nginx") == "listens":
-            break
-    else:
-        pytest.fail((tmp_path / "stderr").read_text())
-    yield f"127.0.0.1:{port}", Log(tmp_path / "nginx.log")
-    process.terminate()
-    process.wait(timeout=20)
+    port = reserve_port()
+    values = {
+        "user": "user root;" if os.geteuid() == 0 else "",
+        "folder": str(tmp_path), "port": str(port), "origin": str(origin),
+    }
+    text = re.sub(r"@(\w+)", lambda match: values[match[1]], CONFIG)
+    (tmp_path / "nginx.conf").write_text(text)
+    with Program([NGINX, "-c", tmp_path / "nginx.conf", "-e", "stderr"]) as program:
+        program.wait_listening(port)
+        yield f"127.0.0.1:{port}", Log(tmp_path / "nginx.log")
 
 
 def play(got, connection):

@@ -209,7 +209,7 @@ def test_what_was_recorded_is_served_once(serve, origin, client):
         for _ in range(6):  # to both workers
             with played(g.tls_address, recorded) as again:
                 again.fill(Deadline(), "the handshake goes on without it")
-    g.reload_and_drain()
+    g.reload()
     with played(g.tls_address, recorded) as again:
         again.fill(Deadline(), "in the next generation too")
     client.get_ticket(g.tls_address)  # whatever would have been served has been by now
@@ -237,7 +237,7 @@ def test_it_is_off_unless_it_is_written(serve, origin, client):
 def test_it_can_be_switched_off(serve, origin, client):
     g = serve()
     client.get_ticket(g.tls_address)
-    g.reload_and_drain(config("site a.test { to @origin }"))
+    g.reload(config("site a.test { to @origin }"))
     told = client.ask_early(g.tls_address, get("/early"), send=get("/late"), until=b"origin says /late")
     assert b"Early data was accepted" not in told
     assert paths(origin) == ["/first", "/late"]
@@ -247,7 +247,7 @@ def test_a_ticket_is_good_in_its_own_site_only(serve, origin, client):
     """The name has come to another site meanwhile."""
     g = serve()
     client.get_ticket(g.tls_address)
-    g.reload_and_drain(config("site b.test a.test { to @origin; tls { early-data on } }"))
+    g.reload(config("site b.test a.test { to @origin; tls { early-data on } }"))
     told = client.ask_early(g.tls_address, get("/early"), send=get("/late"), until=b"origin says /late")
     assert b"Early data was rejected" in told and b"New, TLSv1.3" in told
     assert paths(origin) == ["/first", "/late"]

@@ -4,17 +4,20 @@ import contextlib
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 
 import hpack
 import pytest
-from harness import certificates, http2, records, tls, websocket
+from harness import certificates, http2, ports, records, tls, websocket
 from harness.client import Client, request
 from harness.deadline import Deadline, eventually
 from harness.gate import Gate, replace_names
 from harness.message import read_request, read_response
 from harness.metrics import Metrics
 from harness.origin import Origin, response
+from harness.program import Program
 from harness.stream import FIN, RESET, Ended, Stream
 
 RELAY = os.path.join(os.path.dirname(records.__file__), "relay.py")
@@ -352,3 +355,38 @@ def test_certificates_and_tls_of_the_harness_fit_together(tmp_path):
             client.send(tls.record(tls.HANDSHAKE, tls.client_hello()))
             assert client.outcome() == "hello"
         thread.join()
+
+
+# --- Ports and other programs -----------------------------------------------------------------------
+
+RESERVES = "from harness.ports import reserve_port; print(reserve_port(), flush=True); input()"
+
+
+def test_a_reserved_port_is_nobodys_else_until_its_process_ends(monkeypatch):
+    few = [ports.reserve_port() for _ in range(3)]
+    with open(ports.RANGE) as file:
+        low, high = map(int, file.read().split())
+    assert len(set(few)) == 3 and not any(low <= port <= high for port in few)
+    path = os.path.dirname(os.path.dirname(ports.__file__))
+    with subprocess.Popen([sys.executable, "-c", RESERVES], cwd=path, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as other:
+        theirs = int(other.stdout.readline())
+        monkeypatch.setattr(ports, "_candidates", lambda: [*few, theirs])
+        with pytest.raises(OSError, match="no port is unused"):
+            ports.reserve_port()
+        other.communicate("\n")
+    assert ports.reserve_port() == theirs
+
+
+def test_a_port_that_is_taken_is_not_reserved(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as by_udp:
+        by_udp.bind(("127.0.0.1", 0))
+        both = [taken.getsockname()[1], by_udp.getsockname()[1]]
+        monkeypatch.setattr(ports, "_candidates", lambda: both)
+        with pytest.raises(OSError, match="no port is unused"):
+            ports.reserve_port()
+
+
+def test_a_program_that_ends_at_once_is_told_with_what_it_said():
+    with pytest.raises(AssertionError, match="(?s)/bin/sh ended with 7:.*no such thing"):
+        Program(["/bin/sh", "-c", "echo no such thing >&2; exit 7"]).wait_listening(ports.reserve_port())

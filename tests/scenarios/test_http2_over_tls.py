@@ -1,16 +1,15 @@
 """Origins behind https:// and grpcs://: the protocol is chosen in the handshake."""
 
 import shutil
-import socket
-import subprocess
 
 import pytest
 from harness import http2
 from harness.client import request
-from harness.deadline import SECONDS, eventually
 from harness.http2 import Http2Client, data
 from harness.http2_origin import Http2Origin
 from harness.identities import Authority, server_context
+from harness.ports import reserve_port
+from harness.program import Program
 from harness.websocket import KEY, TEXT, accept_of, agreement, frame, handshake, read_frame
 
 NGHTTPD = shutil.which("nghttpd")
@@ -150,18 +149,15 @@ def test_a_websocket_asks_for_http1_where_there_is_no_other_way(start):
 @pytest.mark.parametrize("scheme", ["h2", "https"])
 def test_a_real_server_of_http2(gate, folder, authority, scheme):
     (folder / "file").write_bytes(bytes(range(256)) * 4096)
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
+    port = reserve_port()
     command = [NGHTTPD, "--address=127.0.0.1", f"--htdocs={folder}", "--echo-upload"]
     if scheme == "h2":
         command += ["--no-tls", str(port)]
     else:
         authority.issue("127.0.0.1").write(folder, "server")
         command += [str(port), str(folder / "server.key"), str(folder / "server.pem")]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        eventually(lambda: listens(port), "nghttpd listens")
+    with Program(command) as server:
+        server.wait_listening(port)
         more = "" if scheme == "h2" else f"tls {{ ca {folder}/ca.pem }}"
         g = gate("site * { to app }\norigin app { server %s://127.0.0.1:%d; %s }" % (scheme, port, more))
         with g.client() as client:
@@ -171,11 +167,3 @@ def test_a_real_server_of_http2(gate, folder, authority, scheme):
             body = b"echo" * 50_000
             client.send(request("/", method="POST", body=body))
             assert client.response("POST").body == body
-    finally:
-        server.terminate()
-        server.wait(SECONDS)
-
-
-def listens(port):
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0

@@ -127,7 +127,7 @@ def test_a_fingerprint_that_is_denied_is_refused_with_its_place(gate, pair):
     with Spoken(g.addresses()[1], how) as client:
         ja4 = ja4_of(client.hello)
     for pattern in (ja4, ja4[:24] + "*", ja4[:11] + "*"):
-        g.reload_and_drain(SITE, words=f"deny ja4 t12i000000_* {pattern}")
+        g.reload(SITE, words=f"deny ja4 t12i000000_* {pattern}")
         with Spoken(g.addresses()[1], how) as client:
             answer = client.get()
             assert answer.status == 403, pattern
@@ -147,7 +147,7 @@ def test_a_route_is_chosen_by_the_fingerprint(gate, pair):
         ja4 = ja4_of(client.hello)
     words = f"""route /* {{ when ja4 {ja4[:24]}*; respond 200 "known" }}
     route /x/* {{ when not ja4 {ja4}; respond 200 "other" }}"""
-    g.reload_and_drain(SITE, words=words)
+    g.reload(SITE, words=words)
     with Spoken(g.addresses()[1], how) as client:
         assert client.get("/x/y").body == b"known"
     with Spoken(g.addresses()[1], tls.context(ciphers="ECDHE-RSA-AES128-GCM-SHA256")) as client:

@@ -294,7 +294,7 @@ def test_revoked_certificates_are_refused_also_after_a_reload(serve, origin, wor
         session = client.socket.session
     assert ask(g, how, session=session).status == 200
     world.revoke(other, world.good)
-    g.reload_and_drain()
+    g.reload()
     assert ask(g, context(world.good)).status == 403
     assert ask(g, how, "/again", session=session).status == 403  # what it resumes is forgotten
 

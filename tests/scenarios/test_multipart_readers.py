@@ -15,9 +15,9 @@ from collections import Counter
 
 import django.conf
 import pytest
-from harness.deadline import eventually
 from harness.gate import binary_path
-from harness.pebble import free_port, is_open
+from harness.ports import reserve_port
+from harness.program import Program
 from werkzeug.formparser import FormDataParser
 from werkzeug.http import parse_options_header
 
@@ -150,11 +150,8 @@ echo json_encode($seen);
 @pytest.fixture(scope="module")
 def by_php(tmp_path_factory):
     """Names are left out: PHP makes others of them."""
-    folder, port = tmp_path_factory.mktemp("php"), free_port()
+    folder, port = tmp_path_factory.mktemp("php"), reserve_port()
     (folder / "index.php").write_text(PHP)
-    process = subprocess.Popen(["php", "-d", "display_errors=0", "-S", f"127.0.0.1:{port}", "-t", folder],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
     def read(kind, body):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.closing(connection):
@@ -162,12 +159,9 @@ def by_php(tmp_path_factory):
             seen = json.loads(connection.getresponse().read())
         return [(what, None, text(base64.b64decode(value))) for what, value in seen]
 
-    try:
-        eventually(lambda: is_open(port), "PHP takes connections")
+    with Program(["php", "-d", "display_errors=0", "-S", f"127.0.0.1:{port}", "-t", folder]) as program:
+        program.wait_listening(port)
         yield read
-    finally:
-        process.kill()
-        process.wait()
 
 
 def by_us(folder, cases):

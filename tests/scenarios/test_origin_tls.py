@@ -16,6 +16,8 @@ from harness.deadline import SECONDS, eventually
 from harness.gate import binary_path
 from harness.message import read_request
 from harness.origin import OriginConnection, response
+from harness.ports import reserve_port
+from harness.program import Program
 from harness.stream import FIN, RESET, Ended
 from harness.websocket import TEXT, agreement, frame, handshake, read_frame
 
@@ -599,30 +601,14 @@ def test_a_changed_file_counts_after_a_reload(gate, tls_origin, folder):
 
 def test_openssl_as_a_server(gate, folder, authority):
     certificate, key = authority.issue("127.0.0.1").write(folder, "server")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = reserve_port()
     command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", certificate]
-    server = subprocess.Popen(
-        [*command, "-key", key, "-www", "-quiet"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        eventually(lambda: is_listening(port), "s_server")
+    with Program([*command, "-key", key, "-www", "-quiet"]) as server:
+        server.wait_listening(port)
         g = gate(app(servers="https://127.0.0.1:@port"), port=port, folder=folder)
         with g.client() as client:
             answer = client.get()
         assert answer.status == 200 and b"TLSv1.3" in answer.body
-    finally:
-        server.kill()
-        server.wait()
-
-
-def is_listening(port):
-    with socket.socket() as sock:
-        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.parametrize("kind", ["ec", "rsa2048"])

@@ -10,6 +10,7 @@ import pytest
 from harness.client import request
 from harness.deadline import SECONDS, Deadline, eventually
 from harness.origin import OriginConnection, response
+from harness.ports import reserve_port
 from harness.stream import FIN, Ended
 
 APP = "site * { to app }\n"
@@ -26,9 +27,7 @@ def named(letter):
 
 def closed_port():
     """An address that refuses connections."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % sock.getsockname()[1]
+    return f"127.0.0.1:{reserve_port()}"
 
 
 class Blackhole:

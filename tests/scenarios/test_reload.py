@@ -64,7 +64,7 @@ def test_everything_in_progress_survives_several_reloads(gate, origin):
     eventually(lambda: gate.status()["workers"][0]["connections"] == 6, "six connections")
 
     for number in (2, 3, 4):
-        gate.reload_and_drain()
+        gate.reload()
         tunnel.send(websocket.frame(b"ping %d" % number, masked=True))
         assert websocket.read_frame(from_tunnel)[1] == b"ping %d" % number
         from_tunnel.send(websocket.frame(b"pong %d" % number))
@@ -114,7 +114,7 @@ def test_a_kept_connection_that_was_promised_is_not_closed_by_a_drain(gate, orig
         connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello")
         assert b"Connection" not in client.recv_until(b"\r\n\r\n")
         assert client.recv_exactly(5) == b"hello"
-        gate.reload_and_drain()
+        gate.reload()
         connection.send(b"world")
         assert client.recv_exactly(5) == b"world"
         client.send(b"GET /next HTTP/1.1\r\nHost: example.test\r\n\r\n")
@@ -132,7 +132,7 @@ def test_connections_in_the_accept_queue_are_taken_by_the_new_generation(gate, o
     clients = [gate.client() for _ in range(20)]
     for i, client in enumerate(clients):
         client.send(request(f"/{i}"))
-    gate.reload()
+    gate.reload(drains=False)
     for i, client in enumerate(clients):
         assert client.response().body == b"GET /%d " % i
     gate.kill(worker, signal.SIGCONT)
@@ -315,7 +315,7 @@ def test_listeners_come_and_go(gate, origin):
     load.assert_no_failure()
     kept = Client(addresses[1])
     assert kept.get().status == 200
-    gate.reload_and_drain(CONFIG)
+    gate.reload(CONFIG)
     assert gate.addresses() == [first]
     assert kept.get().get("connection") == "close", "what was accepted there is served"
     eventually(lambda: refuses(addresses[1]), "the port to be closed")
@@ -347,7 +347,7 @@ def test_a_removed_listener_serves_its_queue_and_then_refuses(gate, origin):
     queued = [Client(second) for _ in range(10)]
     for client in queued:
         client.send(GET)
-    gate.reload(CONFIG)
+    gate.reload(CONFIG, drains=False)
     gate.kill(worker, signal.SIGCONT)
     for client in queued:
         answer = client.response()

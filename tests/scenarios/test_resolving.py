@@ -6,6 +6,7 @@ from harness import nameserver
 from harness.deadline import eventually
 from harness.nameserver import NameServer
 from harness.origin import Origin, response
+from harness.ports import reserve_port
 from harness.processes import command_line
 
 SITE = "resolver @dns\nsite * { to app.test:@port }"
@@ -17,13 +18,12 @@ def servers():
     made = []
 
     def make(*addresses):
-        first = Origin(host=addresses[0])
-        made.append(first)
-        for address in addresses[1:]:
-            made.append(Origin(host=address, port=first.port))
+        port = reserve_port()
+        for address in addresses:
+            made.append(Origin(host=address, port=port))
         for server, address in zip(made, addresses):
             server.serve(lambda got, connection, a=address: response(a.encode()))
-        return first.port
+        return port
 
     yield make
     for server in made:
@@ -88,7 +88,7 @@ def test_a_name_moves_without_a_reload_and_survives_a_dead_server(gate, servers)
         g.wait_stderr("app.test cannot be resolved: .*last addresses stay in use")
         dns.mode = "well"
         dns.names["app.test"] = ["127.0.0.4"]
-        g.command("reload", check=0)  # which asks again at once
+        g.reload()  # which asks again at once
         wait_answer(g, "127.0.0.4")
         g.wait_stderr("app.test resolves again")
         assert g.metrics().get("portcullis_generation") == 2
@@ -106,7 +106,7 @@ def test_it_is_ready_before_any_name_is_known(gate, servers):
         assert (record["reason"], record["fault"]) == ("upstream.name", "upstream")
         dns.mode = "well"
         dns.names["app.test"] = ["127.0.0.2"]
-        g.command("reload", check=0)
+        g.reload()
         wait_answer(g, "127.0.0.2")
 
 
@@ -142,11 +142,11 @@ def test_hostile_answers_are_not_believed(gate, servers):
         for mode in modes:
             dns.mode = mode
             before = len(dns.asked)
-            g.command("reload", check=0)
+            g.reload()
             eventually(lambda: len(dns.asked) > before, "it is asked")
             assert answers(g, 2) == ["127.0.0.2"] * 2, mode
         dns.mode = "well"
-        g.command("reload", check=0)
+        g.reload()
         eventually(lambda: dns.asked.count(("app.test", nameserver.A)) > len(modes), "asked well")
         assert answers(g, 3) == ["127.0.0.2"] * 3
         assert observers(g) == observer  # it did not die of any of them

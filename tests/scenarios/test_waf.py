@@ -248,7 +248,7 @@ def test_the_metrics_count_by_rule_mode_and_verdict_over_reloads(gate, origin, r
     assert m.get("portcullis_waf_judged_total", site="*") == len(sent) - 1
     records = g.requests_log.records()
     assert m.get("portcullis_waf_seconds_total", site="*") == pytest.approx(sum(r.get("waf_us", 0) for r in records) / 1e6, abs=1e-5)
-    g.reload_and_drain(SITE, origin=origin, rules=rules)
+    g.reload(SITE, origin=origin, rules=rules)
     with g.client() as client:
         client.get("/watch")
     g.requests_log.wait_lines(len(sent) + 1)
@@ -385,7 +385,7 @@ def test_rules_are_read_anew_by_a_reload_and_bad_ones_change_nothing(gate, origi
     with g.client() as client:
         assert client.get("/?q=fresh").status == 200
     rules.write_text(RULES + 'SecRule ARGS "@streq fresh" "id:7,phase:2,deny"\n')
-    g.reload_and_drain()
+    g.reload()
     with g.client() as client:
         assert client.get("/?q=fresh").status == 403
 

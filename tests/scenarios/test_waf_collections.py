@@ -84,7 +84,7 @@ def test_what_is_kept_outlives_reloads_and_workers_that_are_killed(counting):
         get(g, "/count")
         assert told(g) == f"/{expected}.{expected}.hello."
         if expected == 1:
-            g.reload_and_drain()
+            g.reload()
         else:
             before = g.workers()
             g.kill(before[0])
@@ -143,7 +143,7 @@ def test_the_core_rule_set_bans_an_address_after_its_bursts(gate, origin, tmp_pa
     assert ask("127.0.7.1", 5) == 5
     assert ask("127.0.7.1", 25) == 15, "the second burst ends with the twentieth"
     assert ask("127.0.7.2", 1) == 1, "another address"
-    g.reload_and_drain()
+    g.reload()
     assert ask("127.0.7.1", 1) == 0, "and after a reload"
     record = g.security_log.wait_for(lambda r: r.get("reason") == "waf.dos")
     assert record["client"] == "127.0.7.1"

@@ -104,7 +104,7 @@ def samples(told, name):
 
 def put_in_force(g, file):
     pathlib.Path(g.config_path).write_text(file.read_text())
-    g.command("reload", check=0)
+    g.reload()
 
 
 def test_a_new_deny_is_told_with_its_line_and_the_paths(g):
@@ -421,7 +421,7 @@ def test_what_is_told_is_what_comes(g):
         told = whatif(g, changed(g, (old.replace("/x {", "= /x {"), new.replace("route /x {", "route = /x {"))), "--samples", "1000",
                       check=None)
         pathlib.Path(g.config_path).write_text((pathlib.Path(g.directory) / "new.conf").read_text())
-        g.command("reload", check=0)
+        g.reload()
         _, after = ask_everything(g)
         unknown = {sample["id"] for doubt in told["doubts"] for sample in doubt["samples"]}
         for id_, was, is_, asked in zip(ids, before, after, EVERYTHING):
@@ -433,7 +433,7 @@ def test_what_is_told_is_what_comes(g):
             judged += 1
             differs += said != "same"
         pathlib.Path(g.config_path).write_text(base)
-        g.command("reload", check=0)
+        g.reload()
     assert judged > 8 * len(CHANGES) and differs > 15, (judged, differs)
 
 
@@ -483,7 +483,7 @@ def test_a_running_configuration_that_has_changed_meanwhile_is_no_measure(g):
     done = g.command("whatif", g.config_path, check=2)
     assert "is not what the running program has loaded" in done.stderr and done.stdout == ""
     assert counts(whatif(g, g.config_path, "-c", str(old), check=1)) == {"newly_refused": 1}
-    g.command("reload", check=0)
+    g.reload()
     ask(g, "/x", 403)
     told = whatif(g, g.config_path)
     assert (counts(told), told["of_another_configuration"], told["not_judged"]) == ({}, 1, 0)

@@ -1,5 +1,5 @@
 """The harness of the black-box tests: raw bytes on both sides of the proxy, a deadline on every
-wait, port 0 everywhere, nothing left behind.
+wait, nothing left behind. Everybody chooses a port by binding port 0, and who cannot gets one from `ports`.
 
 stream     bytes of one connection: read until, read exactly, how it ended
 message    a strict reader of HTTP/1 messages, independent of the proxy's own
@@ -10,6 +10,8 @@ http2      frames by hand, and a connection that keeps all it was sent
 http2_origin   an origin server that speaks it
 tls        TLS connections, and records by hand
 certificates  an authority for one run, and what it signs
+ports      ports for programs that cannot choose one themselves
+program    such a program
 gate       the program under test: start, ask, reload, stop, and what it left
 identities  certificates of all kinds, wrong ones and revoked ones too, made on the spot
 records    its logs

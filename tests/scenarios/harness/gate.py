@@ -233,18 +233,22 @@ class Gate:
         assert answer.get("content-type").startswith("text/plain; version=0.0.4"), answer.head
         return Metrics(answer.body.decode())
 
-    def reload(self, config=None, check=0, **values):
-        """Another configuration, taken over by `reload`."""
+    def reload(self, config=None, check=0, drains=True, **values):
+        """Another configuration, taken over by `reload`; see take_over."""
         self.values.update(values)
         if config is not None:
             self.write_config(config)
-        return self.command("reload", check=check)
+        return self.take_over("reload", check, drains)
 
-    def reload_and_drain(self, config=None, **values):
-        """The same, until the workers that were there before have heard of it."""
-        before = self.workers()
-        self.reload(config, **values)
-        eventually(lambda: not any(map(processes.listens, before)), "the old workers to drain")
+    def take_over(self, command, check=0, drains=True):
+        """`reload` or `upgrade`. They return when the new generation is in force, while workers of the old one may
+        not have heard of it: what such a one still accepts ends behind its first answer. So this waits until they
+        accept nothing; with drains=False, for who stopped them or looks at just that moment, it does not."""
+        before = self.members("pc-worker")
+        done = self.command(command, check=check)
+        if drains and done.returncode == 0:
+            eventually(lambda: not any(map(processes.listens, before)), "the old workers to drain")
+        return done
 
     def send_signal(self, number):
         os.kill(self.process.pid, number)

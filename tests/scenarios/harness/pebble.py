@@ -3,35 +3,19 @@ proofs, and its own HTTPS has a certificate of an authority of this run."""
 
 import json
 import os
-import socket
 import ssl
-import subprocess
 import tempfile
 import urllib.request
 
 from cryptography import x509
 
 from .certificates import Authority
-from .deadline import eventually
-
-
-def free_port():
-    """They cannot be told to choose one themselves."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+from .ports import reserve_port
+from .program import Program
 
 
 def port_of(address):
     return int(address.rsplit(":", 1)[1])
-
-
-def is_open(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 class Pebble:
@@ -41,7 +25,7 @@ class Pebble:
         os.chmod(self.folder.name, 0o755)
         self.authority = Authority(self.folder.name, "the authority's own")
         own = self.authority.issue("127.0.0.1", "localhost")
-        self.port, self.management, self.dns, self.control = (free_port() for _ in range(4))
+        self.port, self.management, self.dns, self.control = (reserve_port() for _ in range(4))
         settings = {"listenAddress": f"127.0.0.1:{self.port}",
                     "managementListenAddress": f"127.0.0.1:{self.management}",
                     "certificate": own.certificate_path, "privateKey": own.key_path,
@@ -50,24 +34,21 @@ class Pebble:
         path = os.path.join(self.folder.name, "pebble.json")
         with open(path, "w") as file:
             json.dump({"pebble": settings}, file)
-        self.processes = []
+        self.programs = []
         self.start("pebble-challtestsrv", "-http01", "", "-https01", "", "-tlsalpn01", "", "-dns01",
                    f"127.0.0.1:{self.dns}", "-management", f"127.0.0.1:{self.control}", "-defaultIPv4",
                    "127.0.0.1", "-defaultIPv6", "")
         self.start("pebble", "-config", path, "-dnsserver", f"127.0.0.1:{self.dns}", *arguments,
                    environment={"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "0",
                                 "PEBBLE_AUTHZREUSE": "0", **(environment or {})})
-        for port in (self.port, self.management, self.control):
-            eventually(lambda port=port: is_open(port), f"pebble on port {port}")
+        for program, *ports in zip(self.programs, (self.control, self.port), (self.control, self.management)):
+            program.wait_listening(*ports)
 
     def start(self, *command, environment=None):
-        with open(os.path.join(self.folder.name, "log"), "ab") as log:
-            self.processes.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                                   env={**os.environ, **(environment or {})}))
+        self.programs.append(Program(command, env={**os.environ, **(environment or {})}))
 
     def log(self):
-        with open(os.path.join(self.folder.name, "log"), errors="replace") as file:
-            return file.read()
+        return "".join(program.log() for program in self.programs)
 
     @property
     def directory(self):
@@ -95,7 +76,6 @@ class Pebble:
         return json.loads(self.ask(f"/cert-status-by-serial/{certificate.serial_number:x}"))["Status"]
 
     def close(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
+        for program in self.programs:
+            program.close()
         self.folder.cleanup()

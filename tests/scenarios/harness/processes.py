@@ -68,13 +68,16 @@ def anonymous_bytes(pid):
 
 
 def listens(pid):
-    """Does it hold a listening TCP socket?"""
+    """Does it hold a listening socket?"""
     inodes = set()
     try:
         for name in ("tcp", "tcp6"):
             with open(f"/proc/{pid}/net/{name}") as file:
                 rows = [line.split() for line in file.readlines()[1:]]
             inodes |= {f"socket:[{row[9]}]" for row in rows if row[3] == "0A"}
+        with open(f"/proc/{pid}/net/unix") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        inodes |= {f"socket:[{row[6]}]" for row in rows if int(row[3], 16) & 0x10000}  # __SO_ACCEPTCON
         links = [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
         return any(os.readlink(link) in inodes for link in links)
     except OSError:  # it has ended meanwhile: there is no such file, or no network behind it
