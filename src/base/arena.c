@@ -2,11 +2,18 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/number.h"
 #include "base/panic.h"
 
 #define ARENA_ALIGNMENT 16u
+/* Blocks grow with what there is, by so manieth of it and to no more than that: few are made of
+ * what is large, and of the last no more stays empty. */
+#define ARENA_GROWTH          8u
+#define ARENA_BLOCK_BYTES_MAX ((size_t)1 << 20)
+/* A multiple of every system's. */
+#define PAGE_BYTES_MAX ((uintptr_t)65536)
 
 struct arena_block {
     struct arena_block *older;
@@ -51,12 +58,32 @@ static void free_blocks(struct arena *a)
         free_block(a);
 }
 
+/* The end of the newest one, whose pages go back to the system; the rest of it stays. */
+static void free_end_of_block(struct arena *a, size_t bytes)
+{
+    struct arena_block *block = a->blocks;
+    uintptr_t end = ((uintptr_t)block + block->bytes) & ~(PAGE_BYTES_MAX - 1);
+    block->bytes -= bytes;
+    uintptr_t begin = ((uintptr_t)block + block->bytes) & ~(PAGE_BYTES_MAX - 1);
+    /* The page that the rest ends in goes too, unless the block begins there: nobody reads it. */
+    begin += begin < (uintptr_t)(block + 1) ? PAGE_BYTES_MAX : 0;
+    if (begin < end) /* where it is refused, free() does it at once */
+        (void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+    if (a->purse)
+        purse_give(a->purse, bytes);
+}
+
 bool arena_free_some(struct arena *a, size_t bytes)
 {
     size_t freed = 0;
     a->next = a->end = NULL;
-    while (a->blocks && freed < bytes)
+    while (a->blocks && freed < bytes) {
+        if (a->blocks->bytes - sizeof *a->blocks > bytes) {
+            free_end_of_block(a, bytes);
+            break;
+        }
         freed += free_block(a);
+    }
     return a->blocks;
 }
 
@@ -88,18 +115,28 @@ static bool pay(struct arena *a, size_t bytes)
                                                  : purse_take(a->purse, bytes);
 }
 
+static bool fits(const struct arena *a, size_t bytes)
+{
+    return a->total <= a->limit && bytes <= a->limit - a->total;
+}
+
 static bool add_block(struct arena *a, size_t bytes)
 {
     size_t need;
     if (!size_add(bytes, sizeof(struct arena_block), &need))
         return refuse(a, ARENA_AT_LIMIT);
     size_t size = need > a->block_bytes ? need : a->block_bytes;
-    if (a->total > a->limit || size > a->limit - a->total)
-        size = need; /* a smaller block may still fit */
-    if (a->total > a->limit || size > a->limit - a->total)
-        return refuse(a, ARENA_AT_LIMIT);
-    if (!pay(a, size))
-        return refuse(a, ARENA_PURSE_EMPTY);
+    size_t grown = number_min(a->total / ARENA_GROWTH, ARENA_BLOCK_BYTES_MAX);
+    if (grown > size && fits(a, grown) && pay(a, grown)) {
+        size = grown;
+    } else {
+        if (!fits(a, size))
+            size = need; /* a smaller block may still fit */
+        if (!fits(a, size))
+            return refuse(a, ARENA_AT_LIMIT);
+        if (!pay(a, size))
+            return refuse(a, ARENA_PURSE_EMPTY);
+    }
     struct arena_block *block = malloc(size);
     if (!block) {
         if (a->purse)

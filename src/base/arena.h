@@ -31,8 +31,8 @@ struct arena {
     enum arena_refusal refused; /* why it gave nothing, the last time it did not */
 };
 
-/* first may be NULL. block_bytes: how much to take from malloc at a time (at least what is asked).
- */
+/* first may be NULL. block_bytes: how much to take from malloc at a time (at least what is asked);
+ * more as the arena grows. */
 void arena_open(struct arena *a, void *first, size_t first_bytes, size_t block_bytes, size_t limit);
 
 /* From now on blocks are paid from the purse, and what is freed goes back there. Of an arena that
@@ -44,8 +44,9 @@ enum { ARENA_LITTLE_BYTES = 256 << 10 };
 /* Frees all blocks; the arena can be opened again. Safe on a zeroed arena. */
 void arena_close(struct arena *a);
 
-/* Frees of the newest blocks so many bytes or a little more, for whoever must not hold up others
- * with all of them at once: whether there are more. Nothing in the arena may be used any longer,
+/* Frees of the newest blocks so many bytes (at least 64 KiB) or, at most, once more as many, for
+ * whoever must not hold up others with all of them at once, a large one from its end: whether there
+ * are more. Nothing in the arena may be used any longer,
  * and nothing but this and arena_close may follow. */
 bool arena_free_some(struct arena *a, size_t bytes);
 

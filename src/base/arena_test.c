@@ -84,6 +84,56 @@ TEST(arena_is_freed_in_pieces)
     arena_close(&a);
 }
 
+TEST(arena_frees_a_large_block_from_its_end)
+{
+    enum { LARGE = 5 << 20, PIECE = 1 << 20 };
+    struct purse purse = { .max = 16 << 20 };
+    struct arena a;
+    arena_open(&a, NULL, 0, 16384, SIZE_MAX);
+    arena_pay_from(&a, &purse);
+    char *small = arena_take_bytes(&a, 10000), *large = arena_take_bytes(&a, LARGE);
+    assert_non_null(small);
+    assert_non_null(large);
+    memset(small, 's', 10000);
+    memset(large, 'l', LARGE);
+    for (unsigned left = LARGE / PIECE - 1; left > 0; left--) {
+        uint64_t before = purse.used;
+        assert_true(arena_free_some(&a, PIECE));
+        assert_int_equal(before - purse.used, PIECE);
+        assert_int_equal(large[0], 'l'); /* the beginning is the block's until the last */
+        assert_int_equal(small[9999], 's');
+    }
+    assert_true(arena_free_some(&a, PIECE));
+    assert_int_equal(purse.used, 16384);
+    assert_false(arena_free_some(&a, PIECE));
+    assert_int_equal(purse.used, 0);
+    arena_close(&a);
+}
+
+TEST(arena_takes_larger_blocks_as_it_grows_and_small_ones_where_those_do_not_fit)
+{
+    enum { BLOCK = 16384, MANY = 32 << 20 };
+    struct purse purse = { .max = SIZE_MAX };
+    struct arena a;
+    arena_open(&a, NULL, 0, BLOCK, MANY);
+    arena_pay_from(&a, &purse);
+    size_t taken = 0, blocks = 0, used = 0;
+    while (arena_take_bytes(&a, 4080)) {
+        taken += 4080;
+        if (purse.used != used) {
+            blocks++;
+            assert_true(purse.used - used <= BLOCK || purse.used - used <= a.total / 8);
+            assert_in_range(purse.used - used, 4096, 1 << 20);
+            used = purse.used;
+        }
+    }
+    assert_int_equal(a.refused, ARENA_AT_LIMIT);
+    assert_in_range(taken, MANY - MANY / 64, MANY); /* what blocks leave at their ends */
+    assert_in_range(blocks, 32, 400);
+    arena_close(&a);
+    assert_int_equal(purse.used, 0);
+}
+
 TEST(arenas_pay_from_one_purse_and_leave_some_to_those_who_have_little)
 {
     struct purse purse = { .max = 1 << 20 };
@@ -132,6 +182,9 @@ int main(void)
         cmocka_unit_test(arena_takes_back_the_end_of_the_newest_piece),
         cmocka_unit_test(arena_gives_bytes_without_touching_them),
         cmocka_unit_test(arena_is_freed_in_pieces),
+        cmocka_unit_test(arena_frees_a_large_block_from_its_end),
+        cmocka_unit_test(
+            arena_takes_larger_blocks_as_it_grows_and_small_ones_where_those_do_not_fit),
         cmocka_unit_test(arenas_pay_from_one_purse_and_leave_some_to_those_who_have_little),
         cmocka_unit_test(arena_copies_text),
     };

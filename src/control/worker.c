@@ -1,6 +1,7 @@
 #include "control/worker.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,11 @@
 
 /* Of the processor in one turn; the longest honest ones use milliseconds. */
 #define TURN_CPU_MS_MAX 5000
+
+/* Of the allocator: what is larger is mapped by itself; from so much on it gives back what is free
+ * at the end of its heap. */
+#define MAPPED_BYTES_MIN  (512u << 10)
+#define TRIMMED_BYTES_MIN (1u << 20)
 
 static const struct worker_options *worker;
 static struct worker_slot *slot;
@@ -239,6 +245,17 @@ static int open_keys(void)
     return 0;
 }
 
+/* What the allocator gives back to the system it gives back in one call, which takes a while for
+ * each page. The library's own bounds for that grow to twice the largest piece that was ever freed,
+ * which strangers determine; these stay: more than a block comes and goes by itself. */
+static void bound_allocator(void)
+{
+#ifdef M_TRIM_THRESHOLD
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES_MIN);
+    (void)mallopt(M_TRIM_THRESHOLD, TRIMMED_BYTES_MIN);
+#endif
+}
+
 static int open_worker(struct log_ring *ring)
 {
     struct loop_options loop = { .fibers_max = worker->configuration->limits.fibers_max };
@@ -263,6 +280,7 @@ int worker_main(const struct worker_options *options)
     (void)prctl(PR_SET_NAME, "pc-worker");
     (void)prctl(PR_SET_DUMPABLE, 0);
     random_after_fork();
+    bound_allocator();
     int result = open_worker(&ring);
     if (result != 0) {
         log_error("cannot start: %s", strerror(-result));

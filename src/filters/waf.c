@@ -27,7 +27,7 @@
 #define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_BYTES_BASE  (16u << 20)
 #define ARENA_PER_BODY    40u /* copies of a body as transformations make them */
-#define FREED_AT_ONCE     (2u << 20)
+#define FREED_AT_ONCE     (1u << 20)
 #define STEPS_PER_MS      1000000ull
 #define NS_PER_MS         1000000
 /* Files in forms are walked through at a constant cost for each byte, some 2 ns: what `limits body`
@@ -441,7 +441,7 @@ static void release_memory(struct waf_exchange *w)
     decompress_release(&w->request_body);
     decompress_release(&w->response_body);
     while (arena_free_some(&w->arena, FREED_AT_ONCE))
-        (void)!fiber_yield();
+        fiber_step_aside();
     arena_close(&w->arena);
     buffer_release(w->first);
     w->first = NULL;

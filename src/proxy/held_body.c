@@ -7,6 +7,7 @@
 
 #include "base/buffer.h"
 #include "base/panic.h"
+#include "runtime/fiber.h"
 
 #ifndef MFD_NOEXEC_SEAL /* the C library is older than the kernel */
 #define MFD_NOEXEC_SEAL 8u
@@ -201,6 +202,7 @@ static int take(struct body_source *s, struct pieces *to)
         TRY(h->behind->operations->take(h->behind, to));
     }
     s->decoded += to->bytes - before;
+    fiber_charge(to->bytes - before);
     follow(h);
     return 0;
 }
@@ -209,7 +211,7 @@ static int wait_for_more(struct body_source *s, int64_t deadline_ms)
 {
     struct held_body *h = of_source(s);
     if (!is_all_given(h))
-        return 0;
+        return fiber_be_fair();
     int result = h->behind->operations->wait(h->behind, deadline_ms);
     follow(h);
     return result;
@@ -236,16 +238,28 @@ static void rewind_source(struct body_source *s)
     follow(h);
 }
 
+/* From its end, which unmaps as well. What cannot be cut off is freed with the file. */
+static void free_file(struct held_body *h)
+{
+    uint64_t left = h->length;
+    while (left > HELD_FREED_AT_ONCE &&
+           ftruncate(h->file, (off_t)(left - HELD_FREED_AT_ONCE)) == 0) {
+        left -= HELD_FREED_AT_ONCE;
+        purse_give(&held_purse, HELD_FREED_AT_ONCE);
+        fiber_step_aside();
+    }
+    if (h->mapping)
+        (void)munmap((void *)(uintptr_t)h->mapping, h->length);
+    close(h->file);
+    purse_give(&held_purse, left);
+}
+
 static void close_source(struct body_source *s)
 {
     struct held_body *h = of_source(s);
     h->behind->operations->close(h->behind);
-    if (h->mapping)
-        (void)munmap((void *)(uintptr_t)h->mapping, h->length);
-    if (h->file >= 0) {
-        purse_give(&held_purse, h->length);
-        close(h->file);
-    }
+    if (h->file >= 0)
+        free_file(h);
     buffer_drop(&h->memory);
     buffer_drop(&h->rest);
     free(h);

@@ -5,13 +5,19 @@
  * Little of it lies in a pooled buffer (within `limits buffered`), more in a file in memory that
  * has no name (within `limits held`). The bytes are seen as a whole: held_body_bytes(). One per
  * message, made by whoever wants it held; closing the source frees all of it and closes the source
- * it was taken from. */
+ * it was taken from.
+ *
+ * Neither giving nor freeing holds up others: waiting for more gives way after FIBER_FAIR_BYTES,
+ * and closing after each HELD_FREED_AT_ONCE of a file, whether the fiber is cancelled or not. */
 #pragma once
 
 #include "base/purse.h"
 #include "proxy/body.h"
 
 struct held_body;
+
+/* Freeing a page of a file takes the system half a microsecond. */
+#define HELD_FREED_AT_ONCE (512u << 10)
 
 /* `limits held` of this worker: held bodies in files, and what is made of bodies to be judged. */
 extern struct purse held_purse;

@@ -2,6 +2,8 @@
 
 #include "base/buffer.h"
 #include "base/test.h"
+#include "runtime/fiber.h"
+#include "runtime/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -189,6 +191,88 @@ TEST(and_what_cannot_even_be_put_by_is_told)
     free(bytes);
 }
 
+/* --- In a loop that others live in as well ---------------------------------------------------- */
+
+#define LONG_BYTES (3u << 20)
+
+/* What one fiber does with a body, and what of it happens in a turn at most. */
+static struct {
+    struct held_body *body;
+    bool is_cancelled;
+    uint64_t given, given_before, given_at_once;
+    uint64_t used_before, freed_at_once;
+    unsigned turns;
+} turned;
+
+static void turn_ends(void)
+{
+    uint64_t given = turned.given - turned.given_before, freed = 0;
+    if (held_purse.used < turned.used_before)
+        freed = turned.used_before - held_purse.used;
+    turned.given_at_once = given > turned.given_at_once ? given : turned.given_at_once;
+    turned.freed_at_once = freed > turned.freed_at_once ? freed : turned.freed_at_once;
+    turned.given_before = turned.given;
+    turned.used_before = held_purse.used;
+    turned.turns++;
+}
+
+static void give_to_somebody_who_takes_all(UNUSED void *argument)
+{
+    struct body_source *s = held_body_source(turned.body);
+    while (!s->ended) {
+        struct pieces p = { .count = 0, .bytes = 0 };
+        assert_int_equal(s->operations->take(s, &p), 0);
+        turned.given += p.bytes;
+        assert_int_equal(s->operations->wait(s, NEVER), 0);
+    }
+    loop_stop();
+}
+
+static void close_it(UNUSED void *argument)
+{
+    if (turned.is_cancelled)
+        fiber_cancel(fiber_current());
+    struct body_source *s = held_body_source(turned.body);
+    s->operations->close(s);
+    loop_stop();
+}
+
+static void run_in_loop(fiber_function *run)
+{
+    struct loop_options options = { 0 };
+    turned.given = turned.given_before = turned.given_at_once = turned.freed_at_once = 0;
+    turned.turns = 0;
+    turned.used_before = held_purse.used;
+    assert_int_equal(loop_open(&options), 0);
+    loop_on_turn(NULL, turn_ends);
+    assert_int_equal(fiber_start("test", run, NULL, NULL), 0);
+    assert_int_equal(loop_run(), 0);
+    loop_on_turn(NULL, NULL);
+    loop_close();
+}
+
+TEST(a_turn_gives_and_frees_no_more_than_its_share)
+{
+    held_purse.max = 2 * LONG_BYTES;
+    char *bytes = make_bytes(LONG_BYTES);
+    for (unsigned i = 0; i < 2; i++) {
+        struct stepping from = stepping_over(bytes, LONG_BYTES, 65536);
+        turned.body = held_body_make(&from.base);
+        turned.is_cancelled = i == 1;
+        assert_int_equal(put(turned.body, &from.base, SIZE_MAX), 0);
+        run_in_loop(give_to_somebody_who_takes_all);
+        assert_int_equal(turned.given, LONG_BYTES);
+        assert_in_range(turned.given_at_once, 1, FIBER_FAIR_BYTES);
+        assert_int_equal(turned.turns, LONG_BYTES / FIBER_FAIR_BYTES);
+        run_in_loop(close_it);
+        assert_int_equal(held_purse.used, 0);
+        assert_in_range(turned.freed_at_once, 1, HELD_FREED_AT_ONCE);
+        assert_int_equal(turned.turns, LONG_BYTES / HELD_FREED_AT_ONCE);
+        assert_int_equal(from.closed, 1);
+    }
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +281,7 @@ int main(void)
         cmocka_unit_test(no_more_is_held_than_all_of_them_may),
         cmocka_unit_test(what_there_is_no_room_for_follows_all_the_same),
         cmocka_unit_test(and_what_cannot_even_be_put_by_is_told),
+        cmocka_unit_test(a_turn_gives_and_frees_no_more_than_its_share),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,16 +168,27 @@ bool fiber_is_cancelled(void)
     return current && current->cancelled;
 }
 
+static void come_back_next_turn(struct fiber *f)
+{
+    f->queued = true;
+    list_push_back(&yielded, &f->run);
+    switch_to_loop(f, false);
+}
+
 int fiber_yield(void)
 {
     struct fiber *f = current;
     ASSERT(f != NULL);
     if (f->cancelled)
         return -ECANCELED;
-    f->queued = true;
-    list_push_back(&yielded, &f->run);
-    switch_to_loop(f, false);
+    come_back_next_turn(f);
     return f->cancelled ? -ECANCELED : 0;
+}
+
+void fiber_step_aside(void)
+{
+    if (current)
+        come_back_next_turn(current);
 }
 
 void fiber_charge(size_t bytes)

@@ -40,6 +40,10 @@ bool fiber_is_cancelled(void); /* the current one */
 /* Lets others run, also those that become ready meanwhile: comes back in the next turn. 0 ·
  * -ECANCELED */
 MAY_WAIT int fiber_yield(void);
+
+/* The same for clean-up that takes a while and has to come to its end: a cancelled fiber lets
+ * others run as well. Nothing outside a fiber. */
+void fiber_step_aside(void);
 MAY_WAIT int fiber_sleep(int64_t until_ms); /* 0 at the time · -ECANCELED */
 
 /* Fairness: a fiber that has read FIBER_FAIR_BYTES without giving way yields before its next read.

@@ -63,6 +63,32 @@ TEST(bundle_cancels_and_joins_its_children)
     assert_int_equal(c.second, -ECANCELED);
 }
 
+/* Cancelled or not, somebody else has run when it comes back. */
+static void note_passage(void *argument)
+{
+    *(unsigned *)argument += 1;
+}
+
+static void step_aside_twice(UNUSED void *argument)
+{
+    unsigned passed = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(fiber_start("other", note_passage, &passed, NULL), 0);
+        assert_int_equal(passed, i);
+        fiber_step_aside();
+        assert_int_equal(passed, i + 1);
+        fiber_cancel(fiber_current());
+    }
+    assert_int_equal(fiber_yield(), -ECANCELED);
+    loop_stop();
+}
+
+TEST(clean_up_steps_aside_also_when_it_is_cancelled)
+{
+    fiber_step_aside(); /* nobody is here */
+    run_loop_with(step_aside_twice, NULL);
+}
+
 static int turns;
 
 static void count_turn(void)
@@ -396,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fiber_sleeps_until_its_time),
         cmocka_unit_test(bundle_cancels_and_joins_its_children),
+        cmocka_unit_test(clean_up_steps_aside_also_when_it_is_cancelled),
         cmocka_unit_test(event_wakes_the_longest_waiter_first),
         cmocka_unit_test(timers_fire_at_or_after_their_time),
         cmocka_unit_test(fibers_by_the_thousand),
