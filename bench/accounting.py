@@ -86,6 +86,15 @@ def account(root, name=None):
     return Account(tuple(pids), cpu_ns, switches)
 
 
+def waited_ns(pid):
+    """How long the threads of one process were ready to run, and others had the processor."""
+    total = 0
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="ascii") as file:
+            total += int(file.read().split()[1])
+    return total
+
+
 def pss_bytes(root):
     """Proportional set size: each shared page counts by its share."""
     total = 0

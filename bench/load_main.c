@@ -30,7 +30,7 @@ enum {
 
 struct options {
     uint64_t port, length, connections, concurrency, requests, warm_up, body, websocket, rate;
-    uint64_t sources, timeout_seconds, close_each, once, retries, step;
+    uint64_t sources, send_buffer, timeout_seconds, close_each, once, retries, step;
     uint64_t tls, tls_1_2, resumes, streams;
     const char *host, *path, *request;
 };
@@ -58,6 +58,7 @@ static const struct option_row option_rows[] = {
     NUMBER("websocket", websocket, CLIENT_FRAME_MAX, "messages of so many bytes there and back"),
     NUMBER("rate", rate, 1000000, "open loop: exchanges per second"),
     NUMBER("sources", sources, 250, "source addresses to take turns with, from 127.0.1.1 on"),
+    NUMBER("send-buffer", send_buffer, BODY_MAX, "SO_SNDBUF, in bytes (the kernel's choice)"),
     NUMBER("timeout", timeout_seconds, 3600, "seconds that a run may take (60)"),
     NUMBER("close", close_each, 0, "a new connection per request"),
     NUMBER("once", once, 0, "one exchange per client; connections stay open"),
@@ -180,6 +181,7 @@ static int transport_plan_make(const struct options *options, struct transport_p
     plan->to.sin_port = htons((uint16_t)options->port);
     plan->to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     plan->sources = (unsigned)options->sources;
+    plan->send_buffer = (int)options->send_buffer;
     plan->name = options->host;
     plan->resumes = options->resumes != 0;
     if (!options->tls && !options->tls_1_2)

@@ -58,6 +58,22 @@ class AgainstTheOrigin(unittest.TestCase):
         options = ("--path", "/1k", "--length", 1024, "--connections", 4, "--warm-up", 50)
         self.assert_all_done(100, *options)
 
+    def test_small_buffers_at_both_ends_change_nothing_but_the_pieces(self):
+        with subprocess.Popen([ORIGIN, "0", "16384"], stdout=subprocess.PIPE, text=True) as origin:
+            port = int(origin.stdout.readline().split()[1])
+            status, result = load(port, "--path", "/sink", "--length", 2, "--body", 3000000, "--send-buffer", 16384, "--requests", 3)
+            origin.terminate()
+        self.assertEqual((status, result["requests"], result["failed"]), (0, 3, 0))
+
+    def test_what_is_no_size_of_a_buffer_is_refused(self):
+        for wrong in "-1", "x", "99999999999":
+            refused = subprocess.run([ORIGIN, "0", wrong], capture_output=True, text=True, timeout=20)
+            self.assertEqual((refused.returncode, refused.stdout), (2, ""))
+            self.assertIn("SO_RCVBUF", refused.stderr)
+        refused = subprocess.run([LOAD, "--port", "1", "--send-buffer", "x"], capture_output=True, text=True, timeout=20)
+        self.assertEqual(refused.returncode, 2)
+        self.assertIn("--send-buffer", refused.stderr)
+
     def test_a_new_connection_for_each_request(self):
         options = ("--path", "/1k", "--length", 1024, "--connections", 8, "--close")
         self.assert_all_done(200, *options, "--sources", 10)

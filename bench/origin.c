@@ -5,6 +5,9 @@
  *   GET /ws              WebSocket; sends every frame back
  *
  * One thread, HTTP/1.1, keep-alive and pipelining, edge-triggered epoll, one send per response.
+ * `bench_origin [PORT [BYTES]]`: BYTES is SO_RCVBUF of its connections, so that what a peer sends
+ * comes in pieces; 0 or none: the kernel's choice.
+ *
  * Prints "port N" when it listens on 127.0.0.1 and serves until SIGTERM or until its parent dies.
  * It trusts its peers: it is for measuring on one machine and not for anything else. */
 #include <errno.h>
@@ -256,7 +259,7 @@ static void listener_accept(int epoll, int listener)
     }
 }
 
-static int listener_open(uint16_t port, uint16_t *ret_port)
+static int listener_open(uint16_t port, int receive_buffer, uint16_t *ret_port)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -268,6 +271,8 @@ static int listener_open(uint16_t port, uint16_t *ret_port)
     socklen_t length = sizeof(address);
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0 ||
+        (receive_buffer > 0 &&
+         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer)) != 0) ||
         bind(fd, (struct sockaddr *)&address, length) != 0 || listen(fd, BACKLOG) != 0 ||
         getsockname(fd, (struct sockaddr *)&address, &length) != 0) {
         int error = -errno;
@@ -300,17 +305,18 @@ static int serve(int listener)
 
 int main(int argc, char **argv)
 {
-    uint64_t wanted = 0;
+    uint64_t wanted = 0, receive_buffer = 0;
     uint16_t port = 0;
-    if (argc > 2 || (argc == 2 && number_parse(slice_from(argv[1]), UINT16_MAX, &wanted) != 0)) {
-        fprintf(stderr, "usage: bench_origin [PORT]\n");
+    if (argc > 3 || (argc > 1 && number_parse(slice_from(argv[1]), UINT16_MAX, &wanted) != 0) ||
+        (argc > 2 && number_parse(slice_from(argv[2]), BODY_BYTES_MAX, &receive_buffer) != 0)) {
+        fprintf(stderr, "usage: bench_origin [PORT [SO_RCVBUF]]\n");
         return 2;
     }
     if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || responses_make() != 0) {
         perror("bench_origin");
         return 1;
     }
-    int listener = listener_open((uint16_t)wanted, &port);
+    int listener = listener_open((uint16_t)wanted, (int)receive_buffer, &port);
     if (listener < 0) {
         fprintf(stderr, "bench_origin: cannot listen on port %u: %s\n", (unsigned)wanted,
                 strerror(-listener));

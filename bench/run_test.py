@@ -48,6 +48,12 @@ class Accounts(unittest.TestCase):
         self.assertGreater(cost.cpu_ns, 30e6)
         self.assertGreater(accounting.pss_bytes(os.getpid()), 1e6)
 
+    def test_what_a_process_waited_for_a_processor_is_told_while_it_lives(self):
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
+            self.assertGreaterEqual(accounting.waited_ns(child.pid), 0)
+        with self.assertRaises(FileNotFoundError):
+            accounting.waited_ns(child.pid)
+
     def test_a_process_that_ended_makes_the_difference_invalid(self):
         before = accounting.Account((1, 2), 100, 5)
         self.assertEqual(accounting.Account((1, 2, 3), 150, 7).since(before).cpu_ns, 50)
@@ -426,7 +432,7 @@ class WafGrowth(unittest.TestCase):
 
 def beside(alone_us, judged_us, bodies=3):
     def times(p99_us):
-        return {"p50_us": p99_us // 2, "p99_us": p99_us, "max_us": 2 * p99_us}
+        return {"p50_us": p99_us // 2, "p99_us": p99_us, "max_us": 2 * p99_us, "wait_us": 3}
     return waf_latency.Round(times(alone_us), times(alone_us + 1), times(judged_us), bodies)
 
 
@@ -436,7 +442,7 @@ class WafLatency(unittest.TestCase):
 
     def test_a_row_has_each_time_of_each_side_and_the_verdict(self):
         row = waf_latency.row("XML", [beside(1000, 2000, 3), beside(1000, 2000, 4)])
-        self.assertEqual(row, ["XML", "500", "500", "1,000", "1,000", "1,001", "2,000", "2,000", "2,002", "4,000", "2.00: met", "7"])
+        self.assertEqual(row, ["XML", "500", "500", "1,000", "1,000", "1,001", "2,000", "2,000", "2,002", "4,000", "3", "3", "3", "2.00: met", "7"])
         self.assertEqual(waf_latency.row("XML", [beside(1000, 2010)])[-2:], ["2.01: **missed**", "3"])
 
     def test_what_was_not_measured_has_no_row(self):
@@ -449,12 +455,47 @@ class WafLatency(unittest.TestCase):
     def test_the_kinds_of_bodies_are_those_whose_growth_is_measured(self):
         self.assertLessEqual(set(waf_latency.SHAPES), set(waf_growth.SHAPES))
 
+    def test_who_may_not_go_first_is_told_so(self):
+        with unittest.mock.patch.object(os, "sched_setscheduler") as set_scheduler:
+            self.assertTrue(waf_latency.goes_first(7, 20))
+            set_scheduler.assert_called_once_with(7, os.SCHED_FIFO, os.sched_param(20))
+            set_scheduler.side_effect = PermissionError
+            self.assertFalse(waf_latency.goes_first(7, 20))
+
+    def measured(self, allowed):
+        """What a whole run says of who goes first, with nothing measured, and whom it was about."""
+        bench = types.SimpleNamespace(proxy_cpus={1}, load_cpus={0}, process=types.SimpleNamespace(pid=7), place=types.SimpleNamespace(name="/nowhere"))
+        with unittest.mock.patch.object(waf_latency, "rules_folder", return_value="rules"), \
+                unittest.mock.patch.object(waf_latency, "Sink") as sink, \
+                unittest.mock.patch.object(waf_latency, "Awake") as awake, \
+                unittest.mock.patch.object(waf_latency, "run_rounds", return_value=({}, [])) as rounds, \
+                unittest.mock.patch.object(waf_latency, "goes_first", return_value=allowed) as first:
+            sink.return_value.__enter__.return_value.port = 4711
+            values, problems, order = waf_latency.run(bench, "program", "crs", 1, lambda _: None)
+        self.assertEqual((values, problems), ({}, []))
+        first.assert_called_once_with(7, waf_latency.ORIGIN_PRIORITY)
+        self.assertEqual([call.args for call in awake.call_args_list], [(0,), (1,)])
+        for proxy in rounds.call_args.args[1:3]:
+            self.assertIn("route /sink { to 127.0.0.1:4711 }", proxy.rules)
+        return order
+
+    def test_the_order_is_part_of_what_is_told(self):
+        self.assertEqual(self.measured(True), waf_latency.FIRST)
+        self.assertEqual(self.measured(False), waf_latency.NOT_FIRST)
+
+    def test_what_keeps_a_processor_awake_gives_way_to_all_others(self):
+        cpu = min(os.sched_getaffinity(0))
+        with waf_latency.Awake(cpu) as awake:
+            self.assertEqual(os.sched_getscheduler(awake.process.pid), os.SCHED_IDLE)
+            self.assertEqual(os.sched_getaffinity(awake.process.pid), {cpu})
+        self.assertIsNotNone(awake.process.returncode)
+
     def test_bodies_are_what_the_log_says_of_them(self):
         with tempfile.TemporaryDirectory() as place:
             log = pathlib.Path(place) / "log"
             log.write_text("".join(json.dumps(line) + "\n" for line in (
                 {"method": "GET", "status": 200}, {"method": "POST", "status": 200}, {"status": 400},
-                {"method": "POST", "status": 0}, {"method": "POST", "status": 403})), encoding="utf-8")
+                {"method": "POST", "status": 0}, {"method": "POST", "status": 499}, {"method": "POST", "status": 403})), encoding="utf-8")
             found = waf_latency.posts(types.SimpleNamespace(log=log))
         self.assertEqual([line["status"] for line in found], [200, 403])
 

@@ -90,6 +90,9 @@ const char *transport_start(struct transport *transport, const struct transport_
             bind(transport->fd, (struct sockaddr *)&from, sizeof(from)) != 0)
             return "cannot bind to a source address";
     }
+    if (plan->send_buffer > 0 && setsockopt(transport->fd, SOL_SOCKET, SO_SNDBUF,
+                                            &plan->send_buffer, sizeof(plan->send_buffer)) != 0)
+        return "cannot set SO_SNDBUF";
     if (setsockopt(transport->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0)
         return "cannot set TCP_NODELAY";
     int result = connect(transport->fd, (const struct sockaddr *)&plan->to, sizeof(plan->to));

@@ -19,6 +19,7 @@ enum { TRANSPORT_AGREED_MAX = 128 };
 struct transport_plan {
     struct sockaddr_in to;
     unsigned sources; /* connections take turns with this many addresses from 127.0.1.1 on */
+    int send_buffer;  /* SO_SNDBUF in bytes, which the kernel doubles; 0: its own choice */
     int epoll;
 
     SSL_CTX *tls;     /* NULL: plain TCP */

@@ -1,14 +1,23 @@
 """What becomes of a client while the worker judges large bodies: GETs at a fixed rate, alone, and beside
 somebody who posts one document of 10 MiB in JSON after the other, judged or not. In each round all are
-measured in turn; a ratio is one of a round."""
+measured in turn; a ratio is one of a round.
 
+What is to be seen is how long the proxy lets the client wait. So whatever else the client could wait for
+is kept away: it and the origin that answers it go first on their processor; the bodies come from a process
+of the lowest priority, go to an origin of their own of the same, and move in small pieces, since nobody
+interrupts the kernel while it copies one; and no processor falls asleep, which would cost the client time
+only where it is alone. How long it waited for its processor all the same is measured as well."""
+
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
+import sys
 from dataclasses import dataclass
 from statistics import median
 
+import accounting
 import report
 import scenarios
 import waf
@@ -28,20 +37,40 @@ SHAPES = (
 RULES = "waf balanced {{ rules crs {folder}; body 16M; budget 60s }}; limits {{ body 16M }}"
 LIMITS = "limits { held 4G }\n"
 WITHOUT_RULES = "waf off; limits { body 16M }"
+CLIENT_LEFT = (0, 499)
+# Bodies have an origin of their own: it is busy for a while with each.
+SINK = "route /sink {{ to 127.0.0.1:{port} }}"
+# The kernel doubles it. So much is copied, and passed from one end of a connection to the other, at once.
+BUFFER_BYTES = 64 * 1024
+ORIGIN_PRIORITY, CLIENT_PRIORITY = 10, 20
+FIRST = (
+    f"the client that is measured (SCHED_FIFO {CLIENT_PRIORITY}), then the origin that answers it ({ORIGIN_PRIORITY}), "
+    f"last the bodies and their own origin (SCHED_IDLE, socket buffers of {2 * BUFFER_BYTES // 1024} KiB)"
+)
+NOT_FIRST = (
+    "not allowed to put the client and its origin before others (SCHED_FIFO): "
+    "what it waits for its processor is a part of what it sees"
+)
 
 
-class Poster:
-    """One connection that posts the request again and again, until the end of the block; it gives way to
-    all others on its processor."""
+def goes_first(pid, priority):
+    """Whether the process could be put before all that have no such priority."""
+    try:
+        os.sched_setscheduler(pid, os.SCHED_FIFO, os.sched_param(priority))
+    except PermissionError:
+        return False
+    return True
 
-    def __init__(self, bench, port, path):
-        command = [str(bench.load), "--port", str(port), "--request", str(path), "--length", "2"]
+
+class Background:
+    """A process that gives way to all others on its processors, until the end of the block."""
+
+    def __init__(self, cpus, command, **pipes):
         self.process = subprocess.Popen(
-            [*command, "--connections", "1", "--requests", "1000000", "--timeout", "3600"],
+            command,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: self.place(bench.load_cpus),
+            **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **pipes},
+            preexec_fn=lambda: self.place(cpus),
         )
 
     @staticmethod
@@ -54,13 +83,40 @@ class Poster:
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
+
+
+class Poster(Background):
+    """One connection that posts the request again and again."""
+
+    def __init__(self, bench, port, path):
+        command = [str(bench.load), "--port", str(port), "--request", str(path), "--length", "2"]
+        command += ["--connections", "1", "--requests", "1000000", "--timeout", "3600"]
+        super().__init__(bench.load_cpus, [*command, "--send-buffer", str(BUFFER_BYTES)])
+
+
+class Sink(Background):
+    """The origin of the bodies; `port` is where."""
+
+    def __init__(self, bench):
+        super().__init__(bench.load_cpus, [str(bench.origin), "0", str(BUFFER_BYTES)], stdout=subprocess.PIPE, text=True)
+        self.port = int(self.process.stdout.readline().split()[1])
+
+
+class Awake(Background):
+    """Keeps a processor from falling asleep; ends with this program, however that ends."""
+
+    LOOP = "import os, sys\nparent = int(sys.argv[1])\nwhile os.getppid() == parent:\n    pass\n"
+
+    def __init__(self, cpu):
+        super().__init__({cpu}, [sys.executable, "-c", self.LOOP, str(os.getpid())])
 
 
 @dataclass
 class Round:
     """p50, p99 and the longest, in µs: alone, beside bodies that nobody looks at, beside the same judged;
-    and how many were judged in that time."""
+    with it, as wait_us, what the client and its origin waited for their processor, for each request. And how
+    many were judged in that time."""
 
     alone: dict
     unjudged: dict
@@ -70,8 +126,13 @@ class Round:
 
 def client_sees(bench, proxy, requests):
     with scenarios.Load(bench, proxy.port, [*CLIENT, "--requests", str(requests)]) as load:
+        goes_first(load.process.pid, CLIENT_PRIORITY)
+        pids = (load.process.pid, bench.process.pid)
+        before = sum(map(accounting.waited_ns, pids))
         load.go()
-        return scenarios.times(load.result())
+        seen = scenarios.times(load.result())
+        waited = sum(map(accounting.waited_ns, pids)) - before
+        return {**seen, "wait_us": waited / 1000 / requests}
 
 
 def beside_bodies(bench, proxy, path, requests):
@@ -86,9 +147,9 @@ def beside_bodies(bench, proxy, path, requests):
 
 
 def posts(proxy):
-    """What the log says of bodies; one whose client has left is none."""
+    """What the log says of bodies; one whose client has left is none, whether before its answer or in it."""
     lines = map(json.loads, proxy.log.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line.get("method") == "POST" and line["status"]]
+    return [line for line in lines if line.get("method") == "POST" and line["status"] not in CLIENT_LEFT]
 
 
 def measure_round(bench, on, off, path, requests):
@@ -107,10 +168,21 @@ def rules_folder(crs, folder):
 
 
 def run(bench, program, crs, rounds, tell, share=1):
-    """All rounds by the kind of body, and what went wrong. share: one so-manieth of the requests."""
+    """All rounds by the kind of body, who goes first, and what went wrong. share: one so-manieth of the requests."""
     folder = rules_folder(crs, pathlib.Path(bench.place.name) / "crs")
-    on = waf_growth.Portcullis(program, RULES.format(folder=folder), LIMITS)
-    off = waf_growth.Portcullis(program, WITHOUT_RULES)
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(Sink(bench))
+        for cpu in sorted(bench.proxy_cpus | bench.load_cpus):
+            stack.enter_context(Awake(cpu))
+        to_sink = SINK.format(port=sink.port)
+        on = waf_growth.Portcullis(program, f"{RULES.format(folder=folder)}; {to_sink}", LIMITS)
+        off = waf_growth.Portcullis(program, f"{WITHOUT_RULES}; {to_sink}")
+        order = FIRST if goes_first(bench.process.pid, ORIGIN_PRIORITY) else NOT_FIRST
+        tell(order)
+        return *run_rounds(bench, on, off, rounds, tell, share), order
+
+
+def run_rounds(bench, on, off, rounds, tell, share):
     values, problems = {title: [] for title, _ in SHAPES}, []
     try:
         for proxy in (on, off):
@@ -138,7 +210,7 @@ def ratio(rounds):
 
 def row(title, rounds):
     cells = []
-    for time in "p50_us", "p99_us", "max_us":
+    for time in "p50_us", "p99_us", "max_us", "wait_us":
         for side in "alone", "unjudged", "judged":
             cells.append(f"{median(getattr(r, side)[time] for r in rounds):,.0f}")
     met = ratio(rounds) <= RATIO_MAX
@@ -147,7 +219,7 @@ def row(title, rounds):
 
 def markdown(values, about, command):
     head = ["a client beside bodies of 10 MiB"]
-    head += [f"{time} µs {side}" for time in ("p50", "p99", "longest") for side in ("alone", "beside, not judged", "judged")]
+    head += [f"{time} µs {side}" for time in ("p50", "p99", "longest", "waited for its processor") for side in ("alone", "beside, not judged", "judged")]
     head += [f"p99 judged ÷ alone ≤ {RATIO_MAX:g}", "bodies judged"]
     rows = [row(title, rounds) for title, rounds in values.items() if rounds]
     parts = ["\n".join(f"- {key}: {value}" for key, value in about.items()), f"Made with `{command}`.", report.table(head, rows)]
