@@ -202,6 +202,7 @@ W0705
 W0706
 W0707
 W0708
+W0709
 access.deny
 access.ja4
 access.method

@@ -253,7 +253,14 @@
       "Everybody who is on this machine may read or replace the key of a certificate. The "        \
       "user who starts the program has to read it, nobody else.",                                  \
       "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls a.pem a.key\n}",              \
-      "listen :80\nsite a.example { to 127.0.0.1:3000 }")
+      "listen :80\nsite a.example { to 127.0.0.1:3000 }")                                          \
+    X(W, 709, "exclusion that leaves nothing out",                                                 \
+      "None of the rules that judge here has that number or is of that class: the number is "      \
+      "mistyped, or of another set of rules ('rules crs').",                                       \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf { exclude rule 942100 arg "        \
+      "body }\n}",                                                                                 \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf { exclude rule 8103001 arg "       \
+      "body }\n}")
 
 enum diagnostic_code {
 #define DIAGNOSTIC_CODE_ENUM(letter, number, ...) letter##0##number = number,

@@ -557,6 +557,28 @@ TEST(every_code_shows_itself_in_its_example_and_is_gone_when_mended)
     }
 }
 
+TEST(exclusions_that_leave_nothing_out_are_told)
+{
+#define JUDGED(statement) "listen :1\nsite a.test { respond 200; waf { " statement " } }"
+    assert_one(JUDGED("exclude rule 999 arg a"), W0709);
+    assert_one(JUDGED("exclude rule 1-999"), W0709);
+    assert_one(JUDGED("exclude attack squli"), W0709);
+    load(JUDGED("exclude rule 8103001; exclude rule 8103001-8103999; exclude attack sqli"));
+    assert_int_equal(diagnostics.count, 0);
+    /* One of those that inherit it has such a rule, or none is judged. */
+    assert_one("listen :1\ndefaults { waf { exclude rule 999 } }\nsite a { respond 200 }\nsite b { "
+               "respond 200 }",
+               W0709);
+    load("listen :1\ndefaults { waf off { exclude rule 999 } }\nsite a { respond 200 }");
+    assert_int_equal(diagnostics.count, 0);
+    assert_one(JUDGED("mode shadow"), E0201);
+    assert_one(JUDGED("rules CRS"), E0304);
+    assert_one(JUDGED("rules /etc/a.conf crs"), E0304);
+    assert_one(JUDGED("response 1M text/html,text/plain"), E0304);
+    assert_one(JUDGED("response 1M text/"), E0304);
+#undef JUDGED
+}
+
 /* --- shared memory --- */
 
 static uint32_t wanted;
@@ -730,6 +752,7 @@ int main(void)
         cmocka_unit_test(a_route_may_answer_otherwise_than_its_site),
         cmocka_unit_test(what_is_wrong_is_said_once_and_with_its_code),
         cmocka_unit_test(errors_do_not_follow_from_errors),
+        cmocka_unit_test(exclusions_that_leave_nothing_out_are_told),
         cmocka_unit_test(every_code_shows_itself_in_its_example_and_is_gone_when_mended),
         cmocka_unit_test(names_and_rows_come_from_shared_memory),
         cmocka_unit_test(files_include_others_and_lists_are_read),

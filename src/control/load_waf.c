@@ -240,6 +240,37 @@ static void report_setup(struct loader *l, const struct waf_source *source,
                     SLICE_ARGUMENTS(place->setup));
 }
 
+/* A file that is being written, or was cut to nothing: sites that name it would be open. */
+static bool holds_no_rule(const struct ruleset *rules)
+{
+    for (unsigned i = 0; i < rules->rule_count; i++)
+        if (!slice_starts_with(rules->rules[i].file, WAF_BUILTIN_FOLDER))
+            return false;
+    return true;
+}
+
+static void report_none(struct loader *l, const struct waf_source *source)
+{
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0504, &source->word->span,
+                        "there is no SecRule or SecAction in these files: nothing would be judged");
+    diagnostic_label(l->diagnostics, item, "these rules");
+    diagnostic_help(l->diagnostics, item, "where nothing is to be judged:  waf off");
+}
+
+/* Whether rules that could be read are of no use; it is reported. */
+static bool is_refused(struct loader *l, const struct waf_source *source,
+                       const struct crs_place *place, const struct ruleset *rules)
+{
+    if (lacks_setup(rules))
+        report_setup(l, source, place);
+    else if (source->kind != WAF_SOURCE_BUILTIN && holds_no_rule(rules))
+        report_none(l, source);
+    else
+        return false;
+    return true;
+}
+
 /* What is read of rules is a part of the configuration. */
 static int read_noted(void *context, struct arena *a, slice path, size_t bytes_max, slice *ret)
 {
@@ -301,8 +332,7 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
     if (source->kind != WAF_SOURCE_BUILTIN)
         report_load(l, source->word, load);
     seclang_close(load);
-    if (result == 0 && lacks_setup(*ret)) {
-        report_setup(l, source, &place);
+    if (result == 0 && is_refused(l, source, &place, *ret)) {
         ruleset_free(*ret);
         *ret = NULL;
         return 0;
@@ -497,6 +527,64 @@ static int add_own_rules(struct loader *l, const struct route *route)
     return find_rules(l, &w->source, &w->rules);
 }
 
+/* --- Exclusions that leave nothing out -------------------------------------------------------- */
+
+static bool is_of_class(const struct rule *rule, slice attack)
+{
+    static const slice prefix = SLICE("attack-");
+    for (unsigned i = 0; i < rule->tag_count; i++) {
+        slice tag = rule->tags[i].source;
+        size_t at = slice_find(tag, prefix);
+        if (at < tag.len && slice_starts_with(slice_after(tag, at + prefix.len), attack))
+            return true;
+    }
+    return false;
+}
+
+static bool has_such_a_rule(const struct ruleset *rules, const struct waf_exclusion *e)
+{
+    for (unsigned i = 0; i < rules->rule_count; i++) {
+        const struct rule *rule = &rules->rules[i];
+        if (e->attack.len ? is_of_class(rule, e->attack)
+                          : rule->id >= e->first_id && rule->id <= e->last_id)
+            return true;
+    }
+    return false;
+}
+
+static void note_exclusions(UNUSED struct loader *l, const struct waf_settings *w)
+{
+    for (uint32_t i = 0; i < w->exclusion_count; i++)
+        if (!*w->exclusions[i].is_meant)
+            *w->exclusions[i].is_meant = has_such_a_rule(w->rules, &w->exclusions[i]);
+}
+
+static void report_exclusions(struct loader *l, const struct waf_settings *w)
+{
+    for (uint32_t i = 0; i < w->exclusion_count; i++) {
+        const struct waf_exclusion *e = &w->exclusions[i];
+        if (*e->is_meant)
+            continue;
+        *e->is_meant = true; /* told once */
+        diagnostics_add(l->diagnostics, W0709, &e->word->span,
+                        "there is no rule %s%.*s in these rules: nothing is left out",
+                        e->attack.len ? "of the class " : "", SLICE_ARGUMENTS(e->word->text));
+    }
+}
+
+static void each_in_force(struct loader *l,
+                          void (*visit)(struct loader *l, const struct waf_settings *w))
+{
+    for (uint32_t i = 0; i < l->c->site_count; i++) {
+        const struct site *site = &l->c->sites[i];
+        for (uint32_t j = 0; j < site->route_count; j++) {
+            const struct waf_settings *w = site->routes[j].blocks[FEATURE_WAF];
+            if (is_on(w) && w->rules)
+                visit(l, w);
+        }
+    }
+}
+
 int load_waf_own(struct loader *l)
 {
     for (uint32_t i = 0; i < l->c->site_count; i++) {
@@ -504,5 +592,7 @@ int load_waf_own(struct loader *l)
         for (uint32_t j = 0; j < site->route_count; j++)
             TRY(add_own_rules(l, &site->routes[j]));
     }
+    each_in_force(l, note_exclusions);
+    each_in_force(l, report_exclusions);
     return 0;
 }

@@ -24,9 +24,9 @@ const struct directive_table *const vocabulary_tables[] = {
 };
 
 const char *const vocabulary_later[] = {
-    "balance", "bots",          "breaker", "cache",   "check",   "cluster", "errors",
-    "geo",     "limit",         "mask",    "mode",    "modules", "plugin",  "retry",
-    "root",    "secret-header", "sticky",  "storage", "test",    NULL,
+    "balance",       "bots",   "breaker", "cache",   "check",  "cluster", "errors",
+    "geo",           "limit",  "mask",    "modules", "plugin", "retry",   "root",
+    "secret-header", "sticky", "storage", "test",    NULL,
 };
 
 const struct habit vocabulary_habits[] = {
@@ -123,6 +123,8 @@ const struct habit vocabulary_habits[] = {
     { "email", "the address for the authority is 'contact me@example.com' here" },
     { "external_account", "Caddy's external_account is 'eab KID ${file:/path}' in 'acme' here" },
     /* ModSecurity */
+    { "mode", "the mode stands before the block: waf balanced mode shadow { ... }" },
+    { "tag", "a class is left out by: exclude attack sqli", "exclude" },
     { "on", "'waf balanced' is on, and so is a site in which nothing is written", "waf" },
     { "shadow", "to watch without refusing: waf balanced mode shadow", "waf" },
     { "detect", "to watch without refusing: waf balanced mode shadow", "waf" },

@@ -3,10 +3,10 @@
 #include "base/number.h"
 #include "base/writer.h"
 #include "control/output.h"
+#include "waf/rules/builtin.h"
 
 #define WAYS_MAX   8u /* to judge, that are told */
 #define PLACES_MAX 3u /* of one of them, that are named */
-#define OWN_FOLDER SLICE("builtin/")
 
 static bool is_off(const struct waf_settings *s)
 {
@@ -52,7 +52,7 @@ static bool finds_something(const struct waf_settings *s, const struct rule *rul
     if (level)
         return level <= waf_paranoia(s);
     return s->source.kind == WAF_SOURCE_FILES && rule->flags & RULE_LOG &&
-           !slice_starts_with(rule->file, OWN_FOLDER);
+           !slice_starts_with(rule->file, WAF_BUILTIN_FOLDER);
 }
 
 uint32_t waf_summary_rules(const struct waf_settings *s)

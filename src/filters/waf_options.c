@@ -35,6 +35,11 @@ static int waf_apply(struct option_apply *a)
 
 /* --- Which rules ------------------------------------------------------------------------------ */
 
+static bool names_a_set(slice text)
+{
+    return slice_equal_fold(text, SLICE("crs")) || slice_equal_fold(text, SLICE("builtin"));
+}
+
 static int rules_apply(struct option_apply *a)
 {
     struct waf_settings *w = a->object;
@@ -54,6 +59,9 @@ static int rules_apply(struct option_apply *a)
             return option_refuse(a, &words->words[2], "one folder behind 'crs'");
     }
     for (uint32_t i = first; i < words->count; i++) {
+        if (source.kind == WAF_SOURCE_FILES && names_a_set(words->texts[i]))
+            return option_refuse(a, &words->words[i],
+                                 "files, or 'crs' or 'builtin' alone, in small letters");
         slice path = arena_copy(a->arena, words->texts[i]);
         if (!path.ptr)
             return -ENOMEM;
@@ -208,6 +216,10 @@ static int exclude_apply(struct option_apply *a)
     if (!e.because.ptr)
         return -ENOMEM;
     TRY(statement_where(a->statement, a->arena, &e.where));
+    e.word = option_argument(a, EXCLUDE_VALUE)->word;
+    e.is_meant = arena_take(a->arena, sizeof *e.is_meant);
+    if (!e.is_meant)
+        return -ENOMEM;
     return option_append(a->arena, OPTION_ARRAY(w->exclusions, w->exclusion_count), &e, 1);
 }
 
@@ -232,6 +244,13 @@ static int inspect_apply(struct option_apply *a)
 
 /* --- Responses -------------------------------------------------------------------------------- */
 
+static bool is_media_type(slice text)
+{
+    size_t slash = slice_find_byte(text, '/');
+    return slash < text.len && field_name_is_token(slice_first(text, slash)) &&
+           field_name_is_token(slice_after(text, slash + 1));
+}
+
 static int response_apply(struct option_apply *a)
 {
     struct waf_settings *w = a->object;
@@ -247,7 +266,7 @@ static int response_apply(struct option_apply *a)
         slice type = arena_copy(a->arena, types->texts[i]);
         if (!type.ptr)
             return -ENOMEM;
-        if (slice_find_byte(type, '/') == type.len)
+        if (!is_media_type(type))
             return option_refuse(a, &types->words[i], "a media type such as text/html");
         TRY(option_append(a->arena, OPTION_ARRAY(w->response_types, w->response_type_count), &type,
                           1));

@@ -42,6 +42,9 @@ struct waf_exclusion {
     slice because, where;
     struct ctl_action *actions; /* what it means to the rules */
     uint32_t action_count;
+    const struct word *word; /* the rule or class; only while loading */
+    bool
+        *is_meant; /* shared by all places that inherit it: rules of one of them have such a rule */
 };
 
 struct waf_settings {

@@ -384,6 +384,10 @@ def test_rules_are_read_anew_by_a_reload_and_bad_ones_change_nothing(gate, origi
     assert "own.conf:" in result.stderr and "frobnicate" in result.stderr
     with g.client() as client:
         assert client.get("/?q=fresh").status == 200
+    rules.write_text("# being written\n")
+    assert "there is no SecRule or SecAction in these files" in g.command("reload", check=None).stderr
+    with g.client() as client:
+        assert client.get("/?q=attack").status == 403
     rules.write_text(RULES + 'SecRule ARGS "@streq fresh" "id:7,phase:2,deny"\n')
     g.reload()
     with g.client() as client:

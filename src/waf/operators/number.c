@@ -20,6 +20,14 @@ static int64_t number_of(slice text)
     return number;
 }
 
+static bool has_digit(slice text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] >= '0' && text.ptr[i] <= '9')
+            return true;
+    return false;
+}
+
 int number_prepare(struct operator_setup *setup, slice argument, bool has_macro,
                    void **ret_prepared)
 {
@@ -28,6 +36,9 @@ int number_prepare(struct operator_setup *setup, slice argument, bool has_macro,
     int64_t *number = arena_take(setup->arena, sizeof *number);
     if (!number)
         return -ENOMEM;
+    if (argument.len && !has_digit(argument))
+        return waf_problem_set(setup->problem, "\"%.*s\": a number was expected",
+                               SLICE_ARGUMENTS(argument));
     *number = number_of(argument);
     *ret_prepared = number;
     return 0;

@@ -80,6 +80,8 @@ int operator_unknown(slice name, struct waf_problem *problem)
                                    refused->name, refused->why);
     }
     struct nearest nearest = nearest_to(name);
+    if (slice_equal_fold(slice_first(name, 3), SLICE("reg"))) /* @regex, @regexp */
+        nearest = (struct nearest){ .name = "rx" };
     for (size_t i = 0; i < waf_operator_count; i++) {
         nearest_try(&nearest, waf_operators[i]->name);
         if (waf_operators[i]->alias)

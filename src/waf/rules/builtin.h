@@ -11,6 +11,9 @@
  * before every set of rules. */
 extern const slice waf_prelude;
 
+/* Begins the names of their files. */
+#define WAF_BUILTIN_FOLDER SLICE("builtin/")
+
 struct waf_rule_text {
     slice name; /* builtin/sql.conf */
     slice text;

@@ -100,11 +100,22 @@ const unsigned waf_directive_row_count = ARRAY_LENGTH(waf_directive_rows);
 
 static int unknown(struct seclang *l, slice name)
 {
+    if (slice_find(name, SLICE("IfModule")) < name.len ||
+        slice_find(name, SLICE("IfDefine")) < name.len)
+        return load_error(
+            l, name.ptr, "%.*s is Apache's: what it encloses is read without it; take the line out",
+            SLICE_ARGUMENTS(name));
     if (name.len && name.ptr[0] == '<')
         return load_error(l, name.ptr,
                           "%.*s is Apache's: rules for a part of the requests belong "
                           "in a site or route of the proxy's configuration",
                           SLICE_ARGUMENTS(name));
+    if (slice_starts_with(name, SLICE("modsecurity")))
+        return load_error(
+            l, name.ptr,
+            "%.*s is nginx's: this file should hold rules; 'waf { rules FILE }' of the "
+            "proxy's configuration names it",
+            SLICE_ARGUMENTS(name));
     struct nearest near = nearest_to(name);
     for (unsigned i = 0; i < waf_directive_row_count; i++)
         nearest_try(&near, waf_directive_rows[i].name);
@@ -113,11 +124,24 @@ static int unknown(struct seclang *l, slice name)
                       near.name ? "?" : "");
 }
 
+/* SecRule ARGS @rx foo "id:1": an operator that nobody has quoted. */
+static bool has_bare_operator(const struct seclang *l)
+{
+    const slice *words = l->line->words.items;
+    for (unsigned i = 1; i + 1 < l->line->words.count; i++)
+        if (words[i].len && (words[i].ptr[0] == '@' || slice_starts_with(words[i], SLICE("!@"))) &&
+            slice_find_byte(words[i], ' ') == words[i].len)
+            return true;
+    return false;
+}
+
 static int wrong_count(struct seclang *l, const struct directive_row *row, unsigned count)
 {
-    return load_error(l, NULL, "%u argument%s of %s: %s%s%s was expected", count,
+    bool is_bare = count > row->words_max && has_bare_operator(l);
+    return load_error(l, NULL, "%u argument%s of %s: %s%s%s was expected%s", count,
                       count == 1 ? "" : "s", row->name, row->name, row->arguments[0] ? " " : "",
-                      row->arguments);
+                      row->arguments,
+                      is_bare ? "; an operator and its argument stand in quotes together" : "");
 }
 
 const struct directive_row *directive_find(slice name)

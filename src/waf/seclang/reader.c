@@ -93,6 +93,15 @@ static int add_mark(struct seclang_reader *r, size_t decoded)
     return 0;
 }
 
+/* The line that was read last ends in a backslash, but white space behind it. */
+static bool ends_nearly_joined(const struct seclang_reader *r)
+{
+    size_t at = r->at;
+    while (at > r->line_begins && is_blank(r->text.ptr[at - 1]))
+        at--;
+    return at < r->at && at > r->line_begins && r->text.ptr[at - 1] == '\\';
+}
+
 /* How many bytes the directive can have at most, joints included. */
 static size_t raw_length(const struct seclang_reader *r)
 {
@@ -115,6 +124,11 @@ static int read_word(struct seclang_reader *r, char *into, size_t *used, struct 
             TRY(add_mark(r, *used));
         if (over && quote) {
             waf_problem_set(p, "the quote (%c) that begins here is not closed", quote);
+            if (ends_nearly_joined(r))
+                waf_problem_set(p,
+                                "the quote (%c) that begins here is not closed: in line %u white "
+                                "space stands behind the backslash, which joins no lines then",
+                                quote, (unsigned)r->line);
             return malformed(r, line, column, p);
         }
         char c = over ? 0 : r->text.ptr[r->at];

@@ -68,9 +68,21 @@ TEST(wrong_directives_are_told)
     static const struct problem_case cases[] = {
         { "SecRul ARGS a id:1", "t:1:1: unknown directive \"SecRul\"; did you mean SecRule?\n" },
         { "Something else", "t:1:1: unknown directive \"Something\"\n" },
-        { "\n  <IfModule x>", "t:2:3: <IfModule is Apache's: rules for a part of the requests "
-                              "belong in a site or route "
-                              "of the proxy's configuration\n" },
+        { "\n  <Location /x>", "t:2:3: <Location is Apache's: rules for a part of the requests "
+                               "belong in a site or route "
+                               "of the proxy's configuration\n" },
+        { "<IfModule security2_module>", "t:1:1: <IfModule is Apache's: what it encloses is read "
+                                         "without it; take the line out\n" },
+        { "modsecurity_rules_file /x;", "t:1:1: modsecurity_rules_file is nginx's: this file "
+                                        "should hold rules; 'waf { rules FILE "
+                                        "}' of the proxy's configuration names it\n" },
+        { "SecRule ARGS @rx foo id:1", "t:1:1: 4 arguments of SecRule: SecRule TARGETS "
+                                       "\"OPERATOR\" \"ACTIONS\" was expected; an "
+                                       "operator and its argument stand in quotes together\n" },
+        { "SecRule ARGS a \"id:1,\\ \nphase:2\"",
+          "t:1:16: the quote (\") that begins here is not closed: in line 1 white space stands "
+          "behind "
+          "the backslash, which joins no lines then\nt:2:1: unknown directive \"phase:2\"\"\n" },
         { "SecRule ARGS",
           "t:1:1: 1 argument of SecRule: SecRule TARGETS \"OPERATOR\" \"ACTIONS\" was expected\n" },
         { "SecRule ARGS a id:1 more", "t:1:1: 4 arguments of SecRule: SecRule TARGETS \"OPERATOR\" "
@@ -152,6 +164,9 @@ TEST(wrong_operators_are_told)
         { "SecRule ARGS \"@beginWith x\" id:1",
           "t:1:16: there is no operator @beginWith; did you mean @beginsWith?\n" },
         { "SecRule ARGS \"!@detectSQLi x\" id:1", "t:1:28: @detectSQLi takes no argument\n" },
+        { "SecRule ARGS \"@gt many\" id:1", "t:1:19: \"many\": a number was expected\n" },
+        { "SecRule ARGS \"@regex a\" id:1",
+          "t:1:16: there is no operator @regex; did you mean @rx?\n" },
         { "SecRule ARGS \"@rx a(\" id:1",
           "t:1:19: @rx: missing closing parenthesis at byte 2 of the expression\n" },
         { "SecRule ARGS \"@streq %{ARG.x}\" id:1",
