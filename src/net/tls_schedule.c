@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "net/tls_cipher.h"
 
 #if OPENSSL_VERSION_MAJOR == 3 && !defined(OPENSSL_NO_DEPRECATED_3_0)
 
@@ -292,6 +293,9 @@ static void context_free(void *context)
 
 #define FUNCTION(f) ((void (*)(void))(f))
 
+static const OSSL_ALGORITHM *ciphers;
+static void *context_of_ciphers; /* of the provider whose algorithms they are */
+
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_cache)
 {
     static const OSSL_DISPATCH schedule[] = { { OSSL_FUNC_KDF_NEWCTX, FUNCTION(context_new) },
@@ -303,7 +307,7 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
         { NULL, NULL, NULL, NULL },
     };
     *ret_no_cache = 0;
-    return operation == OSSL_OP_KDF ? derivations : NULL;
+    return operation == OSSL_OP_KDF ? derivations : operation == OSSL_OP_CIPHER ? ciphers : NULL;
 }
 
 static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
@@ -313,16 +317,18 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
         { OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query) }, { 0, NULL }
     };
     *ret_functions = functions;
-    *ret_provider = (void *)(uintptr_t)handle;
+    *ret_provider = context_of_ciphers;
     return DONE;
 }
 
 static OSSL_PROVIDER *provider; /* NULL: not loaded; else until the process ends */
 
-/* The library's own algorithm is fetched first: it stays the one of all who ask without a query. */
+/* The library's own algorithms are fetched first: they stay those of all who ask without a query.
+ */
 static OSSL_PROVIDER *load(void)
 {
     EVP_KDF *own = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
+    ciphers = tls_cipher_algorithms(DEFINITION, &context_of_ciphers);
     bool is_ready = own && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) == 1;
     EVP_KDF_free(own);
     return is_ready ? OSSL_PROVIDER_try_load(NULL, PROVIDER, 1) : NULL;

@@ -8,7 +8,8 @@
  * are on the stack while they are needed, and wiped. */
 #pragma once
 
-/* For SSL_CTX_new_ex: prefers our key schedule and changes nothing else. NULL: the library is not
- * OpenSSL 3, or there was no memory; its own works as well. The first call loads the provider, for
- * as long as the process lives: in the generation, before the fork. */
+/* For SSL_CTX_new_ex: prefers our key schedule and the ciphers of tls_cipher.h, and changes nothing
+ * else. NULL: the library is not OpenSSL 3, or there was no memory; its own works as well. The
+ * first call loads the provider, for as long as the process lives: in the generation, before the
+ * fork. */
 const char *tls_schedule_query(void);
