@@ -136,11 +136,9 @@ static void json_escape(struct writer *w, unsigned char c)
     }
 }
 
-/* How many bytes at the front stand for themselves in a JSON string: printing ASCII but quotes and
- * backslash. Eight at a time, from the high bits of one word: `below` marks bytes under 0x20,
- * `same` those that are zero after the XOR; a borrow can only mark bytes behind the first marked
- * one. */
-static size_t json_plain(slice s)
+/* Eight at a time, from the high bits of one word: `below` marks bytes under 0x20, `same` those
+ * that are zero after the XOR; a borrow can only mark bytes behind the first marked one. */
+size_t json_plain(slice s)
 {
     static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
     size_t at = 0;

@@ -76,6 +76,9 @@ void writer_seconds_us(struct writer *w, int64_t microseconds);
 /* The inside of a JSON string (RFC 8259 §7): quotes, backslash and controls escaped, bytes that are
  * not valid UTF-8 written as \u00XX, so that the line is always valid JSON. */
 void writer_json(struct writer *w, slice s);
+/* How many bytes at the front of a text stand for themselves there: printing ASCII but quotation
+ * mark and backslash. */
+size_t json_plain(slice s);
 
 /* The inside of an HTML text or double-quoted attribute: & < > " ' become references. */
 void writer_html(struct writer *w, slice s);

@@ -69,6 +69,8 @@ TEST(writer_json_finds_what_it_must_escape_wherever_it_stands)
             writer_json(&w, slice_of(in, sizeof in));
             bool plain = in[at] >= 0x20 && in[at] != 0x7f && in[at] != '"' && in[at] != '\\';
             assert_int_equal(w.len > sizeof in, !plain);
+            assert_int_equal(json_plain(slice_of(in, sizeof in)),
+                             plain || at == sizeof in - 1 ? sizeof in : at);
             assert_true(writer_slice(&w).ptr[w.len - 1] == '}');
             assert_memory_equal(out, in, at < sizeof in - 1 ? at : 0);
         }

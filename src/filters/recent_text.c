@@ -18,11 +18,6 @@ static struct put put_open(struct writer *w, size_t bytes_max, struct recent_mas
     return (struct put){ .w = w, .end = w->len + bytes_max, .masks = masks };
 }
 
-static bool is_plain(char c)
-{
-    return c >= ' ' && c < 0x7f && c != '"' && c != '\\';
-}
-
 static void escape(struct writer *w, char c)
 {
     static const char digits[] = "0123456789abcdef";
@@ -36,12 +31,11 @@ static void add(struct put *p, slice text)
 {
     size_t at = 0;
     while (at < text.len && p->w->len + ESCAPE_BYTES <= p->end) {
-        size_t run = at, most = p->end - p->w->len;
-        while (run < text.len && run - at < most && is_plain(text.ptr[run]))
-            run++;
-        writer_bytes(p->w, text.ptr + at, run - at);
-        at = run;
-        if (at < text.len && p->w->len + ESCAPE_BYTES <= p->end && !is_plain(text.ptr[at]))
+        slice rest = slice_after(text, at);
+        size_t plain = json_plain(slice_first(rest, p->end - p->w->len));
+        writer_bytes(p->w, rest.ptr, plain);
+        at += plain;
+        if (at < text.len && p->w->len + ESCAPE_BYTES <= p->end)
             escape(p->w, text.ptr[at++]);
     }
     p->taken += at;
@@ -90,11 +84,13 @@ size_t recent_put(struct writer *w, slice text, size_t bytes_max)
 
 void recent_write(struct writer *w, slice text)
 {
-    for (size_t i = 0; i < text.len; i++)
-        if (is_plain(text.ptr[i]))
-            writer_byte(w, text.ptr[i]);
-        else
-            escape(w, text.ptr[i]);
+    while (text.len) {
+        size_t plain = json_plain(text);
+        writer_bytes(w, text.ptr, plain);
+        if (plain < text.len)
+            escape(w, text.ptr[plain++]);
+        text = slice_after(text, plain);
+    }
 }
 
 /* --- Parameters ------------------------------------------------------------------------------- */
@@ -170,25 +166,44 @@ static void put_cookies(struct put *p, slice text)
     }
 }
 
-size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_max,
+/* Names that are known are asked about once. */
+static bool is_secret(const struct field *f)
+{
+    static uint64_t asked, secret;
+    uint64_t bit = FIELD_BIT(f->id);
+    if (f->id == FIELD_OTHER)
+        return log_name_is_secret(f->name);
+    if (!(asked & bit) && log_name_is_secret(f->name))
+        secret |= bit;
+    asked |= bit;
+    return secret & bit;
+}
+
+static bool is_url(const struct field *f)
+{
+    static const slice others[] = { SLICE("origin"), SLICE("content-location"), SLICE("link") };
+    if (f->id != FIELD_OTHER)
+        return f->id == FIELD_REFERER || f->id == FIELD_LOCATION;
+    for (size_t i = 0; i < ARRAY_LENGTH(others); i++)
+        if (slice_equal_fold(f->name, others[i]))
+            return true;
+    return false;
+}
+
+size_t recent_put_field(struct writer *w, const struct field *f, size_t bytes_max,
                         struct recent_masks *masks)
 {
-    static const slice urls[] = { SLICE("referer"), SLICE("origin"), SLICE("location"),
-                                  SLICE("content-location"), SLICE("link") };
     struct put p = put_open(w, bytes_max, masks);
-    bool is_url = false;
-    for (size_t i = 0; i < ARRAY_LENGTH(urls) && !is_url; i++)
-        is_url = slice_equal_fold(name, urls[i]);
-    if (slice_equal_fold(name, SLICE("cookie")))
-        put_cookies(&p, value);
-    else if (slice_equal_fold(name, SLICE("set-cookie")))
-        put_set_cookie(&p, value);
-    else if (log_name_is_secret(name))
-        mask(&p, value, "header", name);
-    else if (is_url)
-        put_parameters(&p, value);
+    if (f->id == FIELD_COOKIE)
+        put_cookies(&p, f->value);
+    else if (f->id == FIELD_SET_COOKIE)
+        put_set_cookie(&p, f->value);
+    else if (is_secret(f))
+        mask(&p, f->value, "header", f->name);
+    else if (is_url(f))
+        put_parameters(&p, f->value);
     else
-        add(&p, value);
+        add(&p, f->value);
     return p.taken;
 }
 

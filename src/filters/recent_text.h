@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/writer.h"
+#include "wire/field.h"
 
 /* What has been masked, as a JSON array's inside: "cookie session","arg password". */
 struct recent_masks {
@@ -21,7 +22,7 @@ void recent_write(struct writer *w, slice text);
 size_t recent_put_parameters(struct writer *w, slice text, size_t bytes_max,
                              struct recent_masks *masks);
 /* A field's value: of credentials, cookies and names that tell. */
-size_t recent_put_field(struct writer *w, slice name, slice value, size_t bytes_max,
+size_t recent_put_field(struct writer *w, const struct field *f, size_t bytes_max,
                         struct recent_masks *masks);
 
 struct recent_body {

@@ -26,15 +26,17 @@ static void put(struct writer *w, unsigned how, slice text, size_t bytes_max)
     static const slice types[] = { SLICE("application/x-www-form-urlencoded"),
                                    SLICE("multipart/form-data; boundary=xYz01"),
                                    SLICE("application/json"), SLICE("text/plain") };
+    struct field cookie = { .name = SLICE("Cookie"), .value = text, .id = FIELD_COOKIE };
+    struct field referer = { .name = SLICE("Referer"), .value = text, .id = FIELD_REFERER };
     switch (how) {
     case 0:
         (void)recent_put_parameters(w, text, bytes_max, &masks);
         break;
     case 1:
-        (void)recent_put_field(w, SLICE("Cookie"), text, bytes_max, &masks);
+        (void)recent_put_field(w, &cookie, bytes_max, &masks);
         break;
     case 2:
-        (void)recent_put_field(w, SLICE("Referer"), text, bytes_max, &masks);
+        (void)recent_put_field(w, &referer, bytes_max, &masks);
         break;
     case 3:
         log_put_masked(w, text, bytes_max, &log_escape_json);

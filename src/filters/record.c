@@ -166,17 +166,16 @@ static bool write_fields(const struct head *to, const struct exchange *x,
 {
     bool is_whole = true;
     for (uint32_t i = 0; i < fields->count; i++) {
-        const struct field *f = &fields->items[i];
-        slice value = shown_value(x, f);
+        struct field f = fields->items[i];
         size_t room = to->w->len < to->end ? to->end - to->w->len : 0;
-        if (f->dropped && !has_dropped)
+        if (f.dropped && !has_dropped)
             continue;
-        if (f->name.len + 16 > room)
+        if (f.name.len + 16 > room)
             return false;
-        writer_slice_add(to->w, f->name);
+        writer_slice_add(to->w, f.name);
         writer_literal(to->w, ": ");
-        is_whole &=
-            recent_put_field(to->w, f->name, value, room - f->name.len - 8, to->masks) == value.len;
+        f.value = shown_value(x, &f);
+        is_whole &= recent_put_field(to->w, &f, room - f.name.len - 8, to->masks) == f.value.len;
         writer_literal(to->w, "\\r\\n");
     }
     writer_literal(to->w, "\\r\\n");
@@ -251,7 +250,7 @@ static size_t origin_body_room(const struct writer *w, const struct exchange *x,
 static void write_origin_response(struct writer *w, const struct exchange *x,
                                   const struct record_wish *wish, size_t end)
 {
-    char memory[MASKS_BYTES_MAX];
+    char memory[MASKS_BYTES_MAX] UNINITIALIZED;
     struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
     const struct waf_transaction *t = x->waf ? x->waf->transaction : NULL;
     bool has_head = (wish->parts & RECORD_ORIGIN_HEAD) && x->origin_status;
@@ -274,7 +273,7 @@ static void write_origin_response(struct writer *w, const struct exchange *x,
 /* What the client was sent, but for the fields that frame the body. */
 static void write_response(struct writer *w, const struct exchange *x, size_t bytes_max)
 {
-    char memory[MASKS_BYTES_MAX];
+    char memory[MASKS_BYTES_MAX] UNINITIALIZED;
     struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
     struct head to = { .w = w, .end = w->len + bytes_max, .masks = &masks };
     if (x->status == 0)
@@ -318,7 +317,7 @@ static void write_body(struct writer *w, const struct exchange *x, bool has_file
 static void write_request(struct writer *w, const struct exchange *x,
                           const struct record_wish *wish, size_t end)
 {
-    char memory[MASKS_BYTES_MAX];
+    char memory[MASKS_BYTES_MAX] UNINITIALIZED;
     struct recent_masks masks = { .names = writer_over(memory, sizeof memory) };
     size_t most = REQUEST_SHARE(wish->bytes_max);
     writer_literal(w, ",\"request\":{\"head\":\"");

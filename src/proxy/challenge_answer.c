@@ -11,7 +11,7 @@
 
 int challenge_answer(struct exchange *x)
 {
-    struct challenge proof;
+    struct challenge proof UNINITIALIZED;
     slice prefix = SLICE(PREFIX);
     if (!gate.shared.challenges || !slice_starts_with(x->target.path, prefix) ||
         (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD))

@@ -118,7 +118,8 @@ static int keep_chain(struct exchange *x, const struct chain *c)
 
 int identify_client(struct exchange *x)
 {
-    struct chain chain = { .count = 0 };
+    struct chain chain UNINITIALIZED;
+    chain.count = 0;
     x->peer_is_trusted = is_trusted(x->configuration, x->connection->peer);
     if (!x->peer_is_trusted)
         return 0;

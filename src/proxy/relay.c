@@ -53,7 +53,7 @@ int relay_send(struct relay *r, struct pieces *p)
 /* Sends everything that is there. */
 static int send_all(struct relay *r)
 {
-    struct pieces p;
+    struct pieces p UNINITIALIZED;
     do {
         TRY(fill(r, &p));
         TRY(relay_send(r, &p));

@@ -77,6 +77,7 @@ static void make_room(struct recent *r, uint64_t end)
     if (tail == r->tail)
         return;
     r->tail = tail;
+    __builtin_prefetch(r->ring + tail % RECENT_RING_BYTES); /* the next one to give way */
     atomic_store_explicit(&r->position->tail, tail, memory_order_relaxed);
     atomic_thread_fence(memory_order_release); /* seen before what is written from here on */
 }
