@@ -28,6 +28,9 @@ SecRule REQUEST_URI|QUERY_STRING|REQUEST_LINE|REQUEST_BODY "@rx (?:password|toke
     msg:'whole %{tx.0}',logdata:'%{REQUEST_URI} %{REQUEST_BODY} %{QUERY_STRING}'"
 SecRule ARGS:ordinary "@rx attack" "id:205,phase:2,pass,log,msg:'ordinary',logdata:'%{args.password} %{request_headers.authorization} %{request_cookies.sid} %{args.ordinary}'"
 SecRule ARGS:password "@streq %{tx.copied}" "id:206,phase:2,pass,log,msg:'argument of the operator'"
+SecRule REQUEST_HEADERS_NAMES "@rx ^x-odd$" "id:209,phase:2,pass,log,capture,t:lowercase,setvar:tx.field_%{tx.0}=/%{tx.0}/,chain,\\
+    msg:'field %{MATCHED_VAR}'"
+    SecRule TX:/^field_/ "@within /x-odd/" "t:none"
 SecRule ARGS:leave "@streq yes" "id:207,phase:2,redirect:'https://elsewhere.test/?a=%{args.ordinary}&password=%{args.password}&c=%{request_cookies.sid}'"
 SecRule ARGS:away "@streq yes" "id:208,phase:2,redirect:'https://elsewhere.test%{request_uri}'"
 """
@@ -148,6 +151,14 @@ def test_an_attack_in_an_ordinary_value_is_told(g):
         kept = json.loads(client.response().body)
     finding = next(rule for rule in kept["waf"]["rules"] if rule["id"] == 201)["findings"][0]
     assert (finding["raw"], finding["matched"]) == ("an attack'--",) * 2
+
+
+def test_a_copy_that_its_own_name_tells_is_told(g):
+    with g.client() as client:
+        client.send(request("/", fields=["X-Odd: 1"]))
+        assert client.response().status == 200
+    rules = {rule["id"]: rule for rule in g.security_log.wait(1)[0]["waf"]["rules"]}
+    assert (rules[209]["target"], rules[209]["matched"], rules[209]["msg"]) == ("TX:field_x-odd", "/x-odd/", "field /x-odd/")
 
 
 def test_a_location_is_told_without_its_secrets(g):
