@@ -11,3 +11,6 @@ struct siphash_key {
 };
 
 uint64_t siphash(const struct siphash_key *key, const void *bytes, size_t count);
+
+/* The variant with 128 bits: for what is told apart by its hash alone. */
+void siphash128(const struct siphash_key *key, const void *bytes, size_t count, uint64_t ret[2]);

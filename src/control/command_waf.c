@@ -46,7 +46,8 @@ struct waf_test {
     uint64_t repeats; /* of each request, for its cost; 0: that is not told */
     struct cost cost; /* of the last request: the least of its repetitions, of each stretch too */
     bool is_json;
-    bool is_proxy; /* as the proxy judges by default, not as ModSecurity would */
+    bool is_proxy;  /* as the proxy judges by default, not as ModSecurity would */
+    bool remembers; /* values that come again, as a worker does */
     struct ruleset *ruleset;
     unsigned number; /* of the request */
     int error;       /* of judging it */
@@ -161,6 +162,7 @@ static int begin(struct waf_test *test, struct arena *a, struct work *work, slic
         .lists = &test->lists,
         .decodes_base64 = test->is_proxy,
         .inspects_fields = test->is_proxy,
+        .remembers = test->remembers,
     };
     TRY(waf_open(test->ruleset, &world, a, work, ret));
     if (test->paranoia)
@@ -470,6 +472,7 @@ static int run_test(int argc, char **argv)
         { .name = "--repeat", .value = &test.repeat },
         { .name = "--json", .flag = &test.is_json },
         { .name = "--proxy", .flag = &test.is_proxy },
+        { .name = "--remember", .flag = &test.remembers },
     };
     int count;
     if (command_options(argc, argv, options, ARRAY_LENGTH(options), &count) != EXIT_OK ||

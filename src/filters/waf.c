@@ -263,7 +263,8 @@ static int open_transaction(struct exchange *x, const struct waf_settings *s)
                                            x->connection->local_port },
                                .store = waf_collections(),
                                .lists = &x->waf->lists,
-                               .application = x->site->name };
+                               .application = x->site->name,
+                               .remembers = true };
     if (!world.client.text.ptr || !world.server.text.ptr)
         return -ENOMEM;
     return waf_judge_open(s, world, &w->arena, &w->work, &w->transaction);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const severities[] = { "EMERGENCY", "ALERT",  "CRITICAL", "ERROR",
                                           "WARNING",   "NOTICE", "INFO",     "DEBUG" };
@@ -10,6 +11,30 @@ enum { SEVERITIES = sizeof(severities) / sizeof(severities[0]) };
 const char *severity_name(unsigned severity)
 {
     return severity < SEVERITIES ? severities[severity] : "";
+}
+
+/* Room is doubled when it is full: at each power of two. */
+static int owned_grow(struct ruleset *rules)
+{
+    unsigned count = rules->owned_count, room = count ? count * 2 : 1;
+    struct ruleset_owned *owned = arena_take_array(&rules->arena, room, sizeof(*owned));
+    if (!owned)
+        return -ENOMEM;
+    if (count)
+        memcpy(owned, rules->owned, count * sizeof(*owned));
+    rules->owned = owned;
+    return 0;
+}
+
+int ruleset_own(struct ruleset *rules, void (*release)(void *thing), void *thing)
+{
+    unsigned count = rules->owned_count;
+    if ((count & (count - 1)) == 0 && owned_grow(rules) != 0) {
+        release(thing);
+        return -ENOMEM;
+    }
+    rules->owned[rules->owned_count++] = (struct ruleset_owned){ release, thing };
+    return 0;
 }
 
 void ruleset_free(struct ruleset *rules)

@@ -259,7 +259,12 @@ struct ruleset {
     unsigned file_count;
     bool is_timed;           /* something asks how long the transaction has taken (DURATION) */
     const struct plan *plan; /* the engine's own: waf_prepare in waf.h */
+    struct waf_known
+        *known; /* by waf_prepare: engine/known.h; NULL: of so large a ruleset nothing */
 };
+
+/* The thing is released with the ruleset; at once where there is no memory. 0 · -ENOMEM */
+MUST_CHECK int ruleset_own(struct ruleset *rules, void (*release)(void *thing), void *thing);
 
 /* Releases what it owns, the arena and the ruleset itself. NULL is fine. */
 void ruleset_free(struct ruleset *rules);

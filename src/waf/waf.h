@@ -77,6 +77,10 @@ struct waf_world {
     /* What ModSecurity does not do: values that are Base64 of text are looked into; rules for
      * arguments look at the fields that no standard knows. */
     bool decodes_base64, inspects_fields;
+
+    /* What is found out about values that come again is kept (engine/known.h): the decision is the
+     * same, steps are spared. Else each is looked at as if it were new. */
+    bool remembers;
 };
 
 /* 0 · -ENOMEM. The world is copied, what its slices point to is not. */

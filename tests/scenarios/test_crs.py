@@ -67,6 +67,12 @@ def test_every_regression_test_passes(folder):
 
 @with_tests
 @each_folder
+def test_every_regression_test_passes_when_its_values_are_known_from_before(folder):
+    assert_all_pass(run(folder, "--remember"))
+
+
+@with_tests
+@each_folder
 def test_every_regression_test_passes_through_the_program(folder):
     assert_all_pass(run(folder, "--through-proxy", refused(folder)))
 

@@ -233,26 +233,56 @@ static int argument_of(struct rule_run *run, slice *ret)
     return 0;
 }
 
+/* Whether the operator can say yes at all. 1 · 0 · -errno */
+static int may_say_yes(struct rule_run *run, const struct subject *s, struct copy *copy,
+                       uint32_t node)
+{
+    const struct recollection *known = s->item->known;
+    const uint64_t *candidates;
+    if (run->link->need == WAF_NONE || s->is_transient)
+        return 1;
+    if (known && recall_counts(run->t, run->link->need) && known_has_node(&known->facts, node))
+        return !known_rules_out(&known->facts, node, run->link->need);
+    TRY(copy_candidates(run->t, copy, &candidates));
+    return candidates_have(candidates, run->link->need);
+}
+
+/* It has said no, and would again. */
+static void note_no(const struct rule_run *run, const struct subject *s, struct copy *copy,
+                    uint32_t node)
+{
+    uint32_t need = run->link->need;
+    struct recollection *known = s->item->known;
+    if (need == WAF_NONE || s->is_transient)
+        return;
+    if (copy->candidates)
+        copy->candidates[need >> 6] &= ~(UINT64_C(1) << (need & 63));
+    if (!known)
+        return;
+    known_drop_pair(&known->facts, copy == &s->item->raw ? 0 : node, need);
+    known->is_news = true;
+}
+
 /* 1 · 0 · -errno */
 static int operator_says(struct rule_run *run, const struct subject *s, struct copy *copy,
-                         struct operator_match *m)
+                         uint32_t node, struct operator_match *m)
 {
     const struct link *l = run->link;
-    const uint64_t *candidates;
     slice argument;
-    if (l->need != WAF_NONE && !s->is_transient) {
-        TRY(copy_candidates(run->t, copy, &candidates));
-        if (!candidates_have(candidates, l->need))
-            return 0;
-    }
+    int may = may_say_yes(run, s, copy, node);
+    if (may <= 0)
+        return may;
     TRY(argument_of(run, &argument));
     run->t->counts.operators++;
     bool wants_match = (l->flags & LINK_CAPTURE) || (run->found && !run->link_plan->is_placed_late);
     TRY(work_spend(run->t->work, 1));
     if (l->operator->asks_list)
         return list_says(run->t, argument, &s->name, copy->bytes, wants_match ? m : NULL);
-    return l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
-                                 run->t->work);
+    int says = l->operator->evaluate(l->prepared, argument, copy->bytes, wants_match ? m : NULL,
+                                     run->t->work);
+    if (says == 0)
+        note_no(run, s, copy, node);
+    return says;
 }
 
 static int judge(struct rule_run *run, const struct subject *s, struct copy *copy, uint32_t node)
@@ -260,7 +290,7 @@ static int judge(struct rule_run *run, const struct subject *s, struct copy *cop
     struct operator_match m UNINITIALIZED;
     m.count = 0;
     m.word = (slice){ 0 };
-    int says = operator_says(run, s, copy, &m);
+    int says = operator_says(run, s, copy, node, &m);
     if (says < 0)
         return says;
     if ((says != 0) == ((run->link->flags & LINK_NEGATED) != 0))
@@ -322,18 +352,23 @@ static int source_may_match(struct rule_run *run, struct source *source)
     for (unsigned i = 0; i < stages; i++) {
         uint32_t node = (l->flags & LINK_MULTI_MATCH) ? l->stages[i] : l->node;
         TRY(source_candidates(run->t, source, node, &candidates));
+        (void)recall_counts(run->t, l->need);
         if (candidates_have(candidates, l->need))
             return 1;
     }
     return 0;
 }
 
-/* The quick no, for a value that comes out of its transformations as it went in. */
+/* The quick no, for a value that is known, or comes out of its transformations as it went in. */
 static bool is_screened_out(const struct rule_run *run, const struct item *item)
 {
     const struct link *l = run->link;
-    return run->link_plan->is_screened && !(l->flags & LINK_MULTI_MATCH) && item->raw.candidates &&
-           item->has_changes && !candidates_have(item->raw.candidates, l->need) &&
+    if (!run->link_plan->is_screened || (l->flags & LINK_MULTI_MATCH))
+        return false;
+    if (recall_rules_out(run->t, item, l->node, l->need))
+        return true;
+    return item->raw.candidates && item->has_changes &&
+           !candidates_have(item->raw.candidates, l->need) &&
            !node_may_change(&run->t->plan->nodes[l->node], item->worthy);
 }
 
@@ -352,6 +387,7 @@ static int run_source(struct rule_run *run, const struct target *target,
         TRY(items_pay(run->t->work, i, source->count, ITEM_STEPS / 2));
         if (target->selector == SELECT_NAME && !slice_equal_fold(target->name, item->name))
             continue;
+        TRY(item_recall_once(run->t, source, i, item));
         if (is_screened_out(run, item))
             continue;
         if (target->selector == SELECT_PATTERN) {
@@ -603,6 +639,7 @@ int link_run(struct rule_run *run)
     if (run->link_plan->view != WAF_NONE && run->link_index > 0) { /* of the first, phase.c has */
         const uint64_t *candidates;
         TRY(view_candidates(run->t, run->link_plan->view, &candidates));
+        (void)recall_counts(run->t, run->link->need);
         if (!candidates_have(candidates, run->link->need))
             return 0;
     }

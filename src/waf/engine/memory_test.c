@@ -97,6 +97,8 @@ static int find(UNUSED struct waf_lists *lists, UNUSED const struct list_questio
     return 1;
 }
 
+static bool remembers;
+
 static struct ruleset *load(void)
 {
     struct seclang_world world = complete_world();
@@ -128,6 +130,7 @@ static int judge(const struct ruleset *rules, const struct judged *c, char *outc
                      &(struct store_sharing){ 1, give_way });
     struct waf_lists lists = { find };
     world.store = &table.store;
+    world.remembers = remembers;
     world.lists = &lists;
     world.decodes_base64 = world.inspects_fields = true;
     arena_open(&arena, NULL, 0, 512, TEST_ARENA_MAX);
@@ -228,11 +231,36 @@ TEST(nor_with_rules_that_are_new)
     }
 }
 
+/* Nor does what is left of a transaction that failed make a value known for what it is not. */
+TEST(nor_with_values_that_are_known)
+{
+    enum { UNTIL_ALL_IS_KNOWN = 4 };
+    struct ruleset *rules = load();
+    remembers = true;
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char expected[OUTCOME_MAX];
+        for (unsigned again = 0; again < UNTIL_ALL_IS_KNOWN; again++) {
+            memset(store_memory, 0, sizeof store_memory);
+            failing = UINT32_MAX;
+            assert_int_equal(judge(rules, &cases[i], expected), 0);
+            assert_memory_equal(expected, cases[i].expected, strlen(cases[i].expected));
+        }
+        for (uint32_t count = 0, all = requests; count <= all; count++) {
+            failing = count;
+            goes_on = count & 1;
+            (void)fail_one(rules, &cases[i], expected);
+        }
+    }
+    remembers = false;
+    ruleset_free(rules);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_request_for_memory_that_fails_lets_anything_through_unseen),
         cmocka_unit_test(nor_with_rules_that_are_new),
+        cmocka_unit_test(nor_with_values_that_are_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

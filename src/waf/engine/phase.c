@@ -58,6 +58,7 @@ static int pass_over(struct waf_transaction *t, const struct rule_phase *p,
             t->rule = p->rules[*at];
             TRY(view_candidates(t, screen->view, &candidates));
         }
+        (void)recall_counts(t, screen->need);
         if (candidates_have(candidates, screen->need))
             break;
     }
@@ -106,5 +107,7 @@ int waf_run(struct waf_transaction *t, enum waf_phase phase)
     int result = phase_run(t, phase);
     if (result != 0 && phase != WAF_LOGGING)
         t->is_over = true;
+    if (!t->is_over) /* of what is refused nothing is worth a place */
+        recall_learn(t);
     return result;
 }

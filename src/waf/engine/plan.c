@@ -429,6 +429,42 @@ static int plan_ctls(struct ruleset *rules, struct link *l, unsigned words)
     return 0;
 }
 
+static int add_need(struct ruleset *rules, uint64_t **needs, uint32_t need)
+{
+    if (!*needs)
+        *needs = arena_take_array(&rules->arena, rules->plan->candidate_words, sizeof(**needs));
+    if (!*needs)
+        return -ENOMEM;
+    (*needs)[need >> 6] |= UINT64_C(1) << (need & 63);
+    return 0;
+}
+
+static int plan_source(struct ruleset *rules, struct plan *p, unsigned source, const struct link *l)
+{
+    struct source_plan *s = &p->sources[source_places[source]];
+    TRY(add_need(rules, &s->needs, l->need));
+    for (unsigned i = 0; i <= l->stage_count; i++) {
+        uint32_t node = i == l->stage_count ? l->node : l->stages[i];
+        TRY(add_need(rules, &p->nodes[node].needs, l->need));
+        if (node < KNOWN_NODES_MAX)
+            s->nodes |= UINT64_C(1) << node;
+    }
+    return 0;
+}
+
+static int plan_sources(struct ruleset *rules, struct plan *p, const struct rule *r)
+{
+    for (unsigned i = 0; i < r->link_count; i++) {
+        const struct link *l = &r->links[i];
+        for (unsigned j = 0; j < l->target_count && l->need != WAF_NONE; j++) {
+            const struct target_plan *t = &p->rules[r->index].links[i].targets[j];
+            for (unsigned k = 0; k < t->count && t->kind == TARGET_SOURCE; k++)
+                TRY(plan_source(rules, p, t->sources[k], l));
+        }
+    }
+    return 0;
+}
+
 static int plan_screens(struct ruleset *rules, struct plan *p)
 {
     for (unsigned phase = 0; phase <= WAF_PHASES; phase++) {
@@ -446,6 +482,22 @@ static int plan_screens(struct ruleset *rules, struct plan *p)
     return 0;
 }
 
+static void close_known(void *known)
+{
+    known_close(known);
+}
+
+static int open_known(struct ruleset *rules)
+{
+    struct waf_known *k;
+    if (rules->need_count > KNOWN_NEEDS_MAX)
+        return 0;
+    TRY(known_open(&k));
+    TRY(ruleset_own(rules, close_known, k));
+    rules->known = k;
+    return 0;
+}
+
 int waf_prepare(struct ruleset *rules)
 {
     struct plan *p = arena_take(&rules->arena, sizeof(*p));
@@ -455,7 +507,10 @@ int waf_prepare(struct ruleset *rules)
     p->candidate_words = rules->prefilter ? prefilter_words(rules->prefilter) : 1;
     p->rules = arena_take_array(&rules->arena, rules->rule_count + 1, sizeof(*p->rules));
     p->views = arena_take_array(&rules->arena, VIEWS_MAX, sizeof(*p->views));
-    if (!p->rules || !p->views)
+    p->sources = arena_take_array(&rules->arena, PLACE_COUNT, sizeof(*p->sources));
+    p->no_candidates =
+        arena_take_array(&rules->arena, p->candidate_words, sizeof(*p->no_candidates));
+    if (!p->rules || !p->views || !p->sources || !p->no_candidates)
         return -ENOMEM;
     rules->plan = p;
     TRY(plan_nodes(rules, p));
@@ -464,8 +519,10 @@ int waf_prepare(struct ruleset *rules)
     for (unsigned i = 0; i < rules->rule_count; i++) {
         struct rule *r = &rules->rules[i];
         TRY(plan_rule(rules, p, r));
+        TRY(plan_sources(rules, p, r));
         for (unsigned j = 0; j < r->link_count; j++)
             TRY(plan_ctls(rules, &r->links[j], p->rule_words));
     }
+    TRY(open_known(rules));
     return plan_screens(rules, p);
 }

@@ -74,12 +74,20 @@ struct transform_plan {
     size_t len_min; /* the least of all nodes that are made by it */
 };
 
-enum { PLAN_TRANSFORMS_MAX = 64 };
+enum {
+    PLAN_TRANSFORMS_MAX = 63
+}; /* there are not as many; bit 63 is free for who looks at items */
 
 /* Transformations that values of a class of bytes trigger. */
 struct trigger_plan {
     unsigned class;
     uint64_t transforms;
+};
+
+/* Who looks at a source: of what is known of its values, only that is kept. */
+struct source_plan {
+    uint64_t *needs; /* a bit for each need; NULL: nobody */
+    uint64_t nodes;  /* behind which; the first 64 */
 };
 
 struct node_plan {
@@ -90,6 +98,7 @@ struct node_plan {
     uint32_t decoder; /* this node or the nearest above whose transformation knows how long it
                          leaves a value; 0: none, or one between may lengthen it */
     bool never_grows; /* nor does any above */
+    uint64_t *needs;  /* that somebody has for what it makes: a bit for each; NULL: none */
 };
 
 /* What says no to most rules, beside each other in the order of their phase: the view of the first
@@ -107,12 +116,14 @@ struct plan {
     uint64_t untriggered; /* transformations that may change any value */
     struct trigger_plan triggers[PLAN_TRANSFORMS_MAX];
     unsigned trigger_count;
+    struct source_plan *sources; /* by place, enum source_place */
     struct view_plan *views;
     unsigned view_count;
     uint32_t *tx_sorted; /* slots in the order of their names */
     bool *tx_is_score;   /* by slot: an anomaly score, what matches add to it is told */
     uint32_t captures[MATCH_SPANS_MAX]; /* slots of TX:0 … TX:9; WAF_NONE: nobody asks */
     unsigned candidate_words;           /* 64-bit words of a set of needs */
+    uint64_t *no_candidates;            /* the empty one */
     unsigned rule_words;                /* of a set of rules */
     bool reads_xml_parts;               /* some rule looks at them */
 };

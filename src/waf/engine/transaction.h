@@ -119,8 +119,11 @@ struct waf_transaction {
     bool has_response;
 
     struct source sources[PLACE_COUNT];
-    const uint64_t **views; /* by view of the plan: what its sources may match; NULL: not asked in
-                               this phase */
+    const uint64_t **views;   /* by view of the plan: what its sources may match; NULL: not asked in
+                                 this phase */
+    struct waf_known *known;  /* NULL: nothing is known, nor to be kept */
+    struct known_needs needs; /* that counted when the transaction began */
+    struct recollection *recollections; /* of items whose values come again and again */
     struct request_body body;
     uint32_t query_flags; /* enum body_flag */
     slice response_body;
@@ -190,6 +193,45 @@ MUST_CHECK int free_field_add(struct waf_transaction *t, slice name, slice value
 void body_choose_processor(struct waf_transaction *t);
 
 MUST_CHECK int body_query_read(struct waf_transaction *t, slice query);
+
+/* recall.c */
+
+/* What is known counts for this need. Of one that never counted, nothing is known: whoever asks
+ * looks at the values themselves. */
+static inline bool recall_counts(struct waf_transaction *t, uint32_t need)
+{
+    if (!t->known || known_counts(&t->needs, need))
+        return true;
+    known_ask(t->known, need);
+    return false;
+}
+
+/* Finds out what is known of the item, the index-th of its source: item.known.
+ * 0 · -ENOMEM · -errno of `work` */
+MUST_CHECK int item_recall(struct waf_transaction *t, struct source *s, unsigned index,
+                           struct item *item);
+
+MUST_CHECK static inline int item_recall_once(struct waf_transaction *t, struct source *s,
+                                              unsigned index, struct item *item)
+{
+    return item->is_recalled ? 0 : item_recall(t, s, index, item);
+}
+
+/* Whether it is known that the operator of the need cannot match what the node makes of the item.
+ */
+static inline bool recall_rules_out(struct waf_transaction *t, const struct item *item,
+                                    uint32_t node, uint32_t need)
+{
+    return item->known && known_counts(&t->needs, need) &&
+           known_rules_out(&item->known->facts, node, need);
+}
+
+/* Adds to a set what may match behind the node, and all that nothing is known of. */
+void recall_unite(const struct waf_transaction *t, const struct known_facts *f, uint32_t node,
+                  uint64_t *set);
+
+/* At the end of a phase: keeps what was found out in it. */
+void recall_learn(struct waf_transaction *t);
 
 /* scalar.c */
 

@@ -8,6 +8,9 @@
 
 enum { SEGMENTS_AT_FIRST = 4, BATCH_MAX = 64 };
 
+/* Among the worthies of a source, which are transformations: what is known of this item tells. */
+#define IS_KNOWN (UINT64_C(1) << PLAN_TRANSFORMS_MAX)
+
 /* What a copy, and a value of a batch, cost beside their bytes. */
 enum { COPY_STEPS = 48, SCAN_STEPS = 48 };
 
@@ -258,29 +261,40 @@ static int worthies_reserve(struct waf_transaction *t, struct source *s)
     return 0;
 }
 
-/* The classes and candidates of all raw values. */
+/* The classes and candidates of a raw value; of one that is known, what is known. */
+static int item_classify(struct waf_transaction *t, struct source *s, struct batch *batch,
+                         unsigned index)
+{
+    struct item *item = source_item(s, index);
+    TRY(item_recall_once(t, s, index, item));
+    if (item->known && known_has_node(&item->known->facts, 0)) {
+        recall_unite(t, &item->known->facts, 0, batch->all);
+        s->worthies[index] = IS_KNOWN;
+        s->unsettled |= ~known_settled(&item->known->facts);
+        return 0;
+    }
+    TRY(batch_add(t, batch, &item->raw));
+    TRY(changes_find(t, item));
+    s->worthies[index] = item->worthy;
+    s->worthy |= item->worthy;
+    return 0;
+}
+
+/* The candidates of all raw values. */
 static int source_scan(struct waf_transaction *t, struct source *s)
 {
-    if (!s->raw_candidates) {
-        unsigned nodes = t->rules->node_count ? t->rules->node_count : 1;
+    if (!s->raw_candidates)
         s->raw_candidates =
             arena_take_array(t->arena, t->plan->candidate_words, sizeof(*s->raw_candidates));
-        s->node_candidates = arena_take_array(t->arena, nodes, sizeof(uint64_t *));
-        if (!s->raw_candidates || !s->node_candidates)
-            return -ENOMEM;
-    }
-    if (s->classified < s->count)
+    if (!s->raw_candidates)
+        return -ENOMEM;
+    if (s->node_candidates)
         memset(s->node_candidates, 0, t->rules->node_count * sizeof(uint64_t *));
     TRY(worthies_reserve(t, s));
     struct batch batch UNINITIALIZED;
     batch_open(&batch, s->raw_candidates);
-    for (; s->classified < s->count; s->classified++) {
-        struct item *item = source_item(s, s->classified);
-        TRY(batch_add(t, &batch, &item->raw));
-        TRY(changes_find(t, item));
-        s->worthies[s->classified] = item->worthy;
-        s->worthy |= item->worthy;
-    }
+    for (; s->classified < s->count; s->classified++)
+        TRY(item_classify(t, s, &batch, s->classified));
     return batch_scan(t, &batch);
 }
 
@@ -331,6 +345,20 @@ static int is_too_short(struct waf_transaction *t, struct item *item, uint32_t n
     return 0;
 }
 
+/* Whether the item adds nothing to what its node may match: the raw values are in it. What is known
+ * of the item is added at once. */
+static bool is_passed_over(const struct waf_transaction *t, const struct item *item,
+                           uint64_t worthy, uint32_t node, const struct node_plan *plan,
+                           uint64_t *all)
+{
+    if (!(worthy & IS_KNOWN))
+        return !node_may_change(plan, worthy);
+    if (!known_has_node(&item->known->facts, node))
+        return false;
+    recall_unite(t, &item->known->facts, node, all);
+    return true;
+}
+
 static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node, uint64_t *all)
 {
     const struct node_plan *plan = &t->plan->nodes[node];
@@ -343,28 +371,43 @@ static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node
         struct copy *copy;
         bool is_short;
         TRY(items_pay(t->work, i, s->count, ITEM_LOOK_STEPS));
-        if (!node_may_change(plan, s->worthies[i]))
+        if (is_passed_over(t, item, s->worthies[i], node, plan, all))
             continue;
         TRY(work_spend(t->work, FAR_ITEM_STEPS));
+        if (item->known)
+            item->known->is_news = true;
         TRY(is_too_short(t, item, node, &is_short));
-        if (is_short)
+        if (is_short) {
+            if (item->known)
+                known_add_node(&item->known->facts, node);
             continue;
+        }
         TRY(copy_quickly(t, item, node, &copy));
-        if (copy == &item->raw || is_same_at(item, node, above))
+        if (copy == &item->raw || (!item->known && is_same_at(item, node, above)))
             continue;
         TRY(batch_add(t, &batch, copy));
     }
     return batch_scan(t, &batch);
 }
 
-int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
-                      const uint64_t **ret)
+/* Whether some value may come out of the node as one that matches what no raw value matches. */
+static bool source_may_change(const struct waf_transaction *t, const struct source *s,
+                              uint32_t node)
 {
-    if (!s->raw_candidates || s->classified < s->count)
-        TRY(source_scan(t, s));
-    *ret = s->raw_candidates;
-    if (node == 0 || !node_may_change(&t->plan->nodes[node], s->worthy))
-        return 0;
+    if (node == 0)
+        return false;
+    bool is_unsettled = node < KNOWN_NODES_MAX ? s->unsettled >> node & 1 : s->unsettled != 0;
+    return is_unsettled || node_may_change(&t->plan->nodes[node], s->worthy);
+}
+
+static int node_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
+                           const uint64_t **ret)
+{
+    if (!s->node_candidates)
+        s->node_candidates =
+            arena_take_array(t->arena, t->rules->node_count, sizeof(*s->node_candidates));
+    if (!s->node_candidates)
+        return -ENOMEM;
     if (!s->node_candidates[node]) {
         uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
         if (!all)
@@ -376,15 +419,20 @@ int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node
     return 0;
 }
 
-int view_candidates(struct waf_transaction *t, uint32_t view, const uint64_t **ret)
+int source_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
+                      const uint64_t **ret)
 {
-    const struct view_plan *v = &t->plan->views[view];
-    *ret = t->views[view];
-    if (*ret)
-        return 0;
-    uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
-    if (!all)
-        return -ENOMEM;
+    if (!s->raw_candidates || s->classified < s->count)
+        TRY(source_scan(t, s));
+    *ret = s->raw_candidates;
+    return source_may_change(t, s, node) ? node_candidates(t, s, node, ret) : 0;
+}
+
+/* A set of its own only where several sources have something to say. */
+static int view_unite(struct waf_transaction *t, const struct view_plan *v, const uint64_t **ret)
+{
+    uint64_t *all = NULL;
+    *ret = t->plan->no_candidates;
     for (unsigned i = 0; i < v->count; i++) {
         struct source *source = source_of(t, v->sources[i]);
         const uint64_t *set;
@@ -393,9 +441,26 @@ int view_candidates(struct waf_transaction *t, uint32_t view, const uint64_t **r
         if (source->count == 0)
             continue;
         TRY(source_candidates(t, source, v->node, &set));
+        if (*ret == t->plan->no_candidates) {
+            *ret = set;
+            continue;
+        }
+        if (!all) {
+            all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
+            if (!all)
+                return -ENOMEM;
+            unite(t, all, *ret);
+            *ret = all;
+        }
         unite(t, all, set);
     }
-    t->views[view] = all;
-    *ret = all;
+    return 0;
+}
+
+int view_candidates(struct waf_transaction *t, uint32_t view, const uint64_t **ret)
+{
+    if (!t->views[view])
+        TRY(view_unite(t, &t->plan->views[view], &t->views[view]));
+    *ret = t->views[view];
     return 0;
 }

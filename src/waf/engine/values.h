@@ -9,6 +9,7 @@
  * can match. */
 #pragma once
 
+#include "waf/engine/known.h"
 #include "waf/engine/plan.h"
 #include "waf/patterns/prefilter.h"
 
@@ -41,6 +42,15 @@ struct decoded_from {
     slice member;  /* of JSON in it: json.a.b; of the query of a URL: its argument; else empty */
 };
 
+/* What is known of an item's value, or is to be learnt of it: recall.c. */
+struct recollection {
+    struct recollection *next;
+    struct item *item;
+    struct known_key key;
+    struct known_facts facts;
+    bool is_news; /* something was found out that is not in `facts`, or not kept yet */
+};
+
 struct item {
     slice name;
     struct copy raw;
@@ -51,8 +61,10 @@ struct item {
     unsigned char *nodes; /* by node: NODE_UNKNOWN, NODE_RAW, or the place of a copy. A byte, since
                              there are many nodes and few copies. NULL: none yet */
     struct copy *made;    /* all copies but the raw one, newest first */
+    bool is_recalled;     /* `known` says whether something is known */
     bool is_echo; /* says again what an earlier item of its source says: looked at only where
                             that one did not match, and not counted */
+    struct recollection *known; /* NULL: it has not come twice, or nobody keeps anything */
     const struct decoded_from
         *from; /* whose part the value is, or out of whose Base64; NULL: as it came */
 };
@@ -65,6 +77,8 @@ struct source {
     uint64_t *worthies;  /* of each, side by side for those who look through all */
     unsigned worthies_room;
     uint64_t worthy;            /* of all of them */
+    uint64_t unsettled;         /* nodes where what is known of some items says more than of the raw
+                                   value, or nothing */
     bool is_filled;             /* collect.c has looked */
     unsigned taken;             /* items of the source whose names these are */
     slice array;                /* the last array of JSON that was among them */

@@ -19,6 +19,10 @@ int waf_open(const struct ruleset *rules, const struct waf_world *world, struct 
     t->rules = rules;
     t->plan = rules->plan;
     t->world = *world;
+    if (world->remembers && rules->known) {
+        t->known = rules->known;
+        t->needs = *known_needs_of(t->known);
+    }
     t->arena = arena;
     t->work = work;
     t->work_before = work_spent(work);

@@ -63,18 +63,6 @@ void load_warning(struct seclang *l, const char *at, const char *format, ...)
     load_note(l, &p);
 }
 
-int load_own(struct seclang *l, void (*release)(void *thing), void *thing)
-{
-    if (LIST_FIT(&l->rules->arena, &l->owned)) {
-        release(thing);
-        return -ENOMEM;
-    }
-    l->owned.items[l->owned.count++] = (struct ruleset_owned){ .release = release, .thing = thing };
-    l->rules->owned = l->owned.items;
-    l->rules->owned_count = l->owned.count;
-    return 0;
-}
-
 slice load_lower(struct seclang *l, slice text)
 {
     size_t at = 0;
@@ -134,7 +122,7 @@ int load_selector(struct seclang *l, slice text, unsigned flags, struct pattern 
     if (result == -EINVAL)
         return load_error(l, text.ptr + problem.at, "in the regular expression: %s", problem.text);
     TRY(result);
-    TRY(load_own(l, release_pattern, *ret));
+    TRY(ruleset_own(l->rules, release_pattern, *ret));
     TRY(LIST_FIT(&l->scratch, &l->compiled));
     TRY(names_add(&l->selected, &l->scratch, name, l->compiled.count));
     l->compiled.items[l->compiled.count++] = *ret;
@@ -189,9 +177,9 @@ static int open_rules(struct seclang *l)
     static const char digits[] = "0123456789";
     TRY(open_outside(l));
     TRY(pattern_cache_open(PATTERN_CACHE_BYTES, &l->patterns));
-    TRY(load_own(l, release_cache, l->patterns));
+    TRY(ruleset_own(l->rules, release_cache, l->patterns));
     TRY(prefilter_open(&l->prefilter));
-    TRY(load_own(l, release_prefilter, l->prefilter));
+    TRY(ruleset_own(l->rules, release_prefilter, l->prefilter));
     for (unsigned i = 0; i < 10; i++) {
         uint32_t slot;
         TRY(load_slot(l, slice_of(digits + i, 1), &slot));

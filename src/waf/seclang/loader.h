@@ -144,10 +144,6 @@ struct seclang {
         struct prepared **items;
         unsigned count, capacity;
     } prepared;
-    struct {
-        struct ruleset_owned *items;
-        unsigned count, capacity;
-    } owned;
 };
 
 /* Notes an error at a byte of the directive that is being read; -EINVAL. */
@@ -161,9 +157,6 @@ int load_problem(struct seclang *l, const struct waf_problem *problem);
 
 /* Notes a warning that has its text and place. */
 void load_note(struct seclang *l, const struct waf_problem *warning);
-
-/* Gives what `release` will free to the ruleset; released at once when there is no memory. */
-MUST_CHECK int load_own(struct seclang *l, void (*release)(void *thing), void *thing);
 
 /* A lower-case copy in the ruleset's arena (the same bytes when nothing changes); ptr NULL without
  * memory. */

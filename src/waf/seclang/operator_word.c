@@ -55,7 +55,7 @@ static int prepare(struct seclang *l, const struct operator* op, slice argument,
         return -ENOMEM;
     }
     *own = (struct made){ .operator= op, .made = made };
-    return load_own(l, release_made, own);
+    return ruleset_own(l->rules, release_made, own);
 }
 
 static int share(struct seclang *l, const struct operator* op, slice argument, bool has_macro,

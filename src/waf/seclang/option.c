@@ -183,7 +183,7 @@ int option_geo_database(struct seclang *l, const slice *words, unsigned count)
         return load_error(l, words[0].ptr, "no database of places in \"%.*s\": %s",
                           SLICE_ARGUMENTS(words[0]), why);
     TRY(result);
-    TRY(load_own(l, close_geo, geo));
+    TRY(ruleset_own(l->rules, close_geo, geo));
     l->rules->geo = geo;
     return 0;
 }
