@@ -42,7 +42,7 @@ _portcullis() {
     explain) options='-c --config --json --from --method -H --header --data --on --ja4 --phases --state --help';;
     exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
     whatif) options='-c --config --since --from --requests --samples --json --state --help';;
-    waf) options='--rules --paranoia --set --response --client --from --repeat --json --proxy --help';;
+    waf) options='--rules --paranoia --set --response --client --from --repeat --json --proxy --remember --help';;
     help) options='--reference --man --help';;
     completion) options='--help';;
     version) options='--json --help';;
