@@ -106,7 +106,8 @@ const struct command commands[] = {
       "request "
       "would be refused, 2 on errors. waf rules prints the rules that are part of the program, or "
       "those with the numbers.",
-      "--rules --paranoia --set --response --client --from --repeat --json --proxy --remember", command_waf },
+      "--rules --paranoia --set --response --client --from --repeat --json --proxy --remember",
+      command_waf },
     { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",
       "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "

@@ -27,7 +27,7 @@ int item_recall(struct waf_transaction *t, struct source *s, unsigned index, str
     const struct known_facts *facts = known_find(t->known, &key, &comes_again);
     if (!facts && !comes_again)
         return 0;
-    struct recollection *r = arena_take(t->arena, sizeof(*r));
+    struct recollection *r = arena_take_bytes(t->arena, sizeof(*r));
     if (!r)
         return -ENOMEM;
     *r = (struct recollection){
