@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
+
 #define EXPANDED_BYTES_MAX (1u << 20)
 
 struct reference {
@@ -48,7 +50,7 @@ static int report(const struct word *word, const struct reference *r, int error,
                                SLICE_ARGUMENTS(r->name));
     else
         item = diagnostics_add(d, E0503, &word->span, "cannot read the %s '%.*s': %s",
-                               kind_names[r->kind], SLICE_ARGUMENTS(r->name), strerror(-error));
+                               kind_names[r->kind], SLICE_ARGUMENTS(r->name), file_problem(error));
     diagnostic_label(d, item, "needed here");
     if (r->kind == REFERENCE_ENVIRONMENT)
         diagnostic_help(d, item, "set it, or give a default: ${env:%.*s:-value}",

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
+
 /* FNV-1a (Fowler, Noll, Vo): names of files are the operator's own. */
 static struct file **bucket_of(struct files *f, slice name)
 {
@@ -92,12 +94,13 @@ static int read_one(struct files *f, const struct request *r, slice path)
         return 0;
     }
     slice text;
-    int error =
-        f->reader->read_file(f->reader->context, f->arena, path, FILES_BYTES_MAX - f->bytes, &text);
+    const struct reader *reader = f->reader;
+    int error = (r->word ? reader->read_file : reader->read_input)(
+        reader->context, f->arena, path, FILES_BYTES_MAX - f->bytes, &text);
     if (error == -ENOMEM)
         return error;
     if (error)
-        return report(f, r, path, strerror(-error));
+        return report(f, r, path, file_problem(error));
     f->bytes += text.len;
     struct file *file;
     return add_file(f, path, text, r->from, &file);

@@ -65,6 +65,7 @@ static inline struct reader memory_reader(struct memory_reader *m)
 {
     return (struct reader){ .context = m,
                             .read_file = memory_read_file,
+                            .read_input = memory_read_file,
                             .list_files = memory_list_files,
                             .find_reference = memory_find_reference };
 }

@@ -8,11 +8,12 @@ enum reference_kind { REFERENCE_ENVIRONMENT, REFERENCE_FILE, REFERENCE_CREDENTIA
 
 struct reader {
     void *context;
-    /* The whole file; -errno · -EFBIG longer than bytes_max. The text lives in the arena. */
+    /* The whole of a file that a configuration names; -errno, of which file_problem() tells the
+     * meaning: what is no regular file is refused, so that nobody waits · -EFBIG longer than
+     * bytes_max. The text lives in the arena. */
     int (*read_file)(void *context, struct arena *a, slice path, size_t bytes_max, slice *ret);
-    /* Whether reading it makes nobody wait: 0 also for what is not there · -ESPIPE a pipe, a device
-     * or a socket. NULL: nothing does. */
-    int (*check_file)(void *context, struct arena *a, slice path);
+    /* The same for what a command line names, which may be a pipe: it waits for who writes it. */
+    int (*read_input)(void *context, struct arena *a, slice path, size_t bytes_max, slice *ret);
     /* Paths that match a pattern with * ? [], sorted by byte; none is not an error. */
     int (*list_files)(void *context, struct arena *a, slice pattern, slice **ret,
                       uint32_t *ret_count);

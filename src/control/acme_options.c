@@ -99,33 +99,35 @@ static int eab_apply(struct option_apply *a)
     return copy(a, text, &s->eab_key);
 }
 
-/* A full path of something that is there. */
-static int file_apply(struct option_apply *a, const struct argument_value *path, int mode,
-                      const char *expected, slice *to)
+static bool is_full_path(slice path)
 {
-    char *text = arena_text(a->arena, path->text);
-    if (!text)
-        return -ENOMEM;
-    if (path->text.len < 2 || path->text.ptr[0] != '/' || strlen(text) != path->text.len ||
-        access(text, mode) != 0)
-        return option_refuse(a, path->word, expected);
-    return copy(a, path->text, to);
+    return path.len >= 2 && path.ptr[0] == '/' && slice_find_byte(path, '\0') == path.len;
 }
 
+/* Read here to say at once what keeps it from being read; the certifier reads it each time. */
 static int ca_apply(struct option_apply *a)
 {
+    const struct argument_value *path = option_argument(a, 0);
     struct acme_settings *s = settings_of(a);
-    return s ? file_apply(a, option_argument(a, 0), R_OK,
-                          "the full path of a readable file with the roots, PEM", &s->ca)
-             : -ENOMEM;
+    slice unused;
+    if (!s)
+        return -ENOMEM;
+    if (!is_full_path(path->text))
+        return option_refuse(a, path->word, "the full path of a file with the roots, PEM");
+    TRY(a->names->read_file(a->names->context, a, path->word, path->text, &unused));
+    return copy(a, path->text, &s->ca);
 }
 
 static int dns_apply(struct option_apply *a)
 {
+    const struct argument_value *path = option_argument(a, 1);
     struct acme_settings *s = settings_of(a);
-    return s ? file_apply(a, option_argument(a, 1), X_OK, "the full path of an executable program",
-                          &s->hook)
-             : -ENOMEM;
+    char *text = arena_text(a->arena, path->text);
+    if (!s || !text)
+        return -ENOMEM;
+    if (!is_full_path(path->text) || access(text, X_OK) != 0)
+        return option_refuse(a, path->word, "the full path of an executable program");
+    return copy(a, path->text, &s->hook);
 }
 
 static int challenge_apply(struct option_apply *a)

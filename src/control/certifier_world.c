@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "certifier/ocsp.h"
@@ -90,8 +91,6 @@ static int read_all(int fd, size_t bytes_max, char **ret, size_t *ret_bytes)
     struct stat status;
     if (fstat(fd, &status) < 0)
         return -errno;
-    if (!S_ISREG(status.st_mode))
-        return -EINVAL;
     if (status.st_size > (off_t)bytes_max)
         return -EFBIG;
     char *bytes = malloc((size_t)status.st_size + 1);
@@ -114,9 +113,9 @@ static int read_own(slice path, size_t bytes_max, char **ret, size_t *ret_bytes)
         return -ENAMETOOLONG;
     memcpy(name, path.ptr, path.len);
     name[path.len] = '\0';
-    int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int fd = file_open(name);
     if (fd < 0)
-        return -errno;
+        return fd;
     int result = read_all(fd, bytes_max, ret, ret_bytes);
     close(fd);
     return result;
@@ -146,7 +145,7 @@ static int read_certificates(void *context, slice path, char **ret, size_t *ret_
     if (result == -EACCES)
         return read_by_keyholder(path, ret, ret_bytes, why);
     if (result != 0)
-        (void)snprintf(why, WORLD_WHY_MAX, "%s", strerror(-result));
+        (void)snprintf(why, WORLD_WHY_MAX, "%s", file_problem(result));
     return result;
 }
 
@@ -155,7 +154,7 @@ static int read_lists(void *context, slice path, char **ret, size_t *ret_bytes,
 {
     int result = read_own(path, CERTIFICATE_LISTS_MAX, ret, ret_bytes);
     if (result != 0)
-        (void)snprintf(why, WORLD_WHY_MAX, "%s%s", strerror(-result),
+        (void)snprintf(why, WORLD_WHY_MAX, "%s%s", file_problem(result),
                        result == -EACCES ? " (the user of the workers has to be able to read it)"
                                          : "");
     return result;

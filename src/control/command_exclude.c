@@ -84,7 +84,7 @@ static int ask(const struct order *o, const char *method, const char *path, int 
 static int read_exchange(struct order *o)
 {
     slice text;
-    int error = load_reader.read_file(NULL, &o->arena, slice_from(o->from), FILE_BYTES_MAX, &text);
+    int error = load_reader.read_input(NULL, &o->arena, slice_from(o->from), FILE_BYTES_MAX, &text);
     if (error)
         return fail("read", o->from, error);
     o->exchange = json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, NULL);

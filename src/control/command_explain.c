@@ -153,8 +153,8 @@ static const char *read_body(struct explanation *e)
 {
     const char *data = e->question->data;
     if (data && data[0] == '@')
-        return load_reader.read_file(NULL, &e->arena, slice_from(data + 1), BODY_MAX,
-                                     &e->request.body) == 0
+        return load_reader.read_input(NULL, &e->arena, slice_from(data + 1), BODY_MAX,
+                                      &e->request.body) == 0
                    ? NULL
                    : "the file of --data cannot be read";
     e->request.body = slice_from(data);

@@ -17,8 +17,8 @@
 static int read_source(struct arena *a, const char *path, slice *ret)
 {
     bool is_input = strcmp(path, "-") == 0;
-    return load_reader.read_file(NULL, a, slice_from(is_input ? "/dev/stdin" : path),
-                                 FILE_BYTES_MAX, ret);
+    return load_reader.read_input(NULL, a, slice_from(is_input ? "/dev/stdin" : path),
+                                  FILE_BYTES_MAX, ret);
 }
 
 static int fail(const char *path, const char *what, int error)

@@ -381,11 +381,11 @@ static int test_one(struct waf_test *test, const char *path, const char *respons
     test->lists.find = find_on_no_list;
     test->wanted_lists = false;
     int len = snprintf(id, sizeof(id), "test-%u", ++test->number);
-    int result = load_reader.read_file(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &request);
+    int result = load_reader.read_input(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &request);
     if (result != 0)
         return fail("read", path, result);
-    if (response_path && (result = load_reader.read_file(NULL, &a, slice_from(response_path),
-                                                         TEST_FILE_BYTES_MAX, &response)) != 0)
+    if (response_path && (result = load_reader.read_input(NULL, &a, slice_from(response_path),
+                                                          TEST_FILE_BYTES_MAX, &response)) != 0)
         return fail("read", response_path, result);
     result = begin(test, &a, &work, slice_of(id, (size_t)len), &t);
     if (result != 0)
@@ -415,7 +415,7 @@ static int test_list(struct waf_test *test, const char *path)
     slice rest;
     int worst = EXIT_OK;
     arena_open(&a, NULL, 0, TEST_ARENA_BLOCK, TEST_ARENA_MAX);
-    int result = load_reader.read_file(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &rest);
+    int result = load_reader.read_input(NULL, &a, slice_from(path), TEST_FILE_BYTES_MAX, &rest);
     if (result != 0)
         return fail("read", path, result);
     while (rest.len) {

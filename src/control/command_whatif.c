@@ -152,7 +152,7 @@ static void take(void *context, const json_t *json)
 static int take_file(struct whatif *w)
 {
     slice text;
-    int error = load_reader.read_file(NULL, &w->arena, slice_from(w->from), FILE_BYTES_MAX, &text);
+    int error = load_reader.read_input(NULL, &w->arena, slice_from(w->from), FILE_BYTES_MAX, &text);
     if (error)
         return fail("read", w->from, error);
     exchange_each(text, take, w);
@@ -165,7 +165,7 @@ static int take_request(struct whatif *w, slice path)
     struct recorded r;
     slice bytes;
     arena_open(&a, NULL, 0, 64u << 10, (size_t)FILE_BYTES_MAX * 2);
-    int error = load_reader.read_file(NULL, &a, path, FILE_BYTES_MAX, &bytes);
+    int error = load_reader.read_input(NULL, &a, path, FILE_BYTES_MAX, &bytes);
     if (error) {
         char *name = arena_text(&w->arena, path);
         return fail("read", name ? name : w->requests, error);

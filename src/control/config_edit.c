@@ -239,7 +239,7 @@ int config_edit_check(const struct config_edit *edit, const char *config, struct
 {
     struct reader reader = load_reader;
     reader.context = (void *)(uintptr_t)edit;
-    reader.read_file = read_file;
+    reader.read_file = reader.read_input = read_file;
     struct load_options options = { .path = config, .reader = &reader };
     return loader_run(l, &options, d);
 }

@@ -5,8 +5,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "waf/operators/address.h"
 #include "waf/problem.h"
 
@@ -111,11 +112,12 @@ static void close_file(struct geo_database *database)
 int geo_file_open(const char *path, struct geo_database **ret, uint64_t *ret_made,
                   const char **ret_why)
 {
-    struct stat status;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) {
-        *ret_why = waf_problem_of_file(-ESPIPE); /* opening it might wait for somebody who writes */
+    int fd = file_open(path); /* the library would wait for who writes a pipe */
+    if (fd < 0) {
+        *ret_why = file_problem(fd);
         return -EINVAL;
     }
+    close(fd);
     struct geo_file *g = calloc(1, sizeof *g);
     if (!g)
         return -ENOMEM;

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/random.h"
 #include "base/writer.h"
 #include "control/state.h"
@@ -39,6 +40,8 @@ static int say_errno(struct key_reason *to, int error)
         return say(to, -ENOENT, "it does not exist");
     if (error == EACCES || error == EPERM)
         return say(to, -EACCES, "it may not be read by the user that Portcullis is started as");
+    if (error == EISDIR || error == ESPIPE || error == ENODEV || error == ENXIO)
+        return say(to, -EINVAL, "%s", file_problem(-error)); /* no regular file */
     return say(to, -error, "it cannot be read: %s", strerror(error));
 }
 
@@ -64,14 +67,11 @@ static int read_file(const char *path, char *to, size_t *ret_length, struct key_
                      struct key_reason *warning)
 {
     struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = file_open(path);
     if (fd < 0)
-        return say_errno(reason, errno);
+        return say_errno(reason, -fd);
     int result = fstat(fd, &status) < 0 ? -errno : 0;
-    if (result == 0 && !S_ISREG(status.st_mode))
-        result = say(reason, -EINVAL, "it is %s, not a file",
-                     S_ISDIR(status.st_mode) ? "a folder" : "a device or a pipe");
-    else if (result == 0 && status.st_size > (off_t)KEY_FILE_BYTES_MAX)
+    if (result == 0 && status.st_size > (off_t)KEY_FILE_BYTES_MAX)
         result = say(reason, -EINVAL, "it is larger than 256 KiB");
     else if (result < 0 || (result = read_whole(fd, to, KEY_FILE_BYTES_MAX, ret_length)) < 0)
         result = say_errno(reason, -result);

@@ -100,7 +100,7 @@ TEST(what_is_no_file_with_a_key_is_refused_with_the_reason)
                        cases[i].text);
     expect_refusal(path_of("not-there.pem"), -ENOENT, "it does not exist");
     expect_refusal(folder, -EINVAL, "it is a folder, not a file");
-    expect_refusal("/dev/zero", -EINVAL, "it is a device or a pipe, not a file");
+    expect_refusal("/dev/zero", -EINVAL, "it is a device, not a file");
     static char large[(256 << 10) + 1];
     expect_refusal(write_bytes("large.pem", large, sizeof large), -EINVAL,
                    "it is larger than 256 KiB");

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 
+#include "base/file.h"
 #include "control/loader.h"
 #include "net/tls_trust.h"
 #include "net/x509_text.h"
@@ -19,7 +20,7 @@ int load_read_file(void *context, const struct option_apply *a, const struct wor
         return error;
     struct diagnostic *item =
         diagnostics_add(a->diagnostics, E0501, &word->span, "cannot read '%.*s': %s",
-                        SLICE_ARGUMENTS(word_shown(word, path)), strerror(-error));
+                        SLICE_ARGUMENTS(word_shown(word, path)), file_problem(error));
     diagnostic_label(a->diagnostics, item, "named here");
     return -EINVAL;
 }

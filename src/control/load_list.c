@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "control/loader.h"
 
 #define LIST_BYTES_MAX (64u << 20)
@@ -46,7 +47,7 @@ static int add_file(struct loader *l, struct network_list *list, const struct wo
     if (error) {
         struct diagnostic *item =
             diagnostics_add(l->diagnostics, E0501, &word->span, "cannot read the list '%.*s': %s",
-                            SLICE_ARGUMENTS(path), strerror(-error));
+                            SLICE_ARGUMENTS(path), file_problem(error));
         diagnostic_label(l->diagnostics, item, "named here");
         return 0;
     }

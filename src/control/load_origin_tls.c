@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "control/loader.h"
 #include "net/tls_trust.h"
 #include "proxy/origin_tls.h"
@@ -148,7 +149,7 @@ static int load_trust(struct loader *l, const struct named_file *file, X509_STOR
     if (error == -ENOMEM)
         return error;
     if (error) {
-        report_file(l, E0501, file, strerror(-error));
+        report_file(l, E0501, file, file_problem(error));
         return 0;
     }
     X509_STORE *store = NULL;

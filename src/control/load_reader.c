@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 #define REFERENCE_BYTES_MAX (1u << 20)
 
 static void close_fd(int *fd)
@@ -15,7 +17,7 @@ static void close_fd(int *fd)
         close(*fd);
 }
 
-/* Reads to the end; a file may be a pipe or grow meanwhile. */
+/* Reads to the end; what a command line names may be a pipe, and a file may grow meanwhile. */
 static int read_all(int fd, struct arena *a, size_t bytes_max, slice *ret)
 {
     struct stat status;
@@ -54,10 +56,8 @@ static int read_all(int fd, struct arena *a, size_t bytes_max, slice *ret)
 
 static int read_path(const char *path, struct arena *a, size_t bytes_max, slice *ret)
 {
-    int fd __attribute__((cleanup(close_fd))) = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
-    return read_all(fd, a, bytes_max, ret);
+    int fd __attribute__((cleanup(close_fd))) = file_open(path);
+    return fd < 0 ? fd : read_all(fd, a, bytes_max, ret);
 }
 
 static int read_file(UNUSED void *context, struct arena *a, slice path, size_t bytes_max,
@@ -67,15 +67,14 @@ static int read_file(UNUSED void *context, struct arena *a, slice path, size_t b
     return name ? read_path(name, a, bytes_max, ret) : -ENOMEM;
 }
 
-static int check_file(UNUSED void *context, struct arena *a, slice path)
+static int read_input(UNUSED void *context, struct arena *a, slice path, size_t bytes_max,
+                      slice *ret)
 {
-    struct stat status;
     char *name = arena_text(a, path);
     if (!name)
         return -ENOMEM;
-    if (stat(name, &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
-        return 0; /* reading it says what is wrong */
-    return -ESPIPE;
+    int fd __attribute__((cleanup(close_fd))) = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? -errno : read_all(fd, a, bytes_max, ret);
 }
 
 /* A folder that is not there has no files; one that may not be read is an error. */
@@ -157,6 +156,6 @@ static int find_reference(UNUSED void *context, struct arena *a, enum reference_
 }
 
 const struct reader load_reader = { .read_file = read_file,
-                                    .check_file = check_file,
+                                    .read_input = read_input,
                                     .list_files = list_files,
                                     .find_reference = find_reference };

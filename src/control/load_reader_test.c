@@ -62,7 +62,7 @@ TEST(files_are_read_whole_up_to_a_limit)
     assert_int_equal(load_reader.read_file(NULL, &arena, path_of(""), 5, &text), -EISDIR);
 }
 
-TEST(a_pipe_is_read_to_its_end)
+TEST(a_pipe_that_a_command_line_names_is_read_to_its_end)
 {
     assert_int_equal(mkfifo(path_of("pipe").ptr, 0600), 0);
     pid_t writer = fork();
@@ -74,20 +74,20 @@ TEST(a_pipe_is_read_to_its_end)
         _exit(0);
     }
     slice text;
-    assert_int_equal(load_reader.read_file(NULL, &arena, path_of("pipe"), 1u << 20, &text), 0);
+    assert_int_equal(load_reader.read_input(NULL, &arena, path_of("pipe"), 1u << 20, &text), 0);
     assert_int_equal(text.len, 300000);
     assert_int_equal(waitpid(writer, NULL, 0), writer);
 }
 
-TEST(what_may_make_its_reader_wait_is_no_plain_file)
+TEST(what_may_make_its_reader_wait_is_no_file_of_a_configuration)
 {
-    write_file("a", "");
+    slice text;
     assert_int_equal(mkfifo(path_of("fifo").ptr, 0600), 0);
-    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("a")), 0);
-    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("")), 0);
-    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("none")), 0);
-    assert_int_equal(load_reader.check_file(NULL, &arena, path_of("fifo")), -ESPIPE);
-    assert_int_equal(load_reader.check_file(NULL, &arena, SLICE("/dev/null")), -ESPIPE);
+    assert_int_equal(load_reader.read_file(NULL, &arena, path_of("fifo"), 5, &text), -ESPIPE);
+    assert_int_equal(load_reader.read_file(NULL, &arena, SLICE("/dev/null"), 5, &text), -ENODEV);
+    assert_slice_equal(find(REFERENCE_FILE, path_of("fifo")), SLICE("error"));
+    assert_int_equal(load_reader.read_input(NULL, &arena, SLICE("/dev/null"), 5, &text), 0);
+    assert_int_equal(text.len, 0);
 }
 
 TEST(patterns_are_sorted_and_a_missing_folder_has_no_files)
@@ -124,8 +124,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_read_whole_up_to_a_limit),
-        cmocka_unit_test(a_pipe_is_read_to_its_end),
-        cmocka_unit_test(what_may_make_its_reader_wait_is_no_plain_file),
+        cmocka_unit_test(a_pipe_that_a_command_line_names_is_read_to_its_end),
+        cmocka_unit_test(what_may_make_its_reader_wait_is_no_file_of_a_configuration),
         cmocka_unit_test(patterns_are_sorted_and_a_missing_folder_has_no_files),
         cmocka_unit_test(references_come_from_the_environment_files_and_credentials),
     };

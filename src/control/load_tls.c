@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "acme/settings.h"
 #include "control/loader.h"
 #include "net/remote_key.h"
@@ -60,7 +61,7 @@ static int load_pair(struct loader *l, const struct argument_value *words, struc
     if (error == -ENOMEM)
         return error;
     if (error) {
-        report(l, E0501, &words->words[0], path, strerror(-error));
+        report(l, E0501, &words->words[0], path, file_problem(error));
         return 0;
     }
     OWNS(certificate_drop) struct certificate *look = NULL;

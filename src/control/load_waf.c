@@ -280,13 +280,6 @@ static int read_noted(void *context, struct arena *a, slice path, size_t bytes_m
     return load_digest_add(&l->rules_digest, *ret);
 }
 
-static int check_file(void *context, struct arena *a, slice path)
-{
-    const struct loader *l = context;
-    const struct reader *reader = l->files.reader;
-    return reader->check_file ? reader->check_file(reader->context, a, path) : 0;
-}
-
 /* Of a database the time at which it was made stands for what is in it. */
 static int open_geo(void *context, slice path, slice beside, struct geo_database **ret,
                     const char **ret_why)
@@ -313,9 +306,7 @@ static int list_files(void *context, struct arena *a, slice pattern, slice **ret
 /* *ret stays NULL when something was reported. 0 · -ENOMEM */
 static int read_rules(struct loader *l, const struct waf_source *source, struct ruleset **ret)
 {
-    const struct reader noted = {
-        .context = l, .read_file = read_noted, .check_file = check_file, .list_files = list_files
-    };
+    const struct reader noted = { .context = l, .read_file = read_noted, .list_files = list_files };
     struct seclang_world world = waf_files(&noted);
     world.geo_open = open_geo;
     struct seclang *load = NULL;

@@ -34,15 +34,11 @@ static int list(void *context, slice pattern, slice beside, struct arena *a, sli
     return reader->list_files(reader->context, a, slice_from(path), ret_paths, ret_count);
 }
 
-/* Rules are read again by every reload: a pipe, which is read once and may have no writer, is none
- * of them. */
 static int read_one(void *context, slice path, slice beside, struct arena *a, slice *ret_bytes)
 {
     const struct reader *reader = context;
     char full[PATH_BYTES];
     TRY(resolve(path, beside, full));
-    if (reader->check_file)
-        TRY(reader->check_file(reader->context, a, slice_from(full)));
     return reader->read_file(reader->context, a, slice_from(full), WAF_FILE_BYTES_MAX, ret_bytes);
 }
 

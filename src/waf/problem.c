@@ -13,8 +13,3 @@ int waf_problem_set(struct waf_problem *p, const char *format, ...)
     va_end(arguments);
     return -EINVAL;
 }
-
-const char *waf_problem_of_file(int error)
-{
-    return error == -ESPIPE ? "it is a pipe or a device, not a file" : strerror(-error);
-}

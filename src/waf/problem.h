@@ -14,9 +14,6 @@ struct waf_problem {
     char text[PROBLEM_TEXT_MAX]; /* NUL-terminated */
 };
 
-/* What kept a file from being read, with -errno. -ESPIPE: it is no plain file. */
-const char *waf_problem_of_file(int error);
-
 /* Writes the text, cut to fit; returns -EINVAL, so that a parser can `return waf_problem_set(…)`.
  */
 __attribute__((format(printf, 2, 3))) int waf_problem_set(struct waf_problem *p, const char *format,

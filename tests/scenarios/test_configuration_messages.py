@@ -7,9 +7,11 @@ import json
 import os
 import pathlib
 import shutil
+import stat
 import subprocess
 
 import pytest
+from harness.certificates import Authority
 from harness.gate import binary_path
 
 FOLDER = pathlib.Path(__file__).parent.parent / "config"
@@ -88,3 +90,51 @@ def test_layout_is_stable_or_refused(name):
         assert (second.returncode, second.stdout) == (0, first.stdout)
     else:
         assert "error[E01" in first.stderr and first.stdout == ""
+
+
+# --- Files that are none --------------------------------------------------------------------------
+
+
+KINDS = {"pipe": stat.S_IFIFO, "socket": stat.S_IFSOCK, "folder": stat.S_IFDIR, "device": None}
+NAMED = {
+    "another file": "include @it\nsite * { respond 200 }",
+    "a value": "site * { respond 200 ${file:@it} }",
+    "a list": "list blocked ip @it\nsite * { deny ip blocked; respond 200 }",
+    "a certificate": "site a.test { tls @it @key; respond 200 }",
+    "a key": "site a.test { tls @pem @it; respond 200 }",
+    "clients' authorities": "site a.test { tls @pem @key; auth mtls @it; respond 200 }",
+    "a list of what was revoked": "site a.test { tls @pem @key; auth mtls @pem { crl @it }; respond 200 }",
+    "an origin's authorities": "origin o { server https://127.0.0.1:1; tls { ca @it } }\nsite * { to o }",
+    "our certificate for an origin": "origin o { server https://127.0.0.1:1; tls { ca @pem; cert @it; key @key } }\nsite * { to o }",
+    "our key for an origin": "origin o { server https://127.0.0.1:1; tls { ca @pem; cert @pem; key @it } }\nsite * { to o }",
+    "an authority's own certificate": "acme { directory https://127.0.0.1:1/; ca @it }\nsite a.test { tls auto; respond 200 }",
+    "rules": "site * { respond 200; waf balanced { rules @it } }",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_file_is_told_wherever_it_is_named_and_nobody_waits(tmp_path, kind):
+    """A pipe here has no writer: reading one would never end."""
+    it = tmp_path / f"the-{kind}"
+    if kind == "device":
+        it.symlink_to("/dev/zero")
+    elif kind == "folder":
+        it.mkdir()
+    else:
+        os.mknod(it, 0o600 | KINDS[kind])
+    pair = Authority(str(tmp_path), "authority").issue("a.test")
+    values = {"@it": str(it), "@pem": pair.certificate_path, "@key": pair.key_path}
+    config = tmp_path / "portcullis.conf"
+    for what, text in NAMED.items():
+        for word, value in values.items():
+            text = text.replace(word, value)
+        config.write_text(f"listen 127.0.0.1:0 tls\n{text}\n")
+        done = check(config)
+        told = done.stdout + done.stderr
+        assert done.returncode == 1 and f"it is a {kind}, not a file" in told and str(it) in told, f"{what}: {told}"
+
+
+def test_a_configuration_may_come_through_a_pipe_of_the_command_line():
+    done = subprocess.run([binary_path(), "check", "-"], input="listen 127.0.0.1:0\nsite * { respond 200 }\n",
+                          capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

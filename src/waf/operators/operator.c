@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/file.h"
 #include "waf/nearest.h"
 #include "waf/operators/table.h"
 
@@ -159,7 +160,7 @@ int operator_read_files(struct operator_setup *setup, slice argument,
             return result;
         if (result != 0)
             return waf_problem_set(setup->problem, "cannot read the file \"%.*s\": %s",
-                                   SLICE_ARGUMENTS(file), waf_problem_of_file(result));
+                                   SLICE_ARGUMENTS(file), file_problem(result));
         TRY(each(context, file, content));
     }
     return 0;

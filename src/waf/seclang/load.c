@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "waf/seclang/loader.h"
 
 #include <stdarg.h>
@@ -291,7 +292,7 @@ static int begin_file(struct seclang *l, struct source *s)
         return begin_text(l, s, path, text);
     l->file = path;
     return load_error(l, NULL, "cannot read \"%.*s\": %s", SLICE_ARGUMENTS(path),
-                      waf_problem_of_file(result));
+                      file_problem(result));
 }
 
 /* A chain must end in the file in which it began. */

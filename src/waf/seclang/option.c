@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stddef.h>
 
+#include "base/file.h"
 #include "base/number.h"
 #include "waf/seclang/audit.h"
 #include "waf/seclang/directive.h"
@@ -219,7 +220,7 @@ int option_unicode_map(struct seclang *l, const slice *words, unsigned count)
         return result;
     if (result)
         return load_error(l, words[0].ptr, "cannot read \"%.*s\": %s", SLICE_ARGUMENTS(words[0]),
-                          waf_problem_of_file(result));
+                          file_problem(result));
     struct waf_problem problem = { .file = words[0] };
     result = unicode_map_parse(text, (unsigned)page, &l->rules->arena,
                                &l->rules->directives.unicode_map, &problem);

@@ -35,7 +35,7 @@ struct seclang_world {
     int (*list)(void *context, slice pattern, slice beside, struct arena *arena, slice **ret_paths,
                 unsigned *ret_count);
 
-    /* The bytes of a file. 0 · -errno, of which -ESPIPE means that it is no plain file */
+    /* The bytes of a file. 0 · -errno as file_open() has it (base/file.h) */
     int (*read)(void *context, slice path, slice beside, struct arena *arena, slice *ret_bytes);
 
     /* The database of places in a file; *ret_why: what is wrong with it, static. 0 · -EINVAL ·
