@@ -213,7 +213,7 @@ class Proxy:
                 self.log_offset += len(block)
         return self.log_lines_seen
 
-    def log_complete(self, expected, seconds=5):
+    def log_complete(self, expected, seconds=60):
         """Waits until the log has `expected` lines; returns the lines that it has at last."""
         deadline = time.monotonic() + seconds
         while (lines := self.log_lines()) < expected and time.monotonic() < deadline:

@@ -278,7 +278,7 @@ static void outlive(void *argument)
         assert_int_equal(fiber_yield(), 0);
     assert_int_equal(key_client_count().waiting, 100);
     key_client_use(worker_channel(&holder));
-    assert_int_equal(bundle_join(&b, loop_now_ms() + 20000), 0);
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
     bundle_end(&b);
     loop_stop();
 }
@@ -319,7 +319,7 @@ static void sign_early(void *argument)
     assert_int_equal(fiber_sleep(loop_now_ms() + 20), 0);
     assert_false(crowd[0].is_done);
     load_key(&mortal);
-    assert_int_equal(bundle_join(&b, loop_now_ms() + 20000), 0);
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
     bundle_end(&b);
     loop_stop();
 }

@@ -22,7 +22,7 @@ static bool has_ended(int channel)
     static char memory[KEY_BODY_MAX + 1];
     struct pollfd polled = { .fd = channel, .events = POLLIN };
     struct key_packet p;
-    assert_int_equal(poll(&polled, 1, 20000), 1);
+    assert_int_equal(poll(&polled, 1, 60000), 1);
     return key_packet_receive(channel, memory, &p) == -EPIPE;
 }
 
@@ -487,7 +487,7 @@ TEST(many_signatures_are_asked_for_at_once_and_fail_alone)
     struct key_packet p = pack(memory, sizeof memory, asked, ARRAY_LENGTH(asked));
     struct pollfd polled = { .fd = worker, .events = POLLIN };
     assert_int_equal(key_packet_send(worker, &p), 0);
-    assert_int_equal(poll(&polled, 1, 20000), 1);
+    assert_int_equal(poll(&polled, 1, 60000), 1);
     assert_int_equal(key_packet_receive(worker, memory, &p), 0);
     assert_int_equal(p.head.verb, KEY_SIGN_MANY);
     assert_int_equal(p.head.detail, 0);

@@ -36,7 +36,7 @@ static void write_bulk(void *argument)
     struct iovec parts[2] = { { bulk->bytes, BULK / 3 },
                               { bulk->bytes + BULK / 3, BULK - BULK / 3 } };
     size_t written;
-    assert_int_equal(socket_write(bulk->to, parts, 2, 1000, loop_now_ms() + 5000, &written), 0);
+    assert_int_equal(socket_write(bulk->to, parts, 2, 1000, loop_now_ms() + 60000, &written), 0);
     assert_int_equal(written, BULK);
     socket_shutdown_write(bulk->to);
 }
@@ -54,7 +54,7 @@ static void transfer(UNUSED void *argument)
     assert_int_equal(bundle_start(&bundle, "writer", write_bulk, &bulk), 0);
     size_t have = 0;
     ssize_t got;
-    while ((got = socket_read(&b, received + have, BULK + 1 - have, loop_now_ms() + 5000)) > 0)
+    while ((got = socket_read(&b, received + have, BULK + 1 - have, loop_now_ms() + 60000)) > 0)
         have += (size_t)got;
     assert_int_equal(got, 0);
     assert_int_equal(have, BULK);
@@ -80,10 +80,10 @@ static void times_out(UNUSED void *argument)
     assert_int_equal(socket_read(&a, &byte, 1, loop_now_ms() + 10), -ETIMEDOUT);
     assert_false(socket_is_stale(&a));
     socket_close(&b);
-    assert_int_equal(socket_read(&a, &byte, 1, loop_now_ms() + 1000), 0);
+    assert_int_equal(socket_read(&a, &byte, 1, loop_now_ms() + 60000), 0);
     assert_true(socket_is_stale(&a));
     struct iovec part = { &byte, 1 };
-    assert_int_equal(socket_write(&a, &part, 1, 0, loop_now_ms() + 1000, NULL), -EPIPE);
+    assert_int_equal(socket_write(&a, &part, 1, 0, loop_now_ms() + 60000, NULL), -EPIPE);
     socket_close(&a);
     loop_stop();
 }
@@ -111,7 +111,7 @@ static void parks(UNUSED void *argument)
     assert_int_equal(fiber_sleep(loop_now_ms() + 5), 0);
     assert_int_equal(ready_calls, 0);
     struct iovec part = { &byte, 1 };
-    assert_int_equal(socket_write(&peer, &part, 1, 0, loop_now_ms() + 1000, NULL), 0);
+    assert_int_equal(socket_write(&peer, &part, 1, 0, loop_now_ms() + 60000, NULL), 0);
     assert_int_equal(fiber_sleep(loop_now_ms() + 5), 0);
     assert_int_equal(ready_calls, 1);
     socket_park(&watched, on_ready); /* still readable: at once */
@@ -144,7 +144,7 @@ static void connects(UNUSED void *argument)
     assert_int_equal(getsockname(fd, &any.any, &any.length), 0);
     struct socket client, server;
     assert_int_equal(listen_accept(fd, &server, &peer), -EAGAIN);
-    assert_int_equal(socket_connect(&client, &any, loop_now_ms() + 1000), 0);
+    assert_int_equal(socket_connect(&client, &any, loop_now_ms() + 60000), 0);
     assert_int_equal(listen_accept(fd, &server, &peer), 0);
     struct ip loopback;
     assert_int_equal(ip_parse(SLICE("127.0.0.1"), &loopback), 0);
@@ -152,7 +152,7 @@ static void connects(UNUSED void *argument)
     socket_close(&client);
     socket_close(&server);
     close(fd);
-    assert_int_equal(socket_connect(&client, &any, loop_now_ms() + 1000), -ECONNREFUSED);
+    assert_int_equal(socket_connect(&client, &any, loop_now_ms() + 60000), -ECONNREFUSED);
     assert_false(socket_is_open(&client));
     loop_stop();
 }

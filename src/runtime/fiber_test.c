@@ -119,7 +119,7 @@ static int order[3], ordered;
 
 static void wait_for_event(void *argument)
 {
-    assert_int_equal(event_wait(&event, loop_now_ms() + 1000), 0);
+    assert_int_equal(event_wait(&event, loop_now_ms() + 60000), 0);
     order[ordered++] = *(int *)argument;
 }
 
@@ -136,7 +136,7 @@ static void signal_events(UNUSED void *argument)
     assert_int_equal(fiber_yield(), 0);
     assert_int_equal(ordered, 1);
     event_signal_all(&event);
-    assert_int_equal(bundle_join(&b, loop_now_ms() + 1000), 0);
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
     bundle_end(&b);
     loop_stop();
 }
@@ -209,7 +209,7 @@ static void start_many(void *argument)
     for (int round = 0; round < 3; round++) { /* the second round reuses the first's stacks */
         for (int i = 0; i < 1000; i++)
             assert_int_equal(bundle_start(&b, "many", count_one, argument), 0);
-        assert_int_equal(bundle_join(&b, loop_now_ms() + 5000), 0);
+        assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
     }
     bundle_end(&b);
     loop_stop();

@@ -143,7 +143,7 @@ static void watches(UNUSED void *argument)
         let_run();
         assert_int_equal(e.calls, i);
     }
-    assert_int_equal(pollable_wait(&e.poll, POLL_READ, loop_now_ms() + 1000), 0);
+    assert_int_equal(pollable_wait(&e.poll, POLL_READ, loop_now_ms() + 60000), 0);
     assert_false(e.poll.hangup);
     assert_int_equal(shutdown(e.peer, SHUT_WR), 0);
     let_run();
@@ -191,7 +191,7 @@ static void waits_both_ways(UNUSED void *argument)
     let_run();
     assert_int_equal(b.running, 2);
     say(e.peer); /* one edge names both directions */
-    assert_int_equal(bundle_join(&b, loop_now_ms() + 10000), 0);
+    assert_int_equal(bundle_join(&b, loop_now_ms() + 60000), 0);
     assert_int_equal(read.result, 0);
     assert_int_equal(write.result, 0);
     bundle_end(&b);
@@ -219,7 +219,7 @@ static void wait_ends_early(UNUSED void *argument)
     assert_int_equal(cancelled.result, -ECANCELED);
     assert_null(e.poll.reader); /* the next may wait */
     say(e.peer);
-    assert_int_equal(pollable_wait(&e.poll, POLL_READ, loop_now_ms() + 10000), 0);
+    assert_int_equal(pollable_wait(&e.poll, POLL_READ, loop_now_ms() + 60000), 0);
     assert_int_equal(pollable_wait(&e.poll, POLL_READ, 0),
                      0); /* ready counts before the deadline */
     close_end(&e);

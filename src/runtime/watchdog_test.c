@@ -7,7 +7,8 @@
 #include "base/test.h"
 #include "runtime/watchdog.h"
 
-#define SPAN_MS 20
+/* Far longer than what a machine that is shared may account to a process at once. */
+#define SPAN_MS 100
 
 static int64_t cpu_ms(void)
 {
@@ -55,7 +56,7 @@ TEST(a_turn_that_does_not_end_is_ended)
 
 TEST(turns_that_end_are_left_alone)
 {
-    int status = end_of_child(20, true);
+    int status = end_of_child(6, true);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
