@@ -197,7 +197,7 @@
       "127.0.0.1:3000 }")                                                                          \
     X(E, 504, "file with another content",                                                         \
       "The file can be read, and what is in it is not what is needed there.",                      \
-      "listen :80\norigin app { server https://10.0.0.1; tls ca /dev/null }\nsite a.example { "    \
+      "listen :80\norigin app { server https://10.0.0.1; tls ca /etc/passwd }\nsite a.example { "  \
       "to app }",                                                                                  \
       "listen :80\norigin app { server https://10.0.0.1; tls ca system }\nsite a.example { "       \
       "to app }")                                                                                  \

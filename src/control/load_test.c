@@ -439,7 +439,7 @@ TEST(what_is_wrong_is_said_once_and_with_its_code)
         { "listen :1\norigin o { server https://127.0.0.1; tls { verify off; pin "
           "sha256/47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU= } }\nsite a.test { to o }",
           E0406 },
-        { "listen :1\norigin o { server https://127.0.0.1; tls ca /dev/null }\n"
+        { "listen :1\norigin o { server https://127.0.0.1; tls ca /etc/passwd }\n"
           "site a.test { to o }",
           E0504 },
         { "listen :1\norigin o { server https://127.0.0.1; tls ca /does/not/exist }\n"
