@@ -1,6 +1,7 @@
 #include "client.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/epoll.h>
 
 #include "base/number.h"
@@ -47,12 +48,29 @@ static enum client_outcome client_send(struct client *client)
     return CLIENT_WAITS;
 }
 
+/* The request that is to be sent next; empty: no memory. */
+static slice client_request(struct client *client, struct client_plan *plan)
+{
+    if (plan->marks.count == 0)
+        return plan->request;
+    if (!client->varied) {
+        client->varied = malloc(plan->request.len);
+        if (!client->varied)
+            return (slice){ 0 };
+        memcpy(client->varied, plan->request.ptr, plan->request.len);
+    }
+    request_vary(client->varied, &plan->marks, plan->serial++);
+    return slice_of(client->varied, plan->request.len);
+}
+
 /* The connection stands: sends the request, or with WebSocket the handshake first. */
-static enum client_outcome client_start(struct client *client, const struct client_plan *plan)
+static enum client_outcome client_start(struct client *client, struct client_plan *plan)
 {
     bool upgrade = plan->frame.len > 0 && client->state == CLIENT_OPENING;
     client->state = upgrade ? CLIENT_UPGRADING : CLIENT_BUSY;
-    client->sending = plan->frame.len > 0 && !upgrade ? plan->frame : plan->request;
+    client->sending = plan->frame.len > 0 && !upgrade ? plan->frame : client_request(client, plan);
+    if (client->sending.len == 0)
+        return client_fail(client, "no memory for its request");
     client->received = 0;
     client->body_left = 0;
     client->head_taken = false;
@@ -60,7 +78,7 @@ static enum client_outcome client_start(struct client *client, const struct clie
     return client_send(client);
 }
 
-enum client_outcome client_begin(struct client *client, const struct client_plan *plan,
+enum client_outcome client_begin(struct client *client, struct client_plan *plan,
                                  int64_t intended_ns)
 {
     client->intended_ns = intended_ns;
@@ -108,8 +126,8 @@ static const char *client_judge(struct client *client, const struct client_plan 
 }
 
 /* Takes bytes of a response. CLIENT_WAITS · CLIENT_DONE · CLIENT_FAILED */
-static enum client_outcome client_take_response(struct client *client,
-                                                const struct client_plan *plan, slice bytes)
+static enum client_outcome client_take_response(struct client *client, struct client_plan *plan,
+                                                slice bytes)
 {
     if (!client->head_taken) {
         size_t before = client->received;
@@ -161,8 +179,7 @@ static enum client_outcome client_take_frame(struct client *client, const struct
     return same ? CLIENT_DONE : client_fail(client, "another message came back");
 }
 
-static enum client_outcome client_take(struct client *client, const struct client_plan *plan,
-                                       slice bytes)
+static enum client_outcome client_take(struct client *client, struct client_plan *plan, slice bytes)
 {
     if (client->state == CLIENT_READY)
         return client_fail(client, "bytes that belong to no request");
@@ -196,7 +213,7 @@ static enum client_outcome client_end(struct client *client, const struct client
 }
 
 /* Reads until the socket has no more: until a short read, or, when the peer has closed, the end. */
-static enum client_outcome client_receive(struct client *client, const struct client_plan *plan,
+static enum client_outcome client_receive(struct client *client, struct client_plan *plan,
                                           bool closing)
 {
     for (;;) {

@@ -8,6 +8,7 @@
  * no connection of its own but a place on one that it shares: see h2_link.h. */
 #pragma once
 
+#include "request.h"
 #include "transport.h"
 
 enum {
@@ -15,15 +16,18 @@ enum {
     CLIENT_FRAME_MAX = 1024,    /* payload of a WebSocket message */
 };
 
-/* What all clients of a run do. Only the counts of `transport` change while it runs. */
+/* What all clients of a run do. Only the counts of `transport` and `serial` change while it runs.
+ */
 struct client_plan {
     struct transport_plan transport;
-    slice request;    /* head and body; with WebSocket, the opening handshake */
-    slice frame;      /* with WebSocket: the message; otherwise empty */
-    uint64_t length;  /* that the response's body, or the message's payload, must have */
-    bool close_each;  /* a new connection per request; the response ends with its close */
-    unsigned streams; /* clients that share a connection of HTTP/2; 0: HTTP/1.1 */
-    const char *path; /* with HTTP/2: what is asked for, of the host `transport.name` */
+    slice request;              /* head and body; with WebSocket, the opening handshake */
+    struct request_marks marks; /* of the request */
+    uint32_t serial;            /* of the next request */
+    slice frame;                /* with WebSocket: the message; otherwise empty */
+    uint64_t length;            /* that the response's body, or the message's payload, must have */
+    bool close_each;            /* a new connection per request; the response ends with its close */
+    unsigned streams;           /* clients that share a connection of HTTP/2; 0: HTTP/1.1 */
+    const char *path;           /* with HTTP/2: what is asked for, of the host `transport.name` */
 };
 
 enum client_state {
@@ -57,6 +61,8 @@ struct client {
     bool head_taken;
     uint64_t body_left;
     slice sending;
+    char *varied; /* this client's request, where each is another; whoever ends the clients frees it
+                   */
     int64_t intended_ns; /* when the exchange was to start */
     const char *error;
     size_t received;
@@ -65,7 +71,7 @@ struct client {
 
 /* Starts an exchange, over a new connection when none is open. The client is CLOSED or READY.
  * CLIENT_WAITS · CLIENT_FAILED · CLIENT_CUT */
-enum client_outcome client_begin(struct client *client, const struct client_plan *plan,
+enum client_outcome client_begin(struct client *client, struct client_plan *plan,
                                  int64_t intended_ns);
 
 /* Goes on after an event of epoll. */

@@ -42,8 +42,10 @@ int load_open(struct load *load)
 
 void load_close(struct load *load)
 {
-    for (unsigned i = 0; load->clients && i < load->client_count; i++)
+    for (unsigned i = 0; load->clients && i < load->client_count; i++) {
         transport_end(&load->clients[i].transport);
+        free(load->clients[i].varied);
+    }
     h2_links_close(&load->links);
     free(load->clients);
     free(load->queue);

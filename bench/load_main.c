@@ -160,14 +160,16 @@ static slice request_make(const struct options *options)
 
 /* The one of the file, or one that is made. 0 · -ENOMEM · -errno, the file's problem told on stderr
  */
-static int request_prepare(const struct options *options, slice *ret)
+static int request_prepare(const struct options *options, struct client_plan *plan)
 {
     if (!options->request) {
-        *ret = request_make(options);
-        return ret->ptr ? 0 : -ENOMEM;
+        plan->request = request_make(options);
+        return plan->request.ptr ? 0 : -ENOMEM;
     }
-    TRY(request_read(options->request, ret));
-    const char *problem = request_problem(*ret);
+    TRY(request_read(options->request, &plan->request));
+    const char *problem = request_problem(plan->request);
+    if (request_marks_find(plan->request, &plan->marks) != 0)
+        problem = "it has too many places that vary";
     if (problem)
         fprintf(stderr, "bench_load: %s is no request that can be sent: %s\n", options->request,
                 problem);
@@ -299,7 +301,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     static struct load load;
     load_plan(&options, &load);
-    int error = request_prepare(&options, &load.plan.request);
+    int error = request_prepare(&options, &load.plan);
     if (error == 0)
         error = transport_plan_make(&options, &load.plan.transport);
     if (error == 0)

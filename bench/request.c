@@ -51,6 +51,36 @@ int request_read(const char *path, slice *ret)
     return result;
 }
 
+int request_marks_find(slice bytes, struct request_marks *ret)
+{
+    ret->count = 0;
+    for (size_t at = 0; at + MARK_BYTES <= bytes.len; at++) {
+        slice here = slice_first(slice_after(bytes, at), MARK_BYTES);
+        bool is_visitor = slice_equal(here, SLICE(VISITOR_MARK));
+        if (!is_visitor && !slice_equal(here, SLICE(REQUEST_MARK)))
+            continue;
+        if (ret->count == MARKS_MAX)
+            return -E2BIG;
+        ret->items[ret->count++] = (struct request_mark){ at, is_visitor };
+    }
+    return 0;
+}
+
+static void write_number(char *to, uint32_t number)
+{
+    for (unsigned i = 0; i < MARK_BYTES; i++)
+        to[i] = "0123456789abcdef"[number >> 4 * (MARK_BYTES - 1 - i) & 0xf];
+}
+
+void request_vary(char *bytes, const struct request_marks *marks, uint32_t serial)
+{
+    const uint32_t odd = 2654435761u; /* near 2^32 divided by the golden ratio */
+    for (unsigned i = 0; i < marks->count; i++) {
+        const struct request_mark *m = &marks->items[i];
+        write_number(bytes + m->at, (m->is_visitor ? ~(serial / REQUESTS_EACH) : serial) * odd);
+    }
+}
+
 static bool is_request_line(slice line)
 {
     size_t space = slice_find_byte(line, ' ');

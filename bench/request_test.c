@@ -51,9 +51,39 @@ TEST(a_file_that_is_not_there_is_an_error)
     assert_int_equal(request_read("/nonexistent/request", &bytes), -ENOENT);
 }
 
+TEST(each_request_is_another_where_it_has_marks)
+{
+    char bytes[] = "GET /?q=eachtime HTTP/1.1\r\nCookie: s=eachuser; t=eachtim\r\n\r\n";
+    struct request_marks marks;
+    slice all = slice_of(bytes, sizeof(bytes) - 1);
+    assert_int_equal(request_marks_find(all, &marks), 0);
+    assert_int_equal(marks.count, 2);
+    request_vary(bytes, &marks, 1);
+    assert_string_equal(bytes,
+                        "GET /?q=9e3779b1 HTTP/1.1\r\nCookie: s=61c8864f; t=eachtim\r\n\r\n");
+    request_vary(bytes, &marks, REQUESTS_EACH - 1);
+    assert_memory_equal(strchr(bytes, 's') + 2, "61c8864f", MARK_BYTES);
+    request_vary(bytes, &marks, REQUESTS_EACH);
+    assert_memory_not_equal(strchr(bytes, 's') + 2, "61c8864f", MARK_BYTES);
+    assert_null(request_problem(all));
+}
+
+TEST(a_request_has_so_many_marks_at_most)
+{
+    static char bytes[(MARKS_MAX + 1) * MARK_BYTES];
+    static struct request_marks marks;
+    for (size_t i = 0; i < sizeof(bytes); i += MARK_BYTES)
+        memcpy(bytes + i, REQUEST_MARK, MARK_BYTES);
+    assert_int_equal(request_marks_find(slice_of(bytes, sizeof(bytes) - MARK_BYTES), &marks), 0);
+    assert_int_equal(marks.count, MARKS_MAX);
+    assert_int_equal(request_marks_find(slice_of(bytes, sizeof(bytes)), &marks), -E2BIG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_request_is_another_where_it_has_marks),
+        cmocka_unit_test(a_request_has_so_many_marks_at_most),
         cmocka_unit_test(a_whole_request_can_be_sent),
         cmocka_unit_test(what_is_wrong_with_a_request_is_told),
         cmocka_unit_test(a_file_that_is_not_there_is_an_error),

@@ -28,15 +28,19 @@ class Missing(Exception):
 
 # --- Requests ---------------------------------------------------------------------------------------
 
+# What the load generator replaces (bench/request.h): by another number in each request, and by one that stays for twenty, which
+# are a visitor's. Nobody sends the same request again and again.
+EACH_TIME, EACH_USER = "eachtime", "eachuser"
+
 BROWSER = (
     "Host: bench.test",
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0",
     "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
     "Accept-Language: en-GB,en;q=0.7,de;q=0.3",
     "Accept-Encoding: gzip, deflate, br",
-    "Referer: https://bench.test/catalogue/garden?page=1&sort=price",
-    "Cookie: session=7c9a41d2e8b35f60a1d4; theme=light; consent=needed%2Cstatistics; "
-    "basket=3f1d9b4e-5a7c-4e21-9d1f-6b2c8a90e4d7; last_seen=1767225600; currency=EUR",
+    f"Referer: https://bench.test/catalogue/garden?page=1&sort=price&q={EACH_TIME}",
+    f"Cookie: session=7c9a41d2e8b3{EACH_USER}; theme=light; consent=needed%2Cstatistics; "
+    f"basket={EACH_USER}-5a7c-4e21-9d1f-6b2c8a90e4d7; last_seen=1767225600; currency=EUR",
     "Upgrade-Insecure-Requests: 1",
     "Sec-Fetch-Dest: document",
     "Sec-Fetch-Mode: navigate",
@@ -62,7 +66,7 @@ def request(line, fields, body=b""):
 
 
 def browser_get(value):
-    query = urllib.parse.urlencode({"page": "2", "sort": "price", "q": value})
+    query = urllib.parse.urlencode({"page": "2", "sort": "price", "q": f"{value} {EACH_TIME}"})
     return request(f"GET /1k?{query} HTTP/1.1", BROWSER)
 
 
@@ -77,7 +81,7 @@ def filled(begin, more, end, size):
 
 def form(value, size=1024):
     def field(i):
-        return urllib.parse.urlencode({f"field{i}": words(i, 4 + i % 5)}) + "&"
+        return urllib.parse.urlencode({f"field{i}": f"{words(i, 3 + i % 5)} {EACH_TIME}"}) + "&"
 
     begin = urllib.parse.urlencode({"comment": value}) + "&"
     body = filled(begin, field, "", size - len("note=")).replace(b"&x", b"&note=x")
@@ -91,7 +95,7 @@ def json_document(value, size=8192):
         return json.dumps({
             "id": 1000 + i, "name": words(i, 3), "city": words(i + 3, 1), "paid": i % 2 == 0,
             "price": round(9.95 + i * 1.25, 2), "tags": [words(i + 1, 1), words(i + 2, 1)],
-            "note": words(i + 5, 12),
+            "note": f"{words(i + 5, 11)} {EACH_TIME}",
         }) + ", "
 
     begin = json.dumps({"comment": value})[:-1] + ', "orders": ['
