@@ -79,9 +79,10 @@ def filled(begin, more, end, size):
     return "".join([*pieces, "x" * missing, end]).encode("ascii")
 
 
-def form(value, size=1024):
+def form(value, size=1024, last=EACH_TIME):
+    """last: the last word of each field."""
     def field(i):
-        return urllib.parse.urlencode({f"field{i}": f"{words(i, 3 + i % 5)} {EACH_TIME}"}) + "&"
+        return urllib.parse.urlencode({f"field{i}": f"{words(i, 3 + i % 5)} {last}"}) + "&"
 
     begin = urllib.parse.urlencode({"comment": value}) + "&"
     body = filled(begin, field, "", size - len("note=")).replace(b"&x", b"&note=x")

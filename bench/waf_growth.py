@@ -59,7 +59,7 @@ def json_text(size):
 
 
 def form(size):
-    return waf.form(waf.words(1, 3), size)
+    return waf.form(waf.words(1, 3), size, last="thistime")
 
 
 def form_field(size):

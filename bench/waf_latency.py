@@ -5,15 +5,14 @@ measured in turn; a ratio is one of a round.
 What is to be seen is how long the proxy lets the client wait. So whatever else the client could wait for
 is kept away: it and the origin that answers it go first on their processor; the bodies come from a process
 of the lowest priority, go to an origin of their own of the same, and move in small pieces, since nobody
-interrupts the kernel while it copies one; and no processor falls asleep, which would cost the client time
-only where it is alone. How long it waited for its processor all the same is measured as well."""
+interrupts the kernel while it copies one. How long it waited for its processor all the same is measured as
+well."""
 
 import contextlib
 import json
 import os
 import pathlib
 import subprocess
-import sys
 from dataclasses import dataclass
 from statistics import median
 
@@ -103,15 +102,6 @@ class Sink(Background):
         self.port = int(self.process.stdout.readline().split()[1])
 
 
-class Awake(Background):
-    """Keeps a processor from falling asleep; ends with this program, however that ends."""
-
-    LOOP = "import os, sys\nparent = int(sys.argv[1])\nwhile os.getppid() == parent:\n    pass\n"
-
-    def __init__(self, cpu):
-        super().__init__({cpu}, [sys.executable, "-c", self.LOOP, str(os.getpid())])
-
-
 @dataclass
 class Round:
     """p50, p99 and the longest, in µs: alone, beside bodies that nobody looks at, beside the same judged;
@@ -172,8 +162,6 @@ def run(bench, program, crs, rounds, tell, share=1):
     folder = rules_folder(crs, pathlib.Path(bench.place.name) / "crs")
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(Sink(bench))
-        for cpu in sorted(bench.proxy_cpus | bench.load_cpus):
-            stack.enter_context(Awake(cpu))
         to_sink = SINK.format(port=sink.port)
         on = waf_growth.Portcullis(program, f"{RULES.format(folder=folder)}; {to_sink}", LIMITS)
         off = waf_growth.Portcullis(program, f"{WITHOUT_RULES}; {to_sink}")
