@@ -467,14 +467,12 @@ class WafLatency(unittest.TestCase):
         bench = types.SimpleNamespace(proxy_cpus={1}, load_cpus={0}, process=types.SimpleNamespace(pid=7), place=types.SimpleNamespace(name="/nowhere"))
         with unittest.mock.patch.object(waf_latency, "rules_folder", return_value="rules"), \
                 unittest.mock.patch.object(waf_latency, "Sink") as sink, \
-                unittest.mock.patch.object(waf_latency, "Awake") as awake, \
                 unittest.mock.patch.object(waf_latency, "run_rounds", return_value=({}, [])) as rounds, \
                 unittest.mock.patch.object(waf_latency, "goes_first", return_value=allowed) as first:
             sink.return_value.__enter__.return_value.port = 4711
             values, problems, order = waf_latency.run(bench, "program", "crs", 1, lambda _: None)
         self.assertEqual((values, problems), ({}, []))
         first.assert_called_once_with(7, waf_latency.ORIGIN_PRIORITY)
-        self.assertEqual([call.args for call in awake.call_args_list], [(0,), (1,)])
         for proxy in rounds.call_args.args[1:3]:
             self.assertIn("route /sink { to 127.0.0.1:4711 }", proxy.rules)
         return order
@@ -483,12 +481,12 @@ class WafLatency(unittest.TestCase):
         self.assertEqual(self.measured(True), waf_latency.FIRST)
         self.assertEqual(self.measured(False), waf_latency.NOT_FIRST)
 
-    def test_what_keeps_a_processor_awake_gives_way_to_all_others(self):
+    def test_what_is_in_the_background_gives_way_to_all_others(self):
         cpu = min(os.sched_getaffinity(0))
-        with waf_latency.Awake(cpu) as awake:
-            self.assertEqual(os.sched_getscheduler(awake.process.pid), os.SCHED_IDLE)
-            self.assertEqual(os.sched_getaffinity(awake.process.pid), {cpu})
-        self.assertIsNotNone(awake.process.returncode)
+        with waf_latency.Background({cpu}, ["sleep", "60"]) as background:
+            self.assertEqual(os.sched_getscheduler(background.process.pid), os.SCHED_IDLE)
+            self.assertEqual(os.sched_getaffinity(background.process.pid), {cpu})
+        self.assertIsNotNone(background.process.returncode)
 
     def test_bodies_are_what_the_log_says_of_them(self):
         with tempfile.TemporaryDirectory() as place:
