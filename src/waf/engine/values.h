@@ -58,12 +58,12 @@ struct item {
                          the plan; has_changes: they are known */
     uint64_t worthy;  /* of these, what may make something of it that a rule can match */
     bool has_changes;
+    bool is_recalled; /* `known` says whether something is known */
+    bool is_echo;     /* says again what an earlier item of its source says: looked at only where
+                         that one did not match, and not counted */
     unsigned char *nodes; /* by node: NODE_UNKNOWN, NODE_RAW, or the place of a copy. A byte, since
                              there are many nodes and few copies. NULL: none yet */
     struct copy *made;    /* all copies but the raw one, newest first */
-    bool is_recalled;     /* `known` says whether something is known */
-    bool is_echo; /* says again what an earlier item of its source says: looked at only where
-                            that one did not match, and not counted */
     struct recollection *known; /* NULL: it has not come twice, or nobody keeps anything */
     const struct decoded_from
         *from; /* whose part the value is, or out of whose Base64; NULL: as it came */
