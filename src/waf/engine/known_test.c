@@ -250,6 +250,42 @@ TEST(what_seldom_comes_again_is_not_kept)
     ruleset_free(rules);
 }
 
+/* Of so many chains of transformations nothing is known behind the first ones: what matches there
+ * is found each time. */
+TEST(nodes_that_nothing_is_known_of_are_looked_at)
+{
+    static const char *const names[] = { "lowercase",        "trim",         "removeNulls",
+                                         "removeWhitespace", "replaceNulls", "compressWhitespace",
+                                         "urlDecode" };
+    enum { ROOM = 65536, SETS = 1 << ARRAY_LENGTH(names), TIMES = 6 };
+    char *text = malloc(ROOM);
+    ASSERT(text);
+    struct writer w = writer_over(text, ROOM);
+    writer_literal(&w, ENGINE_PREFIX);
+    for (unsigned set = 1; set <= SETS; set++) {
+        writer_format(&w, "SecRule ARGS `@rx evil` `id:%u,phase:1,pass,log,t:none", set);
+        for (unsigned i = 0; i < ARRAY_LENGTH(names); i++)
+            if (set >> i & 1)
+                writer_format(&w, ",t:%s", names[i]);
+        writer_text(&w, set == SETS ? ",t:hexDecode`\n" : "`\n");
+    }
+    writer_byte(&w, '\0');
+    assert_false(w.overflowed);
+    struct ruleset *rules = engine_rules(text);
+    struct waf_world world = engine_world();
+    assert_true(rules->node_count > KNOWN_NODES_MAX + 1);
+    world.remembers = true;
+    for (unsigned i = 0; i < TIMES; i++) {
+        struct engine_run r;
+        engine_begin(&r, rules, &world);
+        engine_replay(&r, "GET /?q=6576696c HTTP/1.1\r\nHost: h\r\n\r\n", "");
+        assert_string_equal(r.outcome, "pass | 128 ARGS:q=evil");
+        engine_end(&r);
+    }
+    ruleset_free(rules);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -261,6 +297,7 @@ int main(void)
         cmocka_unit_test(what_is_known_changes_no_decision),
         cmocka_unit_test(what_is_refused_is_not_learnt),
         cmocka_unit_test(what_seldom_comes_again_is_not_kept),
+        cmocka_unit_test(nodes_that_nothing_is_known_of_are_looked_at),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -271,6 +271,7 @@ static int item_classify(struct waf_transaction *t, struct source *s, struct bat
         recall_unite(t, &item->known->facts, 0, batch->all);
         s->worthies[index] = IS_KNOWN;
         s->unsettled |= ~known_settled(&item->known->facts);
+        s->has_known = true;
         return 0;
     }
     TRY(batch_add(t, batch, &item->raw));
@@ -396,7 +397,7 @@ static bool source_may_change(const struct waf_transaction *t, const struct sour
 {
     if (node == 0)
         return false;
-    bool is_unsettled = node < KNOWN_NODES_MAX ? s->unsettled >> node & 1 : s->unsettled != 0;
+    bool is_unsettled = node < KNOWN_NODES_MAX ? s->unsettled >> node & 1 : s->has_known;
     return is_unsettled || node_may_change(&t->plan->nodes[node], s->worthy);
 }
 

@@ -76,13 +76,14 @@ struct source {
     unsigned classified; /* items that are in what follows */
     uint64_t *worthies;  /* of each, side by side for those who look through all */
     unsigned worthies_room;
-    uint64_t worthy;            /* of all of them */
-    uint64_t unsettled;         /* nodes where what is known of some items says more than of the raw
-                                   value, or nothing */
-    bool is_filled;             /* collect.c has looked */
-    unsigned taken;             /* items of the source whose names these are */
-    slice array;                /* the last array of JSON that was among them */
-    uint64_t *raw_candidates;   /* of all raw values */
+    uint64_t worthy;          /* of all of them */
+    uint64_t unsettled;       /* nodes where what is known of some items says more than of the raw
+                                 value, or nothing */
+    bool is_filled;           /* collect.c has looked */
+    bool has_known;           /* some items are: of nodes behind the first ones nothing is known */
+    unsigned taken;           /* items of the source whose names these are */
+    slice array;              /* the last array of JSON that was among them */
+    uint64_t *raw_candidates; /* of all raw values */
     uint64_t **node_candidates; /* by node; NULL: not asked yet */
 };
 
