@@ -203,6 +203,9 @@ W0706
 W0707
 W0708
 W0709
+W0710
+W0711
+W0712
 access.deny
 access.ja4
 access.method

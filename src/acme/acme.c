@@ -421,7 +421,7 @@ int acme_renew(struct acme *a, slice name)
     struct item *i = engine_find(a, name);
     if (!i)
         return -ENOENT;
-    if (i->is_running)
+    if (i->is_ordering)
         return -EBUSY; /* it comes anyway */
     struct record r;
     record_read(&a->store, name, &r);

@@ -64,7 +64,8 @@ struct acme_host {
     /* Stores it for good and puts it in force. Called again after a crash, until it has returned 0.
      * 0 · -errno */
     MAY_WAIT int (*install)(void *context, const struct acme_certificate *certificate);
-    /* From when 0 is returned every worker answers; until it is withdrawn. 0 · -errno */
+    /* From when 0 is returned every worker answers; until it is withdrawn, and when we end before
+     * that until the next one has gone on with it. 0 · -errno */
     MUST_CHECK int (*offer)(void *context, const struct acme_offer *offer);
     void (*withdraw)(void *context, enum acme_challenge kind, slice domain, slice token);
     /* Something that acme_tell tells has changed. May be NULL. */
@@ -89,8 +90,9 @@ void acme_run(void *acme);
  * -EBUSY · -errno the record cannot be written */
 MUST_CHECK int acme_renew(struct acme *a, slice name);
 
-/* Asks the CA that issued it to revoke the leaf in force (RFC 8555 §7.6), then orders another.
- * reason: RFC 5280 §5.3.1, 0 none. 0 · -ENOENT · -errno, why[] says it in the CA's words */
+/* Asks the CA that issued it to revoke the leaf in force now (RFC 8555 §7.6); another one is
+ * acme_renew's. reason: RFC 5280 §5.3.1, 0 none. 0 · -ENOENT · -errno, why[] says it in the CA's
+ * words */
 MAY_WAIT int acme_revoke(struct acme *a, slice name, int reason, char why[ACME_ERROR_BYTES]);
 
 enum acme_state {

@@ -245,6 +245,42 @@ TEST(failures_wait_longer_each_time)
     assert_int_equal(tell().error.len, 0);
 }
 
+static void fault_challenge(enum fault fault)
+{
+    begin_one();
+    t.fault_step = STEP_CHALLENGE;
+    t.fault = fault;
+    t.fault_count = 1;
+}
+
+TEST(a_challenge_that_was_asked_about_before_is_no_failure)
+{
+    fault_challenge(FAULT_REPEATED);
+    step();
+    assert_int_equal(t.installs, 1);
+    assert_int_equal(tell().failures, 0);
+    assert_int_equal(t.counts[STEP_CHALLENGE], 1);
+}
+
+TEST(its_verdict_is_waited_for)
+{
+    fault_challenge(FAULT_REPEATED);
+    t.slow_looks = 3;
+    step();
+    assert_int_equal(t.installs, 1);
+    assert_int_equal(t.slow_looks, 0);
+    assert_int_equal(tell().failures, 0);
+}
+
+TEST(a_challenge_that_is_refused_and_still_pending_is_a_failure)
+{
+    fault_challenge(FAULT_REFUSED);
+    step();
+    assert_int_equal(t.installs, 0);
+    assert_slice_equal(tell().error, SLICE("the CA refused validation: malformed: it is not "
+                                           "understood"));
+}
+
 TEST(after_a_refused_proof_another_kind_is_tried)
 {
     t.settings.reach_tls = ACME_REACH_STANDARD;
@@ -437,6 +473,7 @@ TEST(a_certificate_is_revoked_and_replaced)
     step();
     assert_int_equal(acme_revoke(t.acme, one_name, 1, why), 0);
     assert_int_equal(t.revoked, 1);
+    assert_int_equal(acme_renew(t.acme, one_name), 0);
     assert_int_equal(engine_wait_ms(only()), 0);
     t.fault_step = STEP_ORDER;
     t.fault = FAULT_CUT;
@@ -450,6 +487,62 @@ TEST(a_certificate_is_revoked_and_replaced)
     step();
     assert_int_equal(t.installs, 2);
     assert_true(engine_order_wait_ms(only()) > 50 * DAY);
+}
+
+static void nobody_wants_it(void)
+{
+    assert_int_equal(acme_want(t.acme, NULL, 0), 0);
+}
+
+static void another_is_in_force(void)
+{
+    assert_int_equal(acme_renew(t.acme, one_name), 0);
+    step();
+}
+
+TEST(what_is_revoked_is_what_was_in_force_when_it_was_asked)
+{
+    static char expected[sizeof t.revoked_leaf];
+    char why[ACME_ERROR_BYTES];
+    begin_one();
+    step();
+    unsigned char *der = NULL;
+    int bytes = i2d_X509(t.leaf, &der);
+    struct writer w = writer_over(expected, sizeof expected - 1);
+    jose_base64url(&w, slice_of((const char *)der, (size_t)bytes));
+    OPENSSL_free(der);
+    t.meanwhile = another_is_in_force;
+    assert_int_equal(acme_revoke(t.acme, one_name, 1, why), 0);
+    assert_int_equal(t.installs, 2);
+    assert_string_equal(t.revoked_leaf, expected);
+    t.meanwhile = nobody_wants_it;
+    assert_int_equal(acme_revoke(t.acme, one_name, 1, why), 0);
+}
+
+static int renewed_meanwhile;
+
+static void somebody_asks_to_renew(void)
+{
+    renewed_meanwhile = acme_renew(t.acme, one_name);
+}
+
+TEST(who_asks_to_renew_while_only_the_window_is_looked_at_is_heard)
+{
+    begin_one();
+    step();
+    t.meanwhile = somebody_asks_to_renew;
+    only()->is_running = true; /* as the fiber of an attempt */
+    pass(engine_wait_ms(only()));
+    attempt_run(only());
+    only()->is_running = false;
+    assert_int_equal(renewed_meanwhile, 0);
+    assert_int_equal(engine_order_wait_ms(only()), 0);
+    t.meanwhile = somebody_asks_to_renew;
+    only()->is_running = true;
+    attempt_run(only());
+    only()->is_running = false;
+    assert_int_equal(renewed_meanwhile, -EBUSY);
+    assert_int_equal(t.installs, 2);
 }
 
 TEST(records_that_are_broken_begin_anew)
@@ -573,6 +666,9 @@ int main(void)
         CASE(rate_limits_are_respected_over_restarts),
         CASE(another_configuration_is_tried_at_once),
         CASE(failures_wait_longer_each_time),
+        CASE(a_challenge_that_was_asked_about_before_is_no_failure),
+        CASE(its_verdict_is_waited_for),
+        CASE(a_challenge_that_is_refused_and_still_pending_is_a_failure),
         CASE(after_a_refused_proof_another_kind_is_tried),
         CASE(a_lost_account_is_made_again),
         CASE(a_new_contact_is_told),
@@ -585,6 +681,8 @@ int main(void)
         CASE(names_that_change_are_ordered_at_once_and_old_orders_left),
         CASE(a_profile_that_the_ca_does_not_have_is_said),
         CASE(a_certificate_is_revoked_and_replaced),
+        CASE(what_is_revoked_is_what_was_in_force_when_it_was_asked),
+        CASE(who_asks_to_renew_while_only_the_window_is_looked_at_is_heard),
         CASE(records_that_are_broken_begin_anew),
         CASE(records_are_whole_and_for_their_owner_alone),
         CASE(never_more_than_four_are_asked_for_at_once),

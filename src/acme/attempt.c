@@ -205,13 +205,13 @@ static int look(struct item *i, const struct acme_settings *s)
         .world = a->world, .host = &a->host, .settings = s, .store = &a->store
     };
     acme_problem_clear(&c.problem);
-    record_read(&a->store, i->name, &r);
     int result = client_open(&c, acme_settings_directory(s));
     if (result == 0)
         engine_hear_date(a, c.date_ms);
     bool has_windows = result == 0 && c.renewal_info[0];
     if (has_windows)
         result = ask_window(i, &c, &window);
+    record_read(&a->store, i->name, &r); /* somebody may have asked to renew meanwhile */
     if (result == 0 && has_windows)
         take_window(i, &r, &window);
     else if (result == 0)
@@ -231,7 +231,9 @@ void attempt_run(struct item *i)
     struct settings_copy *copy = settings_hold(i->acme->settings);
     i->was_put_off = false;
     int64_t order_wait_ms = engine_order_wait_ms(i);
-    int result = order_wait_ms == 0 ? run_order(i, &copy->settings) : look(i, &copy->settings);
+    i->is_ordering = order_wait_ms == 0;
+    int result = i->is_ordering ? run_order(i, &copy->settings) : look(i, &copy->settings);
+    i->is_ordering = false;
     if (result == -ECANCELED && i->look_ms <= steady_ms(i))
         i->look_ms = steady_ms(i) + LOOK_AGAIN_MIN_MS;
     settings_drop(&copy);
@@ -240,10 +242,10 @@ void attempt_run(struct item *i)
 /* --- Revocation ---------------------------------------------------------------------------------
  */
 
-static int revoke(struct item *i, struct acme_client *c, int reason)
+static int revoke(struct acme_client *c, X509 *leaf, int reason)
 {
     unsigned char *der = NULL;
-    int bytes = i2d_X509(i->leaf, &der);
+    int bytes = i2d_X509(leaf, &der);
     size_t room = (size_t)(bytes > 0 ? bytes : 0) * 2 + 64;
     char *memory = bytes > 0 ? malloc(room) : NULL;
     struct writer w = writer_over(memory, memory ? room : 0);
@@ -258,12 +260,13 @@ static int revoke(struct item *i, struct acme_client *c, int reason)
 
 int acme_revoke(struct acme *a, slice name, int reason, char why[ACME_ERROR_BYTES])
 {
-    struct item *i = engine_find(a, name);
-    if (!i || !i->leaf || !a->settings) {
+    const struct item *i = engine_find(a, name);
+    if (!i || !i->leaf || !a->settings || X509_up_ref(i->leaf) != 1) {
         (void)snprintf(why, ACME_ERROR_BYTES, "there is no certificate of a CA for %.*s",
                        SLICE_ARGUMENTS(name));
         return -ENOENT;
     }
+    X509 *leaf = i->leaf; /* until it is done there may be another, and the wish be gone */
     struct settings_copy *copy = settings_hold(a->settings);
     struct acme_client c = {
         .world = a->world, .host = &a->host, .settings = &copy->settings, .store = &a->store
@@ -273,12 +276,13 @@ int acme_revoke(struct acme *a, slice name, int reason, char why[ACME_ERROR_BYTE
     if (result == 0)
         result = client_account(&c);
     if (result == 0)
-        result = revoke(i, &c, reason);
+        result = revoke(&c, leaf, reason);
     (void)snprintf(why, ACME_ERROR_BYTES, "%s",
                    result == 0      ? ""
                    : result == -EIO ? c.problem.text
                                     : strerror(-result));
     client_close(&c);
     settings_drop(&copy);
-    return result == 0 ? acme_renew(a, name) : result;
+    X509_free(leaf);
+    return result;
 }

@@ -21,6 +21,7 @@ struct item {
     int64_t not_before_ms, not_after_ms;
     bool covers_names, is_issued_here, is_from_staging;
     bool is_running, is_wanted;
+    bool is_ordering; /* while it runs: not merely asking for the window */
     bool must_renew;  /* acme_renew */
     bool was_put_off; /* not due after all, by the CA's clock */
     bool has_order;   /* of the record: one is under way */

@@ -110,6 +110,13 @@ static int choose(struct acme_client *c, struct proof *p, const json_t *authoriz
 /* --- Authorisation -----------------------------------------------------------------------------
  */
 
+/* Of an authorisation or a challenge; NULL has none. */
+static bool has_status(const json_t *thing, const char *status)
+{
+    const char *its = json_string_value(json_object_get(thing, "status"));
+    return its && strcmp(its, status) == 0;
+}
+
 /* The words of the CA about a failed challenge stand inside the authorisation. */
 static int refuse_invalid(struct acme_client *c, const struct proof *p, const json_t *authorization)
 {
@@ -144,11 +151,10 @@ int proof_open(struct acme_client *c, struct proof *p, uint8_t failed)
 {
     json_t *authorization;
     TRY(client_post_json(c, "an authorisation", p->authorization, (slice){ 0 }, &authorization));
-    const char *status = json_string_value(json_object_get(authorization, "status"));
     int result = take_domain(c, p, authorization);
-    if (result == 0 && status && strcmp(status, "pending") == 0)
+    if (result == 0 && has_status(authorization, "pending"))
         result = choose(c, p, authorization, failed);
-    else if (result == 0 && (!status || strcmp(status, "valid") != 0))
+    else if (result == 0 && !has_status(authorization, "valid"))
         result = refuse_invalid(c, p, authorization);
     json_decref(authorization);
     return result;
@@ -293,11 +299,39 @@ void proof_withdraw(struct acme_client *c, struct proof *p)
 /* --- The verdict -------------------------------------------------------------------------------
  */
 
+static bool is_asked_about(const struct proof *p, const json_t *authorization)
+{
+    return !has_status(authorization, "pending") ||
+           has_status(find_challenge(authorization, p->kind), "processing");
+}
+
+/* CAs refuse a challenge that is not pending any more (Pebble: 400, malformed): somebody who died,
+ * or whose answer was lost, asked for the same before. The authorisation tells. 0 it is so, the
+ * verdict is on its way · what the CA said about the challenge */
+static int ask_whether_asked(struct acme_client *c, const struct proof *p)
+{
+    struct acme_problem refusal = c->problem;
+    json_t *authorization;
+    int result =
+        client_post_json(c, "an authorisation", p->authorization, (slice){ 0 }, &authorization);
+    if (result == -ECANCELED || result == -ENOMEM)
+        return result;
+    bool is_asked = result == 0 && is_asked_about(p, authorization);
+    if (result == 0)
+        json_decref(authorization);
+    if (is_asked)
+        return 0;
+    c->problem = refusal;
+    return -EIO;
+}
+
 int proof_request(struct acme_client *c, struct proof *p)
 {
     if (!p->challenge[0])
         return 0;
-    return client_post(c, "validation", p->challenge, SLICE("{}"));
+    int result = client_post(c, "validation", p->challenge, SLICE("{}"));
+    return result == -EIO && acme_problem_is(&c->problem, "malformed") ? ask_whether_asked(c, p)
+                                                                       : result;
 }
 
 int proof_await(struct acme_client *c, struct proof *p, int64_t until_ms)
@@ -306,10 +340,10 @@ int proof_await(struct acme_client *c, struct proof *p, int64_t until_ms)
         json_t *authorization;
         TRY(client_post_json(c, "an authorisation", p->authorization, (slice){ 0 },
                              &authorization));
-        const char *status = json_string_value(json_object_get(authorization, "status"));
-        bool is_valid = status && strcmp(status, "valid") == 0;
-        bool is_pending = status && strcmp(status, "pending") == 0;
-        int result = is_valid || is_pending ? 0 : refuse_invalid(c, p, authorization);
+        bool is_valid = has_status(authorization, "valid");
+        int result = is_valid || has_status(authorization, "pending")
+                         ? 0
+                         : refuse_invalid(c, p, authorization);
         json_decref(authorization);
         if (is_valid || result != 0)
             return result;

@@ -54,6 +54,9 @@ enum fault {
     FAULT_BUSY,    /* 503 without a word */
     FAULT_LIMITED, /* rateLimited, Retry-After: 7200 */
     FAULT_NONCE,   /* badNonce */
+    /* the rest makes sense for a challenge only */
+    FAULT_REPEATED, /* malformed: the same was asked for before */
+    FAULT_REFUSED,  /* malformed, and nothing was done */
 };
 
 struct key {
@@ -82,12 +85,15 @@ static struct {
     char window_start[32], window_end[32];
     int64_t window_retry_s;
     bool refuses_proofs; /* the order becomes invalid */
+    uint32_t slow_looks; /* so many looks at an authorisation do not see the verdict yet */
     int revoked;
-    uint32_t bad_nonces; /* that many are refused */
+    char revoked_leaf[16384]; /* base64url, as it was asked for */
+    uint32_t bad_nonces;      /* that many are refused */
     /* faults: at this step, for that many requests */
     enum step fault_step;
     enum fault fault;
     uint32_t fault_count;
+    void (*meanwhile)(void); /* once, while the answer is waited for */
     uint32_t counts[STEP_COUNT], max_waits;
     /* the machine */
     int64_t skew_ms, steady_ms;
@@ -248,16 +254,19 @@ static void serve_authorization(struct acme_reply *r, const char *url)
     assert_true(i < t.name_count);
     bool is_wildcard = strncmp(t.names[i], "*.", 2) == 0;
     bool is_invalid = strcmp(t.order_status, "invalid") == 0;
+    bool is_slow = t.is_proved && t.slow_looks > 0;
+    t.slow_looks -= is_slow;
     answer(r, 200,
            "{\"status\":\"%s\",\"identifier\":{\"type\":\"dns\",\"value\":\"%s\"},\"wildcard\":%s,"
-           "\"challenges\":[{\"type\":\"http-01\",\"url\":\"" CA
+           "\"challenges\":[{\"type\":\"http-01\",\"status\":\"%s\",\"url\":\"" CA
            "/challenge\",\"token\":\"token-%u\"%s},"
            "{\"type\":\"tls-alpn-01\",\"url\":\"" CA "/challenge\",\"token\":\"token-%u\"},"
            "{\"type\":\"dns-01\",\"url\":\"" CA "/challenge\",\"token\":\"token-%u\"}]}",
-           is_invalid    ? "invalid"
-           : t.is_proved ? "valid"
-                         : "pending",
-           is_wildcard ? t.names[i] + 2 : t.names[i], is_wildcard ? "true" : "false", i,
+           is_invalid                ? "invalid"
+           : t.is_proved && !is_slow ? "valid"
+                                     : "pending",
+           is_wildcard ? t.names[i] + 2 : t.names[i], is_wildcard ? "true" : "false",
+           is_slow ? "processing" : "pending", i,
            is_invalid
                ? ",\"error\":{\"type\":\"urn:ietf:params:acme:error:unauthorized\",\"detail\":"
                  "\"it was not there\"}"
@@ -447,6 +456,7 @@ static void serve_signed(enum step step, const struct acme_call *call, struct ac
         answer(r, 200, "%s", t.certificate);
     } else {
         t.revoked = (int)json_integer_value(json_object_get(payload, "reason"));
+        (void)snprintf(t.revoked_leaf, sizeof t.revoked_leaf, "%s", member(payload, "certificate"));
         answer(r, 200, "");
     }
     json_decref(jws);
@@ -472,10 +482,16 @@ static int serve(const struct acme_call *call, struct acme_reply *r, enum fault 
         else
             refuse(r, 429, "rateLimited", "too many certificates already issued");
         r->retry_after_s = fault == FAULT_LIMITED ? 7200 : -1;
+    } else if (fault == FAULT_REFUSED) {
+        refuse(r, 400, "malformed", "it is not understood");
     } else if (call->body.ptr) {
         serve_signed(step, call, r);
     } else {
         serve_plain(step, r);
+    }
+    if (fault == FAULT_REPEATED) {
+        free(r->body);
+        refuse(r, 400, "malformed", "the challenge is not pending");
     }
     if (fault == FAULT_GARBAGE) {
         free(r->body);
@@ -500,6 +516,11 @@ static int world_call(void *context, const struct acme_call *call, struct acme_r
     enum step step = step_of(call->url, call->is_head);
     t.counts[step]++;
     t.asked++;
+    if (t.meanwhile) {
+        void (*meanwhile)(void) = t.meanwhile;
+        t.meanwhile = NULL;
+        meanwhile();
+    }
     enum fault fault = FAULT_NONE;
     if (t.fault_count && step == t.fault_step) {
         t.fault_count--;

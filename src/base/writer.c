@@ -14,21 +14,29 @@ static const char two_digits[] =
     "34353637383940414243444546474849505152535455565758596061626364656667"
     "6869707172737475767778798081828384858687888990919293949596979899";
 
+static size_t count_digits(uint64_t value)
+{
+    size_t count = 1;
+    for (; value >= 100; value /= 100)
+        count += 2;
+    return count + (value >= 10);
+}
+
+/* In its place at once: digits that are copied as soon as they are written cost more than all of
+ * the divisions, for the copy waits until they have left the processor's write buffer. */
 void writer_decimal(struct writer *w, uint64_t value)
 {
-    if (value < 10) { /* the most frequent */
-        writer_byte(w, (char)('0' + value));
+    size_t at = count_digits(value);
+    char *digits = writer_room(w, at);
+    if (!digits)
         return;
-    }
-    char digits[20];
-    size_t at = sizeof digits;
+    writer_advance(w, at);
     for (; value >= 100; value /= 100)
         memcpy(digits + (at -= 2), two_digits + 2 * (value % 100), 2);
     if (value >= 10)
-        memcpy(digits + (at -= 2), two_digits + 2 * value, 2);
+        memcpy(digits, two_digits + 2 * value, 2);
     else
-        digits[--at] = (char)('0' + value);
-    writer_bytes(w, digits + at, sizeof digits - at);
+        digits[0] = (char)('0' + value);
 }
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -53,6 +61,13 @@ void writer_hex_bytes(struct writer *w, const void *bytes, size_t count)
     }
 }
 
+void writer_percent(struct writer *w, unsigned char byte)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    char escape[3] = { '%', digits[byte >> 4], digits[byte & 15] };
+    writer_bytes(w, escape, sizeof escape);
+}
+
 void writer_format(struct writer *w, const char *format, ...)
 {
     if (w->overflowed)
@@ -74,11 +89,15 @@ void writer_seconds_us(struct writer *w, int64_t microseconds)
 {
     uint64_t us = microseconds > 0 ? (uint64_t)microseconds : 0;
     uint64_t rest = us % 1000000;
-    char fraction[7] = { '.' };
-    for (size_t at = sizeof fraction; at > 1; rest /= 100)
-        memcpy(fraction + (at -= 2), two_digits + 2 * (rest % 100), 2);
+    size_t at = sizeof ".000000" - 1;
     writer_decimal(w, us / 1000000);
-    writer_bytes(w, fraction, sizeof fraction);
+    char *fraction = writer_room(w, at);
+    if (!fraction)
+        return;
+    writer_advance(w, at);
+    fraction[0] = '.';
+    for (; at > 1; rest /= 100)
+        memcpy(fraction + (at -= 2), two_digits + 2 * (rest % 100), 2);
 }
 
 /* Length of the valid UTF-8 sequence at the front of s (RFC 3629), or 0. */

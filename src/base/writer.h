@@ -67,6 +67,7 @@ void writer_text(struct writer *w, const char *text);
 void writer_decimal(struct writer *w, uint64_t value);
 void writer_hex(struct writer *w, uint64_t value); /* lower case, no leading zeros */
 void writer_hex_bytes(struct writer *w, const void *bytes, size_t count);
+void writer_percent(struct writer *w, unsigned char byte); /* RFC 3986 §2.1: %2F */
 void writer_format(struct writer *w, const char *format, ...)
     PRINTF(2, 3); /* not on the hot path */
 

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "base/test.h"
 #include "base/writer.h"
 
@@ -33,6 +35,42 @@ TEST(writer_writes_numbers)
     writer_seconds_us(&w, 1234567);
     assert_slice_equal(writer_slice(&w),
                        SLICE("0 7 10 100 65535 18446744073709551615 ab0 1.234567"));
+}
+
+TEST(numbers_fill_their_room_to_the_last_byte)
+{
+    uint64_t value = 9;
+    for (size_t digits = 1; digits <= 20; digits++, value = value * 10 + 9) {
+        char memory[40], expected[40];
+        uint64_t number = digits == 20 ? UINT64_MAX : value;
+        (void)snprintf(expected, sizeof expected, "%llu", (unsigned long long)number);
+        struct writer w = writer_over(memory, digits);
+        writer_decimal(&w, number);
+        assert_slice_equal(writer_slice(&w), slice_from(expected));
+        w = writer_over(memory, digits - 1);
+        writer_decimal(&w, number);
+        assert_true(w.overflowed && w.len == 0);
+    }
+    char memory[8];
+    struct writer w = writer_over(memory, 8);
+    writer_seconds_us(&w, 1000020);
+    assert_slice_equal(writer_slice(&w), SLICE("1.000020"));
+    w = writer_over(memory, 7);
+    writer_seconds_us(&w, 1000020);
+    assert_true(w.overflowed);
+}
+
+TEST(writer_percent_encodes_any_byte_in_upper_case)
+{
+    char memory[9];
+    struct writer w = writer_over(memory, sizeof memory);
+    writer_percent(&w, 0);
+    writer_percent(&w, '/');
+    writer_percent(&w, 0xff);
+    assert_slice_equal(writer_slice(&w), SLICE("%00%2F%FF"));
+    w = writer_over(memory, 2);
+    writer_percent(&w, '/');
+    assert_true(w.overflowed && w.len == 0);
 }
 
 TEST(writer_json_is_always_valid)
@@ -89,6 +127,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writer_overflow_is_sticky_and_writes_nothing_more),
         cmocka_unit_test(writer_writes_numbers),
+        cmocka_unit_test(numbers_fill_their_room_to_the_last_byte),
+        cmocka_unit_test(writer_percent_encodes_any_byte_in_upper_case),
         cmocka_unit_test(writer_json_is_always_valid),
         cmocka_unit_test(writer_json_finds_what_it_must_escape_wherever_it_stands),
         cmocka_unit_test(writer_html_escapes),

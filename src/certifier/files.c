@@ -126,10 +126,18 @@ static int replace(struct certifier_world *w, struct holding *h, char why[HOLDIN
 {
     OWNS(chain_free) struct chain *c = NULL;
     TRY(read_pair(w, h, &c, why));
-    if (chain_equal(c, h->chain))
+    bool is_same = chain_equal(c, h->chain);
+    if (is_same && !h->files.is_unsure)
         return 0;
-    TRY(judge_times(w, h, c, why));
-    TRY(judge_key(w, h, c, why));
+    int result = judge_times(w, h, c, why);
+    if (result == 0)
+        result = judge_key(w, h, c, why);
+    if (result != 0)
+        return is_same ? 0 : result;
+    h->files.is_unsure = false;
+    h->is_changed = true;
+    if (is_same)
+        return 0;
     char date[32];
     write_date(date, c->not_after_s);
     log_info("certificate \"%.*s\" was replaced: issued by %s, ends on %s",

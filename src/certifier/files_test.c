@@ -136,6 +136,31 @@ TEST(a_pair_is_replaced_whichever_comes_first)
     assert_true(one->is_changed);
 }
 
+TEST(what_workers_may_not_have_is_published_though_it_is_as_it_was)
+{
+    one->is_changed = false;
+    one->files.is_unsure = true;
+    one->files.look_ms = now_ms;
+    assert_false(look()); /* nothing to tell of */
+    assert_true(one->is_changed && !one->files.is_unsure);
+    one->is_changed = false;
+    one->files.look_ms = now_ms;
+    assert_false(look());
+    assert_false(one->is_changed);
+    one->files.is_unsure = true;
+    write_key("key.pem", 1);
+    assert_false(look());
+    assert_false(one->is_changed); /* half of a renewal */
+    assert_true(one->files.is_unsure);
+    write_certificate("cert.pem", 1, 0, 0);
+    write_key("key.pem", 0);
+    assert_false(look());
+    assert_true(one->files.is_unsure); /* the other half */
+    write_key("key.pem", 1);
+    assert_true(look());
+    assert_true(one->is_changed && !one->files.is_unsure);
+}
+
 TEST(a_pair_that_does_not_fit_is_told_once_and_the_old_one_stays)
 {
     char expected[256];
@@ -339,6 +364,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_pair_is_replaced_whichever_comes_first),
+        CASE(what_workers_may_not_have_is_published_though_it_is_as_it_was),
         CASE(a_pair_that_does_not_fit_is_told_once_and_the_old_one_stays),
         CASE(what_is_half_written_is_waited_for),
         CASE(what_is_not_in_time_is_refused_with_the_date),

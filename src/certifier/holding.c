@@ -72,6 +72,21 @@ bool holdings_any_of_set(const struct holdings *h, const struct holding *one,
     return false;
 }
 
+static bool is_changed(const struct holding *h)
+{
+    return h->is_changed && h->is_in_force;
+}
+
+static bool is_unsure(const struct holding *h)
+{
+    return h->files.is_unsure && h->is_in_force;
+}
+
+bool holdings_set_is_news(const struct holdings *h, const struct holding *one)
+{
+    return holdings_any_of_set(h, one, is_changed) && !holdings_any_of_set(h, one, is_unsure);
+}
+
 /* --- Wishes ----------------------------------------------------------------------------------- */
 
 static slice keep(struct writer *w, slice text)

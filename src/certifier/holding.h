@@ -26,6 +26,8 @@ struct file_state {
     int64_t look_ms;    /* look at the files again at, the loop's clock */
     int64_t trouble_ms; /* since then the files cannot be used; 0: they can */
     bool was_told;      /* of this trouble */
+    bool is_unsure;     /* workers may have another one than the wish says: nothing of it is
+                           published until the files have been found whole, and then it is */
     int32_t folders[2]; /* watched, of certificate and key; -1: none */
 };
 
@@ -75,6 +77,8 @@ MUST_CHECK int holdings_want(struct holdings *h, const struct certificate_record
 /* Does it hold for this one, or for another one of the same set? A set is published whole. */
 bool holdings_any_of_set(const struct holdings *h, const struct holding *one,
                          bool (*is_so)(const struct holding *h));
+/* Something of the set is to be published, and all of it may be. */
+bool holdings_set_is_news(const struct holdings *h, const struct holding *one);
 /* This generation came into force: what it did not want is forgotten, unless one that still loads
  * does. `forget` is called before each goes; may be NULL. */
 void holdings_put_in_force(struct holdings *h, uint64_t generation,

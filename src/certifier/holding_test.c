@@ -98,6 +98,12 @@ TEST(texts_that_hold_no_chain_are_refused_with_the_reason)
     const char *why;
     assert_int_equal(chain_from_pem(SLICE(""), &c, &why), -EINVAL);
     assert_string_equal(why, "there is no certificate in it (BEGIN CERTIFICATE)");
+    assert_int_equal(chain_from_pem(SLICE("\x30\x82\x03\x01\x30\x82\x02"), &c, &why), -EINVAL);
+    assert_string_equal(
+        why, "it is in DER; PEM is expected (openssl x509 -inform der -in FILE -out NEW)");
+    assert_int_equal(chain_from_pem(SLICE("\x30\x82\x09\x01\x02\x01\x03"), &c, &why), -EINVAL);
+    assert_string_equal(
+        why, "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nokeys -out NEW)");
     assert_int_equal(
         chain_from_pem(SLICE("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"), &c,
                        &why),
@@ -132,6 +138,22 @@ TEST(what_no_configuration_wants_any_more_is_forgotten)
     assert_true(holdings_find(&all, SLICE("comes"), SLICE(""))->is_in_force);
     assert_false(holdings_find(&all, SLICE("loads"), SLICE(""))->is_in_force);
     assert_int_equal(all.count, 3);
+}
+
+TEST(a_set_is_no_news_while_one_of_it_may_be_older_than_what_is_presented)
+{
+    struct holding *one = want("a", "/1.pem", 1), *two = want("a", "/2.pem", 1),
+                   *other = want("b", "", 1);
+    one->is_changed = true;
+    assert_false(holdings_set_is_news(&all, one)); /* not in force */
+    holdings_put_in_force(&all, 1, NULL);
+    assert_true(holdings_set_is_news(&all, one) && holdings_set_is_news(&all, two));
+    assert_false(holdings_set_is_news(&all, other));
+    two->files.is_unsure = true;
+    assert_false(holdings_set_is_news(&all, one) || holdings_set_is_news(&all, two));
+    two->files.is_unsure = false;
+    one->is_changed = false;
+    assert_false(holdings_set_is_news(&all, one) || holdings_set_is_news(&all, two));
 }
 
 TEST(one_that_is_being_asked_about_is_forgotten_later)
@@ -203,6 +225,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_holding_is_found_by_set_and_file, open_test, close_test),
         cmocka_unit_test_setup_teardown(what_no_configuration_wants_any_more_is_forgotten,
                                         open_test, close_test),
+        cmocka_unit_test_setup_teardown(
+            a_set_is_no_news_while_one_of_it_may_be_older_than_what_is_presented, open_test,
+            close_test),
         cmocka_unit_test_setup_teardown(one_that_is_being_asked_about_is_forgotten_later, open_test,
                                         close_test),
         cmocka_unit_test_setup_teardown(another_chain_takes_the_old_response_along, open_test,

@@ -8,6 +8,7 @@
 
 #define SKEW_S         300 /* their clock may be ahead */
 #define REFRESH_MIN_S  300
+#define REFRESH_LAST_S 10   /* when it is about to end */
 #define UNTOLD_LIFE_S  3600 /* no nextUpdate: newer information is always available */
 #define BACK_OFF_MIN_S 60
 #define BACK_OFF_MAX_S 3600
@@ -175,7 +176,10 @@ int ocsp_judge(slice response, X509 *leaf, X509 *issuer, int64_t now_s, struct o
 int64_t ocsp_refresh_s(const struct ocsp_verdict *v, int64_t now_s)
 {
     int64_t at_s = v->this_update_s + (v->next_update_s - v->this_update_s) / 2;
-    return at_s < now_s + REFRESH_MIN_S ? now_s + REFRESH_MIN_S : at_s;
+    int64_t wait_s = (v->next_update_s - now_s) / 2;
+    wait_s = wait_s > REFRESH_MIN_S ? REFRESH_MIN_S : wait_s;
+    wait_s = wait_s < REFRESH_LAST_S ? REFRESH_LAST_S : wait_s;
+    return at_s < now_s + wait_s ? now_s + wait_s : at_s;
 }
 
 int64_t ocsp_back_off_s(uint32_t failures)

@@ -32,7 +32,8 @@ struct ocsp_verdict {
 MUST_CHECK int ocsp_judge(slice response, X509 *leaf, X509 *issuer, int64_t now_s,
                           struct ocsp_verdict *ret, const char **ret_why);
 
-/* When to ask again: at half of its life, and never more often than every five minutes. */
+/* When to ask again: at half of its life. One that is older (a cache has answered) is left alone
+ * for five minutes, but not beyond half of what is left of it, nor for less than ten seconds. */
 int64_t ocsp_refresh_s(const struct ocsp_verdict *v, int64_t now_s);
 
 /* After so many failures in a row: a minute, doubled up to an hour; what is still stapled is

@@ -122,6 +122,8 @@ TEST(a_good_answer_of_the_issuer_is_good)
     assert_true(v.this_update_s == a.from_s && v.next_update_s == a.until_s);
     assert_true(ocsp_refresh_s(&v, TESTING_NOW_S) == TESTING_NOW_S + 1000);
     assert_true(ocsp_refresh_s(&v, TESTING_NOW_S + 2000) == TESTING_NOW_S + 2300);
+    assert_true(ocsp_refresh_s(&v, v.next_update_s - 200) == v.next_update_s - 100);
+    assert_true(ocsp_refresh_s(&v, v.next_update_s - 1) == v.next_update_s + 9);
     a.until_s = 0;
     assert_int_equal(judge(&a, &v, &why), 0);
     assert_true(v.next_update_s == TESTING_NOW_S + 3600);

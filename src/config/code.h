@@ -260,7 +260,22 @@
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf { exclude rule 942100 arg "        \
       "body }\n}",                                                                                 \
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf { exclude rule 8103001 arg "       \
-      "body }\n}")
+      "body }\n}")                                                                                 \
+    X(W, 710, "shadow without a rule",                                                             \
+      "None of the rules that judge here has that number, so none is kept from refusing: the "     \
+      "number is mistyped, or of another set of rules ('rules crs').",                             \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf { shadow 942100 }\n}",             \
+      "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf { shadow 8103001 }\n}")            \
+    X(W, 711, "certificate that nobody is shown",                                                  \
+      "None of the listeners speaks TLS, so the site is served by plain HTTP only, on port 443 "   \
+      "too: 'tls' stands behind the address in 'listen'.",                                         \
+      "listen :443\nsite a.example {\n  to 127.0.0.1:3000\n  tls local\n}",                        \
+      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls local\n}")                    \
+    X(W, 712, "certificate that does not count today",                                             \
+      "It has ended, or it begins later, by the clock of this machine: whoever is shown it "       \
+      "refuses it. A file that is renewed is presented without a reload.",                         \
+      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls ended.pem ended.key\n}",      \
+      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls renewed.pem renewed.key\n}")
 
 enum diagnostic_code {
 #define DIAGNOSTIC_CODE_ENUM(letter, number, ...) letter##0##number = number,

@@ -104,17 +104,18 @@ static bool is_full_path(slice path)
     return path.len >= 2 && path.ptr[0] == '/' && slice_find_byte(path, '\0') == path.len;
 }
 
-/* Read here to say at once what keeps it from being read; the certifier reads it each time. */
+/* Read here to say at once what is wrong with it; the certifier reads it each time. */
 static int ca_apply(struct option_apply *a)
 {
     const struct argument_value *path = option_argument(a, 0);
     struct acme_settings *s = settings_of(a);
-    slice unused;
+    slice pem;
     if (!s)
         return -ENOMEM;
     if (!is_full_path(path->text))
         return option_refuse(a, path->word, "the full path of a file with the roots, PEM");
-    TRY(a->names->read_file(a->names->context, a, path->word, path->text, &unused));
+    TRY(a->names->read_file(a->names->context, a, path->word, path->text, &pem));
+    TRY(option_authorities(a, path->word, path->text, pem));
     return copy(a, path->text, &s->ca);
 }
 

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "shared/memory.h"
 
-#define BOOT_VERSION         5u
+#define BOOT_VERSION         6u
 #define BOOT_MAGIC           0x504f5254424f4f54u
 #define BOOT_LISTENERS_MAX   64u /* addresses, of traffic, metrics and admin together */
 #define BOOT_SOCKETS_MAX     WORKER_SLOTS_MAX
@@ -94,6 +94,7 @@ struct boot_record {
     int32_t lock_fd;
     int32_t logger_pid, logger_channel, observer_pid, observer_channel;
     int32_t certifier_pid, certifier_channel; /* 0, -1: no configuration wanted certificates */
+    int32_t certifier_keyholder;              /* pid of the keyholder that it loads keys into */
     struct certificates_wish certifier_user;
     struct boot_keyholder keyholder, next_keyholder; /* next: of the upgrade that is loading */
     int64_t started_wall_ms, drain_ms;

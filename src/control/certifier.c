@@ -27,6 +27,7 @@ struct said {
     uint32_t kind;
     uint64_t generation;
     int fd;
+    bool certifier_has_died; /* MESSAGE_IN_FORCE */
 };
 static struct said inbox[INBOX_MAX];
 static uint32_t inbox_count;
@@ -56,7 +57,7 @@ static void take(const struct message *m)
             close(fd);
         return;
     }
-    inbox[inbox_count++] = (struct said){ m->kind, (uint64_t)m->number, fd };
+    inbox[inbox_count++] = (struct said){ m->kind, (uint64_t)m->number, fd, m->detail != 0 };
     event_signal_all(&certifier.has_work);
 }
 
@@ -97,7 +98,7 @@ static void do_what_was_said(void)
         if (s.kind == MESSAGE_WANT_CERTIFICATES)
             certifier_take_wish(s.generation, s.fd);
         else
-            certifier_put_in_force(s.generation);
+            certifier_put_in_force(s.generation, s.certifier_has_died);
     }
 }
 

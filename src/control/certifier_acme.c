@@ -12,6 +12,7 @@
 #include "certifier/certificate_store.h"
 #include "control/certifier_state.h"
 #include "control/message.h"
+#include "runtime/loop.h"
 #include "shared/challenges.h"
 
 #define FOLDER       "acme" /* in the certifier's own */
@@ -194,12 +195,15 @@ static enum challenge_kind kind_of(enum acme_challenge kind)
 static int offer(void *context, const struct acme_offer *o)
 {
     return challenges_offer(certifier.memory.challenges, kind_of(o->kind), o->domain, o->token,
-                            o->answer);
+                            o->answer, loop_now_ms());
 }
 
+/* Who ends leaves the proofs to the successor, who goes on with the order: the authority may be
+ * looking at this moment. */
 static void withdraw(void *context, enum acme_challenge kind, slice domain, slice token)
 {
-    challenges_withdraw(certifier.memory.challenges, kind_of(kind), domain, token);
+    if (!fiber_is_cancelled())
+        challenges_withdraw(certifier.memory.challenges, kind_of(kind), domain, token);
 }
 
 /* --- What is told ------------------------------------------------------------------------------
@@ -239,7 +243,7 @@ int certifier_acme_open(void)
                                            .offer = offer,
                                            .withdraw = withdraw,
                                            .changed = changed };
-    challenges_clear(certifier.memory.challenges);
+    challenges_mend(certifier.memory.challenges);
     return acme_open(&host, FOLDER, &acme);
 }
 
@@ -379,12 +383,30 @@ static void revoke(const struct question *q, slice set)
 {
     char why[ACME_ERROR_BYTES];
     int result = acme_revoke(acme, set, 0, why);
-    if (result == 0 || result == -EBUSY)
-        reply(q->ticket, 200, "the certificate for %s is revoked; another one is ordered", q->name);
-    else
-        reply(q->ticket, 502, "the certificate for %s is not revoked: %s", q->name, why);
+    int ordered = result == 0 ? acme_renew(acme, set) : 0;
     log_info("acme: the certificate for %s %s%s", q->name,
              result == 0 ? "was revoked" : "is not revoked: ", result == 0 ? "" : why);
+    if (result != 0)
+        reply(q->ticket, 502, "the certificate for %s is not revoked: %s", q->name, why);
+    else if (ordered == -ENOENT)
+        reply(q->ticket, 200, "the certificate for %s is revoked; no site wants another", q->name);
+    else if (ordered == 0 || ordered == -EBUSY)
+        reply(q->ticket, 200, "the certificate for %s is revoked; another one is ordered", q->name);
+    else
+        reply(q->ticket, 502, "the certificate for %s is revoked, but no other can be ordered: %s",
+              q->name, strerror(-ordered));
+}
+
+static void renew(const struct question *q, slice set)
+{
+    int result = acme_renew(acme, set);
+    if (result == -EBUSY)
+        reply(q->ticket, 200, "a certificate for %s is being ordered already", q->name);
+    else if (result == 0)
+        reply(q->ticket, 200, "another certificate for %s is ordered", q->name);
+    else
+        reply(q->ticket, 502, "no certificate for %s can be ordered: %s", q->name,
+              strerror(-result));
 }
 
 static void do_what_is_asked(void *argument)
@@ -396,10 +418,8 @@ static void do_what_is_asked(void *argument)
         reply(q->ticket, 404, "no certificate for %s comes from an authority", q->name);
     else if (q->is_revocation)
         revoke(q, short_name(name, h->set));
-    else if (acme_renew(acme, short_name(name, h->set)) == -EBUSY)
-        reply(q->ticket, 200, "a certificate for %s is being ordered already", q->name);
     else
-        reply(q->ticket, 200, "another certificate for %s is ordered", q->name);
+        renew(q, short_name(name, h->set));
     free(q);
     asked--;
 }

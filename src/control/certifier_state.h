@@ -20,8 +20,9 @@ struct certifier {
     struct event has_work;   /* for the keeper */
     bool is_told_of_changes; /* the kernel has something to say of folders */
     bool must_report;
-    uint32_t asking;   /* responders, at once */
-    uint64_t sequence; /* of what is published */
+    uint32_t asking;     /* responders, at once */
+    uint64_t sequence;   /* of what is published */
+    uint64_t generation; /* in force */
     /* What the generation that asked last was given; later news it gets when it is in force. */
     uint64_t answered_generation, answered_sequence;
 };
@@ -77,7 +78,8 @@ void certifier_take_questions(void);
 
 /* A generation wants these: the sheet of its wishes, taken over. Answers it. */
 void certifier_take_wish(uint64_t generation, int fd);
-/* A generation is in force: what it wants is worked on from now on. */
-void certifier_put_in_force(uint64_t generation);
+/* A generation is in force: what it wants is worked on from now on. `certifier_has_died`: one
+ * before this, which may have replaced what the generation had loaded. */
+void certifier_put_in_force(uint64_t generation, bool certifier_has_died);
 /* Does what is due, publishes what is new. When to come back at the latest, the loop's clock. */
 MAY_WAIT int64_t certifier_do_what_is_due(void);

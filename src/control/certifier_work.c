@@ -18,11 +18,6 @@ static int64_t report_at_ms;
 
 /* --- Publishing ------------------------------------------------------------------------------- */
 
-static bool is_changed(const struct holding *h)
-{
-    return h->is_changed && h->is_in_force;
-}
-
 static bool has_staple(const struct holding *h)
 {
     return h->staple.response.len > 0;
@@ -96,7 +91,7 @@ static void publish_news(void)
     LIST_EACH(node, &certifier.holdings.all)
     {
         struct holding *h = LIST_ENTRY(node, struct holding, link);
-        if (!holdings_any_of_set(&certifier.holdings, h, is_changed))
+        if (!holdings_set_is_news(&certifier.holdings, h))
             continue;
         h->sequence = sequence;
         any |= h->is_in_force;
@@ -108,7 +103,7 @@ static void publish_news(void)
     LIST_EACH(node, &certifier.holdings.all)
     {
         struct holding *h = LIST_ENTRY(node, struct holding, link);
-        h->is_changed &= !h->is_in_force;
+        h->is_changed &= !is_news_in_force(h, 0);
     }
     certifier.must_report = true;
 }
@@ -199,15 +194,18 @@ static void leave_folders(struct holding *h)
     files_leave(&certifier.folders, h);
 }
 
-void certifier_put_in_force(uint64_t generation)
+void certifier_put_in_force(uint64_t generation, bool certifier_has_died)
 {
+    certifier.generation = generation;
     holdings_put_in_force(&certifier.holdings, generation, leave_folders);
     certifier_acme_put_in_force(generation);
     LIST_EACH(node, &certifier.holdings.all)
     {
         struct holding *h = LIST_ENTRY(node, struct holding, link);
-        if (h->is_in_force && holding_is_of_files(h))
-            files_watch(&certifier.folders, h, loop_now_ms());
+        if (!h->is_in_force || !holding_is_of_files(h))
+            continue;
+        files_watch(&certifier.folders, h, loop_now_ms());
+        h->files.is_unsure = certifier_has_died && h->source == CERTIFICATE_FROM_FILES;
     }
     publish(is_newer,
             certifier.answered_generation == generation ? certifier.answered_sequence : 0);
@@ -284,6 +282,7 @@ static void write_report(int64_t now_ms, int64_t now_s)
     free(memory);
     if (result != 0)
         log_warn("cannot write " REPORT_FILE ": %s", strerror(-result));
+    message_tell(certifier.boot->channel, MESSAGE_REPORTED, 0, (int64_t)certifier.generation);
     certifier.must_report = false;
     report_at_ms = now_ms + REPORT_SPAN_MS;
 }

@@ -16,6 +16,7 @@
 #include "control/effective.h"
 #include "control/exchange_ask.h"
 #include "control/exclusion_offer.h"
+#include "control/json_value.h"
 #include "control/load_reader.h"
 #include "control/output.h"
 #include "control/replace_file.h"
@@ -155,17 +156,27 @@ static int write_statements(struct order *o, const struct exclusion_offers *offe
         if (result != EXIT_OK)
             return result;
     }
-    return o->count ? EXIT_OK : say("no rule has contributed to what became of this exchange");
+    if (o->count)
+        return EXIT_OK;
+    return say(offers->count ? "none of the rules named with --rule has contributed; those that "
+                               "have are told by: portcullis explain ID"
+                             : "no rule has contributed to what became of this exchange");
 }
 
 /* --- The place -------------------------------------------------------------------------------- */
 
-static const struct route *find_by_where(const struct loader *l, slice where)
+/* The route that served it, as the configuration stands now: lines may have moved, so that another
+ * site or route stands where it stood. Without a place: the first of its name. */
+static const struct route *find_again(const struct loader *l, const struct order *o, slice where)
 {
-    for (uint32_t s = 0; where.len && s < l->c->site_count; s++)
-        for (uint32_t r = 0; r < l->c->sites[s].route_count; r++)
-            if (slice_equal(l->c->sites[s].routes[r].where, where))
-                return &l->c->sites[s].routes[r];
+    slice site = json_text_of(o->exchange, "site"), label = json_text_of(o->exchange, "route");
+    for (uint32_t s = 0; s < l->c->site_count; s++) {
+        const struct site *candidate = &l->c->sites[s];
+        for (uint32_t r = 0; slice_equal(candidate->name, site) && r < candidate->route_count; r++)
+            if (slice_equal(candidate->routes[r].label, label) &&
+                (where.len == 0 || slice_equal(candidate->routes[r].where, where)))
+                return &candidate->routes[r];
+    }
     return NULL;
 }
 
@@ -173,9 +184,11 @@ static const struct route *find_by_where(const struct loader *l, slice where)
 static const struct route *find_route(struct loader *l, const struct order *o,
                                       const struct exclusion_offers *offers)
 {
-    const char *where = json_string_value(json_object_get(o->exchange, "where"));
-    const struct route *route = find_by_where(l, slice_from(where ? where : ""));
+    slice where = json_text_of(o->exchange, "where");
+    const struct route *route = where.len ? find_again(l, o, where) : NULL;
     struct effective e;
+    if (!route)
+        route = find_again(l, o, SLICE(""));
     if (!route && effective_find(l, offers->host, offers->path, &e) == NULL)
         route = e.route;
     return route;
@@ -230,6 +243,8 @@ static bool is_there_already(const struct waf_settings *before, const struct waf
         known++;
         output_format(STDOUT_FILENO, "already excluded at %.*s\n", SLICE_ARGUMENTS(older->where));
     }
+    if (added == 0)
+        output_write(STDOUT_FILENO, SLICE("already excluded, in these very words\n"));
     return added == known;
 }
 

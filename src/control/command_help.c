@@ -95,6 +95,31 @@ static bool print_command(slice name)
     return false;
 }
 
+static bool has_row(slice name)
+{
+    for (size_t i = 0; vocabulary_tables[i]; i++)
+        for (size_t j = 0; j < vocabulary_tables[i]->count; j++)
+            if (slice_equal(slice_from(vocabulary_tables[i]->rows[j].name), name))
+                return true;
+    return false;
+}
+
+/* It stands in what was printed of the command: `help waf test`. */
+static bool is_told_with(slice command, slice word)
+{
+    slice rest = { 0 };
+    for (size_t i = 0; i < command_count; i++)
+        if (slice_equal(slice_from(commands[i].name), command))
+            rest = slice_from(commands[i].synopsis);
+    while (rest.len) {
+        size_t length = slice_find_any(rest, "[]| ");
+        if (slice_equal(slice_first(rest, length), word))
+            return !has_row(word);
+        rest = slice_after(rest, length + 1);
+    }
+    return false;
+}
+
 static bool print_later(slice name)
 {
     for (size_t i = 0; vocabulary_later[i]; i++)
@@ -193,6 +218,8 @@ int command_help(int argc, char **argv)
     if (count == 0)
         print_usage(STDOUT_FILENO);
     for (int i = 0; i < count; i++) {
+        if (i > 0 && is_told_with(slice_from(argv[i - 1]), slice_from(argv[i])))
+            continue;
         if (i > 0)
             output_write(STDOUT_FILENO, SLICE("\n"));
         if (print_topic(slice_from(argv[i])) != EXIT_OK)

@@ -13,6 +13,7 @@
 #include "control/output.h"
 #include "control/strict_reading.h"
 #include "control/waf_files.h"
+#include "net/address.h"
 #include "waf/engine/replay.h"
 #include "waf/engine/report.h"
 #include "waf/lists.h"
@@ -368,6 +369,15 @@ static int measure(struct waf_test *test, slice id, slice request, slice respons
     return 0;
 }
 
+static int fail_to_read(const char *path, const char *response_path)
+{
+    output_format(STDERR_FILENO, "portcullis: '%s' holds no request", path);
+    if (response_path)
+        output_format(STDERR_FILENO, ", or '%s' no response", response_path);
+    output_write(STDERR_FILENO, SLICE("\n"));
+    return EXIT_FAILED;
+}
+
 /* A request with its response (NULL: none). */
 static int test_one(struct waf_test *test, const char *path, const char *response_path)
 {
@@ -397,7 +407,11 @@ static int test_one(struct waf_test *test, const char *path, const char *respons
     if (test->error == 0 &&
         (result = measure(test, slice_of(id, (size_t)len), request, response)) != 0)
         return fail("judge", path, result);
-    result = test->is_json ? print_json(test, t, &a, path, &strict) : print_text(test, t, &a, path);
+    result = test->is_json  ? print_json(test, t, &a, path, &strict)
+             : !test->error ? print_text(test, t, &a, path)
+                            : 0;
+    if (test->error == -EINVAL)
+        return fail_to_read(path, response_path);
     if (test->error || result)
         return fail("judge", path, test->error ? test->error : result);
     return is_refusal(verdict_of(t)) ? EXIT_REFUSED : EXIT_OK;
@@ -437,6 +451,7 @@ static int test_list(struct waf_test *test, const char *path)
 static int check_arguments(struct waf_test *test, int count)
 {
     uint64_t level;
+    struct ip client;
     if (test->rules_count == 0)
         return command_refuse("waf test wants --rules FILE or a folder of them");
     if (count == 0 && !test->from)
@@ -444,6 +459,8 @@ static int check_arguments(struct waf_test *test, int count)
     if (test->paranoia &&
         (number_parse(slice_from(test->paranoia), PARANOIA_MAX, &level) != 0 || level == 0))
         return command_refuse("--paranoia is a number from 1 to 4");
+    if (test->client && ip_parse(slice_from(test->client), &client) != 0)
+        return command_refuse("--client is an IP address");
     if (test->repeat &&
         (number_parse(slice_from(test->repeat), REPEAT_MAX, &test->repeats) != 0 || !test->repeats))
         return command_refuse("--repeat is a number from 1 to 1000000");

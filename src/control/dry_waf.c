@@ -73,11 +73,17 @@ static int give_request(struct dry *d, struct waf_transaction *t)
 
 /* --- The body --------------------------------------------------------------------------------- */
 
-static bool is_stream(const struct dry *d)
+static bool is_call(const struct dry *d)
 {
     const struct field *type = fields_find(&d->request.fields, FIELD_CONTENT_TYPE);
-    return d->request.upgrades_to_websocket ||
-           (d->request.method == METHOD_POST && type && grpc_is_content_type(type->value));
+    return d->request.method == METHOD_POST && type && grpc_is_content_type(type->value) &&
+           route_takes_calls(d->result->route);
+}
+
+static bool has_inspected_body(const struct dry *d)
+{
+    return d->request.framing != H1_FRAMING_NONE && !d->request.upgrades_to_websocket &&
+           !is_call(d);
 }
 
 static int give_body(struct dry *d, struct waf_transaction *t)
@@ -86,7 +92,7 @@ static int give_body(struct dry *d, struct waf_transaction *t)
     struct waf_seen_body body = { .wish = waf_wants_request_body(t),
                                   .bytes = d->asked->body,
                                   .encoding = encoding ? encoding->value : SLICE("") };
-    if (!body.wish.is_wanted || d->request.framing == H1_FRAMING_NONE || is_stream(d))
+    if (!body.wish.is_wanted || !has_inspected_body(d))
         return 0;
     if (!route_forwards(d->result->route))
         return dry_step(d, "body", SLICE("not waited for, and not looked at: nothing is forwarded"),
@@ -228,7 +234,7 @@ static int run_response(struct dry *d, const struct answered *a)
     if (refuses(waf_decision(t)))
         return 0;
     d->result->lacks_response =
-        may_have_body(d, a) && !is_stream(d) && waf_judge_wants_response_body(t, s, &a->fields);
+        may_have_body(d, a) && !is_call(d) && waf_judge_wants_response_body(t, s);
     return d->result->lacks_response ? 0 : waf_run(t, WAF_RESPONSE_BODY);
 }
 

@@ -1,6 +1,7 @@
 #include "control/exclusion_offer.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/writer.h"
 #include "config/format.h"
@@ -46,6 +47,16 @@ static bool is_path_for_on(slice path)
 
 /* --- Words ------------------------------------------------------------------------------------ */
 
+/* "ARGS:q" of "MATCHED_VARS:ARGS:q": what an earlier link of the chain matched. */
+static slice without_list(slice target)
+{
+    static const slice lists[] = { SLICE("MATCHED_VARS:"), SLICE("MATCHED_VARS_NAMES:") };
+    for (size_t i = 0; i < ARRAY_LENGTH(lists); i++)
+        if (slice_equal(slice_first(target, lists[i].len), lists[i]))
+            return slice_after(target, lists[i].len);
+    return target;
+}
+
 /* "arg", "header" or "cookie"; NULL: the variable has no place of its own. */
 static const char *place_of(slice target, slice *ret_name)
 {
@@ -62,6 +73,7 @@ static const char *place_of(slice target, slice *ret_name)
                    { SLICE("REQUEST_HEADERS_NAMES"), "header" },
                    { SLICE("REQUEST_COOKIES"), "cookie" },
                    { SLICE("REQUEST_COOKIES_NAMES"), "cookie" } };
+    target = without_list(target);
     size_t colon = slice_find_byte(target, ':');
     *ret_name = slice_after(target, colon + 1);
     for (size_t i = 0; ret_name->len && i < ARRAY_LENGTH(places); i++)
@@ -193,12 +205,35 @@ static int offer_for(struct exclusion_offers *ret, struct arena *a, const json_t
     return 0;
 }
 
-/* What the last link of a chain found is what the rule is about. */
-static int offers_for(struct exclusion_offers *ret, struct arena *a, const json_t *rule)
+/* Whether it names an argument or a cookie: what a client fills in, unlike the fields that a rule
+ * has among its conditions. */
+static bool is_filled_in(slice target)
+{
+    slice name;
+    const char *place = place_of(target, &name);
+    return place && strcmp(place, "header") != 0;
+}
+
+/* What the last link of a chain found is what the rule is about. Where that has no place (TX:1), it
+ * came out of the argument or cookie that a link before it has found something in. */
+static slice target_of(const json_t *rule)
 {
     const json_t *findings = json_object_get(rule, "findings");
-    const json_t *last = json_array_get(findings, json_array_size(findings) - 1);
-    return offer_for(ret, a, rule, json_text_of(last ? last : rule, "target"));
+    size_t count = json_array_size(findings);
+    if (count == 0)
+        return json_text_of(rule, "target");
+    slice name, last = json_text_of(json_array_get(findings, count - 1), "target");
+    for (size_t i = count - 1; i-- > 0 && !place_of(last, &name);) {
+        slice earlier = json_text_of(json_array_get(findings, i), "target");
+        if (is_filled_in(earlier))
+            return earlier;
+    }
+    return last;
+}
+
+static int offers_for(struct exclusion_offers *ret, struct arena *a, const json_t *rule)
+{
+    return offer_for(ret, a, rule, target_of(rule));
 }
 
 int exclusion_offers(const json_t *exchange, struct arena *a, struct exclusion_offers *ret)

@@ -19,6 +19,7 @@
 #include "base/random.h"
 #include "base/writer.h"
 #include "control/state.h"
+#include "net/pkcs12.h"
 
 static int say(struct key_reason *to, int result, const char *format, ...) PRINTF(3, 4);
 
@@ -93,6 +94,10 @@ static int say_not_pem(slice text, struct key_reason *reason)
 {
     if (text.len == 0)
         return say(reason, -EINVAL, "it is empty");
+    if (pkcs12_begins(text))
+        return say(reason, -EINVAL,
+                   "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nocerts -nodes -out "
+                   "NEW)");
     if (text.ptr[0] == 0x30)
         return say(reason, -EINVAL,
                    "it is in DER; PEM is expected (openssl pkey -inform der -in FILE -out NEW)");

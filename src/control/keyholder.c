@@ -242,7 +242,7 @@ static int load(const struct channel *c, const struct key_packet *p)
     int result = key_file_read(path.ptr, &key, &reason, &warning);
     if (result == 0 && spki.len && !key_belongs_to(key, spki)) {
         EVP_PKEY_free(key);
-        return answer(c, &p->head, -EINVAL, SLICE("it does not belong to the certificate"));
+        return answer(c, &p->head, -EKEYREJECTED, SLICE("it does not belong to the certificate"));
     }
     if (result != 0)
         return answer(c, &p->head, result, slice_from(reason.text));

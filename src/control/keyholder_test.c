@@ -89,6 +89,10 @@ TEST(what_is_no_file_with_a_key_is_refused_with_the_reason)
         { "nothing of the kind", "there is no private key in it (BEGIN PRIVATE KEY)" },
         { "\x30\x2e\x02\x01",
           "it is in DER; PEM is expected (openssl pkey -inform der -in FILE -out NEW)" },
+        { "\x30\x82\x09\x01\x02\x01\x03\x30",
+          "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nocerts -nodes -out NEW)" },
+        { "\x30\x80\x02\x01\x03\x30\x80",
+          "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nocerts -nodes -out NEW)" },
         { "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
           "there is a certificate in it, but no private key (BEGIN PRIVATE KEY)" },
         { "-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n",
@@ -203,12 +207,12 @@ TEST(a_key_of_another_certificate_is_refused)
         EVP_PKEY *key = new_key(kinds[i]), *other = new_key(kinds[i]);
         struct spki memory;
         const char *path = write_key_file("key.pem", key);
-        assert_int_equal(load(holder.channel, path, spki_of(other, &memory)), -EINVAL);
+        assert_int_equal(load(holder.channel, path, spki_of(other, &memory)), -EKEYREJECTED);
         assert_string_equal(answer.text, "it does not belong to the certificate");
-        assert_int_equal(load(holder.channel, path, spki_of(rsa, &memory)), -EINVAL);
-        assert_int_equal(load(holder.channel, path, SLICE("no public key")), -EINVAL);
+        assert_int_equal(load(holder.channel, path, spki_of(rsa, &memory)), -EKEYREJECTED);
+        assert_int_equal(load(holder.channel, path, SLICE("no public key")), -EKEYREJECTED);
         slice own = spki_of(key, &memory);
-        assert_int_equal(load(holder.channel, path, slice_first(own, own.len - 1)), -EINVAL);
+        assert_int_equal(load(holder.channel, path, slice_first(own, own.len - 1)), -EKEYREJECTED);
         assert_int_equal(load(holder.channel, path, own), 0);
         EVP_PKEY_free(key);
         EVP_PKEY_free(other);

@@ -3,7 +3,8 @@
  *
  * Loading is all or nothing: with one error there is no configuration, and `diagnostics` holds all
  * errors at once. Warnings do not stop it. It may read files (includes, lists, secrets) and the
- * environment; it opens no socket and changes nothing. */
+ * environment; it opens no socket and changes nothing. It waits for a second at most, for the other
+ * half of a pair of certificate and key that is just being replaced. */
 #pragma once
 
 #include "config/diagnostics.h"
@@ -23,7 +24,8 @@ struct load_hooks {
     uint32_t (*server_row)(void *context, slice name);
     /* Has the keyholder open the private key in the file `path`, which must belong to the public
      * one (SubjectPublicKeyInfo, DER). NULL: keys are not looked at.
-     * 0, perhaps with a warning in `why` · -errno with the reason there */
+     * 0, perhaps with a warning in `why` · -EKEYREJECTED it does not belong · -errno, both with the
+     * reason there */
     int (*load_key)(void *context, slice path, slice spki, struct writer *why);
 };
 

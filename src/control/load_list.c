@@ -90,11 +90,7 @@ static int build_list(struct loader *l, const struct statement *s)
     slice name = statement_argument(s, 0)->text;
     const struct argument_value *items = statement_argument(s, 2);
     if (name_map_find(&l->lists, name)) {
-        struct diagnostic *item = diagnostics_add(
-            l->diagnostics, E0403, &s->arguments[0].span, "list '%.*s' is defined twice",
-            SLICE_ARGUMENTS(word_shown(&s->arguments[0], name)));
-        diagnostic_label(l->diagnostics, item, "second definition");
-        load_help_first(l, item, s);
+        load_defined_twice(l, s);
         return 0;
     }
     struct network_list *list = arena_take(&l->scratch, sizeof *list);

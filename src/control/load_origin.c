@@ -32,6 +32,7 @@ static int connect_server(struct loader *l, struct origin *origin, struct server
     if (server->speaks == SPEAKS_EITHER && !origin->http2)
         server->speaks = SPEAKS_HTTP1;
     origin->is_grpc = origin->is_grpc || server->is_grpc;
+    origin->takes_calls = origin->takes_calls || server->speaks == SPEAKS_HTTP2;
     server->index = l->c->server_count++;
     if (!hooks || !hooks->server_row)
         return 0;
@@ -78,7 +79,8 @@ static int build_origin(struct loader *l, struct statement *s, struct origin *or
     return connect_servers(l, origin, &s->name.span);
 }
 
-void load_help_first(struct loader *l, struct diagnostic *item, const struct statement *again)
+/* Where the first definition stands. */
+static void help_first(struct loader *l, struct diagnostic *item, const struct statement *again)
 {
     slice name = again->values->arguments[0].text;
     for (struct file *f = l->files.first; f; f = f->next)
@@ -92,17 +94,23 @@ void load_help_first(struct loader *l, struct diagnostic *item, const struct sta
         }
 }
 
+void load_defined_twice(struct loader *l, const struct statement *again)
+{
+    const struct word *word = &again->arguments[0];
+    slice name = word_shown(word, again->values->arguments[0].text);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, E0403, &word->span, "%s '%.*s' is defined twice",
+                        again->directive->name, SLICE_ARGUMENTS(name));
+    diagnostic_label(l->diagnostics, item, "second definition");
+    help_first(l, item, again);
+}
+
 static int define_origin(struct loader *l, struct statement *s)
 {
     slice name = statement_argument(s, 0)->text;
-    const struct origin *first = name_map_find(&l->origins, name);
-    if (!first)
+    if (!name_map_find(&l->origins, name))
         return new_origin(l, name) ? 0 : -ENOMEM;
-    struct diagnostic *item = diagnostics_add(l->diagnostics, E0403, &s->arguments[0].span,
-                                              "origin '%.*s' is defined twice",
-                                              SLICE_ARGUMENTS(word_shown(&s->arguments[0], name)));
-    diagnostic_label(l->diagnostics, item, "second definition");
-    load_help_first(l, item, s);
+    load_defined_twice(l, s);
     statement_mark_broken(s);
     return 0;
 }

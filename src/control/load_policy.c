@@ -22,11 +22,7 @@ static int build_policy(struct loader *l, struct statement *s)
 {
     slice name = statement_argument(s, 0)->text;
     if (name_map_find(&l->policies, name)) {
-        struct diagnostic *item = diagnostics_add(
-            l->diagnostics, E0403, &s->arguments[0].span, "policy '%.*s' is defined twice",
-            SLICE_ARGUMENTS(word_shown(&s->arguments[0], name)));
-        diagnostic_label(l->diagnostics, item, "second definition");
-        load_help_first(l, item, s);
+        load_defined_twice(l, s);
         return 0;
     }
     struct policy *p = arena_take(&l->scratch, sizeof *p);

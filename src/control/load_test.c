@@ -420,6 +420,28 @@ TEST(a_route_may_answer_otherwise_than_its_site)
     assert_int_equal(a->status, 302);
 }
 
+TEST(what_tls_cannot_mean_is_said)
+{
+    static const struct {
+        const char *text;
+        enum diagnostic_code code;
+    } cases[] = {
+        { "listen :1 tls\nsite a.test { respond 200; tls { ciphers DHE-RSA-AES128-GCM-SHA256 } }",
+          E0304 },
+        { "listen :1 tls\nsite a.test { respond 200; tls { ciphers ADH-AES128-GCM-SHA256 } }",
+          E0304 },
+        { "listen :1 tls\nacme\nsite 192.0.2.1 { respond 200; tls auto }", E0416 },
+        { "listen :1 tls\nacme\nsite a.example [2001:db8::1] { respond 200; tls auto }", E0416 },
+        { "listen :1\nsite a.test { respond 200; tls local }", W0711 },
+        { "listen :1 tls\nlisten :2\nsite a.test { respond 200 }\n"
+          "site b.test { on :2; respond 200; tls local }",
+          W0711 },
+        { "listen :1\nacme\nsite a.example { respond 200 }", W0711 },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++)
+        assert_one(cases[i].text, cases[i].code);
+}
+
 TEST(what_is_wrong_is_said_once_and_with_its_code)
 {
     static const struct {
@@ -442,6 +464,7 @@ TEST(what_is_wrong_is_said_once_and_with_its_code)
         { "listen :1\norigin o { server https://127.0.0.1; tls ca /etc/passwd }\n"
           "site a.test { to o }",
           E0504 },
+        { "listen :1\nsite a.test { respond 200 }\nacme { ca /etc/passwd }", E0504 },
         { "listen :1\norigin o { server https://127.0.0.1; tls ca /does/not/exist }\n"
           "site a.test { to o }",
           E0501 },
@@ -543,9 +566,10 @@ TEST(every_code_shows_itself_in_its_example_and_is_gone_when_mended)
     for (size_t i = 0; i < code_description_count; i++) {
         const struct code_description *code = &code_descriptions[i];
         /* They need files, or a directive that takes a secret: files_test.c, schema_test.c,
-         * scenarios/test_waf_command.py, scenarios/test_keyholder.py. */
+         * scenarios/test_waf_command.py, scenarios/test_keyholder.py,
+         * scenarios/test_certificates.py. */
         if (code->code == E0502 || code->code == W0701 || code->code == W0707 ||
-            code->code == W0708)
+            code->code == W0708 || code->code == W0712)
             continue;
         load_slice(slice_from(code->example));
         if (!has_code(code->code))
@@ -557,13 +581,16 @@ TEST(every_code_shows_itself_in_its_example_and_is_gone_when_mended)
     }
 }
 
-TEST(exclusions_that_leave_nothing_out_are_told)
+TEST(statements_that_name_no_rule_are_told)
 {
 #define JUDGED(statement) "listen :1\nsite a.test { respond 200; waf { " statement " } }"
     assert_one(JUDGED("exclude rule 999 arg a"), W0709);
     assert_one(JUDGED("exclude rule 1-999"), W0709);
     assert_one(JUDGED("exclude attack squli"), W0709);
     load(JUDGED("exclude rule 8103001; exclude rule 8103001-8103999; exclude attack sqli"));
+    assert_int_equal(diagnostics.count, 0);
+    assert_one(JUDGED("shadow 8103001 999"), W0710);
+    load(JUDGED("shadow 8103001-8103999"));
     assert_int_equal(diagnostics.count, 0);
     /* One of those that inherit it has such a rule, or none is judged. */
     assert_one("listen :1\ndefaults { waf { exclude rule 999 } }\nsite a { respond 200 }\nsite b { "
@@ -750,9 +777,10 @@ int main(void)
         cmocka_unit_test(patterns_are_matched_in_canonical_form),
         cmocka_unit_test(a_site_can_be_extended_from_elsewhere),
         cmocka_unit_test(a_route_may_answer_otherwise_than_its_site),
+        cmocka_unit_test(what_tls_cannot_mean_is_said),
         cmocka_unit_test(what_is_wrong_is_said_once_and_with_its_code),
         cmocka_unit_test(errors_do_not_follow_from_errors),
-        cmocka_unit_test(exclusions_that_leave_nothing_out_are_told),
+        cmocka_unit_test(statements_that_name_no_rule_are_told),
         cmocka_unit_test(every_code_shows_itself_in_its_example_and_is_gone_when_mended),
         cmocka_unit_test(names_and_rows_come_from_shared_memory),
         cmocka_unit_test(files_include_others_and_lists_are_read),

@@ -4,14 +4,23 @@
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "acme/settings.h"
 #include "control/loader.h"
 #include "net/remote_key.h"
+#include "net/x509_text.h"
 
 #define PEM_BYTES_MAX (1u << 20)
 #define WHY_BYTES     (KEY_TEXT_MAX + 1u)
+
+/* Two files cannot be replaced at once: for how long after a change the other one is awaited. */
+#define PAIR_FRESH_MS  10000
+#define PAIR_PAUSE_MS  50
+#define PAIR_PAUSE_MAX 20u /* of a load, whatever the number of its pairs */
 
 /* --- Files ------------------------------------------------------------------------------------ */
 
@@ -24,14 +33,43 @@ static void report(struct loader *l, enum diagnostic_code code, const struct wor
     diagnostic_label(l->diagnostics, item, "named here");
 }
 
-/* The private half of the leaf's key: the keyholder opens it. NULL: reported. */
-static EVP_PKEY *load_key(struct loader *l, const struct word *word, slice path, const X509 *leaf)
+static bool is_fresh(struct loader *l, slice path)
+{
+    struct stat status;
+    const char *name = arena_text(&l->scratch, path);
+    if (!name || stat(name, &status) != 0)
+        return false;
+    /* of the inode: a file that was renamed may have been written long ago */
+    int64_t changed_ms = (int64_t)status.st_ctim.tv_sec * 1000 + status.st_ctim.tv_nsec / 1000000;
+    int64_t age_ms = clock_wall_ms() - changed_ms;
+    return age_ms < PAIR_FRESH_MS && age_ms > -PAIR_FRESH_MS;
+}
+
+/* Its halves do not belong together. True: one of them has just been replaced, and the other one
+ * may have been meanwhile. */
+static bool await_pair(struct loader *l, const struct argument_value *words)
+{
+    const struct timespec pause = { .tv_nsec = PAIR_PAUSE_MS * 1000000l };
+    if (l->pair_pauses == PAIR_PAUSE_MAX ||
+        (!is_fresh(l, words->texts[0]) && !is_fresh(l, words->texts[1])))
+        return false;
+    l->pair_pauses++;
+    (void)nanosleep(&pause, NULL);
+    return true;
+}
+
+/* The private half of the leaf's key: the keyholder opens it.
+ * 0 · -EAGAIN the pair is to be read again · -EINVAL reported · -ENOMEM */
+static int load_key(struct loader *l, const struct argument_value *words, const X509 *leaf,
+                    EVP_PKEY **ret)
 {
     const struct load_hooks *hooks = l->options->hooks;
+    const struct word *word = &words->words[1];
+    slice path = words->texts[1];
     if (!hooks || !hooks->load_key) {
-        EVP_PKEY *public_key = X509_get0_pubkey(leaf);
-        EVP_PKEY_up_ref(public_key);
-        return public_key;
+        *ret = X509_get0_pubkey(leaf);
+        EVP_PKEY_up_ref(*ret);
+        return 0;
     }
     uint8_t *spki = NULL;
     char why[WHY_BYTES];
@@ -43,41 +81,67 @@ static EVP_PKEY *load_key(struct loader *l, const struct word *word, slice path,
     EVP_PKEY *key =
         error == 0 ? remote_key_around(key_id_of(public_part), X509_get0_pubkey(leaf)) : NULL;
     OPENSSL_free(spki);
-    if (!key)
+    if (error == -EKEYREJECTED && await_pair(l, words))
+        return -EAGAIN;
+    if (!key) {
         report(l, E0504, word, path, error ? why : "its key is of a kind that is not taken");
-    else if (w.len)
+        return l->diagnostics->out_of_memory ? -ENOMEM : -EINVAL;
+    }
+    if (w.len)
         diagnostics_add(l->diagnostics, W0708, &word->span, "the key '%.*s': %s",
                         SLICE_ARGUMENTS(word_shown(word, path)), why);
-    return key;
+    *ret = key;
+    return 0;
 }
 
-/* The certificate of two files, read once. *ret stays NULL when something was reported. */
-static int load_pair(struct loader *l, const struct argument_value *words, struct certificate **ret)
+static void report_times(struct loader *l, const struct word *word, slice path, const X509 *leaf)
+{
+    char memory[64];
+    struct writer w = writer_over(memory, sizeof memory);
+    bool is_early = X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0;
+    if (!is_early && X509_cmp_current_time(X509_get0_notAfter(leaf)) >= 0)
+        return;
+    x509_write_time(&w, is_early ? X509_get0_notBefore(leaf) : X509_get0_notAfter(leaf));
+    struct diagnostic *item = diagnostics_add(
+        l->diagnostics, W0712, &word->span, "the certificate '%.*s' %s on %.*s",
+        SLICE_ARGUMENTS(word_shown(word, path)), is_early ? "begins" : "ended", (int)w.len, w.ptr);
+    diagnostic_label(l->diagnostics, item, "whoever is shown it refuses it");
+}
+
+/* 0 · -EINVAL reported · -EAGAIN it is being replaced · -ENOMEM */
+static int read_pair(struct loader *l, const struct argument_value *words, struct certificate **ret)
 {
     const char *why = NULL;
-    slice pem, path = words->texts[0], key_path = words->texts[1];
+    EVP_PKEY *key = NULL;
+    slice pem, path = words->texts[0];
     const struct reader *reader = l->files.reader;
     int error = reader->read_file(reader->context, &l->scratch, path, PEM_BYTES_MAX, &pem);
     if (error == -ENOMEM)
         return error;
     if (error) {
         report(l, E0501, &words->words[0], path, file_problem(error));
-        return 0;
+        return -EINVAL;
     }
     OWNS(certificate_drop) struct certificate *look = NULL;
     error = certificate_from_pem(pem, NULL, &look, &why);
-    if (error == -EINVAL) {
+    if (error == -EINVAL)
         report(l, E0504, &words->words[0], path, why);
-        return 0;
-    }
     TRY(error);
-    EVP_PKEY *key = load_key(l, &words->words[1], key_path, look->leaf);
-    if (!key)
-        return l->diagnostics->out_of_memory ? -ENOMEM : 0;
+    TRY(load_key(l, words, look->leaf, &key));
     certificate_take_key(look, key); /* it was made from the leaf's public half */
+    report_times(l, &words->words[0], path, look->leaf);
     *ret = look;
     look = NULL;
     return 0;
+}
+
+/* The certificate of two files. *ret stays NULL when something was reported. */
+static int load_pair(struct loader *l, const struct argument_value *words, struct certificate **ret)
+{
+    int result;
+    while ((result = read_pair(l, words, ret)) == -EAGAIN)
+        continue; /* at most PAIR_PAUSE_MAX times */
+    return result == -EINVAL ? 0 : result;
 }
 
 static int pair_name(struct loader *l, const struct argument_value *words, slice *ret)
@@ -379,17 +443,40 @@ static void report_no_certificate(struct loader *l, const struct site_draft *dra
                         : "");
 }
 
-/* Sites that are served with TLS need a certificate; TLS listeners need such a site. */
+static void report_unseen(struct loader *l, const struct statement *s, const char *what)
+{
+    struct span where = statement_span(s);
+    struct diagnostic *item = diagnostics_add(l->diagnostics, W0711, &where, "%s", what);
+    diagnostic_label(l->diagnostics, item, "plain HTTP only");
+    diagnostic_help(l->diagnostics, item, "write 'tls' behind an address:  listen :443 tls");
+}
+
+static const struct statement *find_acme(const struct loader *l)
+{
+    for (const struct file *f = l->files.first; f; f = f->next)
+        for (const struct statement *s = f->tree.root.first; s; s = s->next)
+            if (statement_is(s, "acme"))
+                return s;
+    return NULL;
+}
+
+/* Sites that are served with TLS need a certificate; certificates need a listener with TLS. */
 void load_check_tls(struct loader *l)
 {
     uint64_t tls = tls_listeners(l->c);
     if (l->diagnostics->errors)
         return;
+    const struct statement *acme = tls ? NULL : find_acme(l);
+    if (acme)
+        report_unseen(l, acme, "'acme' is written, and no listener speaks TLS");
     for (uint32_t i = 0; i < l->c->site_count; i++) {
         const struct site *site = l->drafts[i].site;
         bool needs = (site->listener_mask & tls) != 0;
         if (needs && !site->tls.identity && site->tls.settings->kind == TLS_UNSET)
             report_no_certificate(l, &l->drafts[i]);
+        const struct statement *own = statement_find(l->drafts[i].statement, "tls");
+        if (!(site->listener_mask & tls) && site->tls.identity && own)
+            report_unseen(l, own, "'tls' is written, and no listener of this site speaks it");
     }
 }
 

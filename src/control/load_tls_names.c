@@ -4,6 +4,7 @@
 
 #include "acme/settings.h"
 #include "control/loader.h"
+#include "net/address.h"
 #include "net/certificate_record.h"
 #include "wire/authority.h"
 
@@ -77,6 +78,12 @@ static int refuse_names(struct loader *l, const struct site_draft *draft, const 
     return 0;
 }
 
+static bool is_address(slice host)
+{
+    struct ip ip;
+    return slice_find_byte(host, ':') < host.len || ip_parse(host, &ip) == 0;
+}
+
 int load_named_identity(struct loader *l, struct site_draft *draft, enum tls_kind kind,
                         struct tls_identity **ret)
 {
@@ -92,6 +99,9 @@ int load_named_identity(struct loader *l, struct site_draft *draft, enum tls_kin
     for (uint32_t i = 0; i < site->host_count; i++) {
         if (slice_equal(site->hosts[i], SLICE("*")))
             return refuse_names(l, draft, "it is for every name, and a certificate needs names");
+        if (kind == TLS_AUTO && is_address(site->hosts[i]))
+            return refuse_names(l, draft,
+                                "an authority proves names, and one of its hosts is an address");
         TRY(name_of(l, site->hosts[i], &names[i]));
     }
     TRY(set_name(l, names, site->host_count, &name));

@@ -417,7 +417,9 @@ static int add_presets(struct loader *l, struct waf_settings *w)
     return add_preset(l, w, "outbound_anomaly_score_threshold", waf_outbound_threshold(w));
 }
 
-/* The variables that a place of an exclusion stands for. */
+enum { PLACE_VARIABLES_MAX = 6 };
+
+/* The variables that a place of an exclusion stands for: all that exclusion_offer.c finds it in. */
 static unsigned variables_of(enum waf_place place, enum variable_id *ret)
 {
     switch (place) {
@@ -428,7 +430,9 @@ static unsigned variables_of(enum waf_place place, enum variable_id *ret)
         ret[1] = VARIABLE_ARGS_NAMES;
         ret[2] = VARIABLE_ARGS_GET;
         ret[3] = VARIABLE_ARGS_POST;
-        return 4;
+        ret[4] = VARIABLE_ARGS_GET_NAMES;
+        ret[5] = VARIABLE_ARGS_POST_NAMES;
+        return 6;
     case WAF_PLACE_HEADER:
         ret[0] = VARIABLE_REQUEST_HEADERS;
         ret[1] = VARIABLE_REQUEST_HEADERS_NAMES;
@@ -471,7 +475,7 @@ static int tag_of(struct arena *a, slice attack, struct macro *ret)
 static int compile_exclusion(struct loader *l, struct waf_exclusion *e)
 {
     struct arena *a = &l->c->arena;
-    enum variable_id variables[4];
+    enum variable_id variables[PLACE_VARIABLES_MAX];
     unsigned count = variables_of(e->place, variables);
     bool by_tag = e->attack.len != 0, has_target = count != 0;
     struct ctl_action action = { .ids = { e->first_id, e->last_id } };
@@ -481,7 +485,7 @@ static int compile_exclusion(struct loader *l, struct waf_exclusion *e)
                          : (has_target ? CTL_RULE_REMOVE_TARGET_BY_ID : CTL_RULE_REMOVE_BY_ID);
     if (!has_target)
         return option_append(a, OPTION_ARRAY(e->actions, e->action_count), &action, 1);
-    action.target.selector = SELECT_NAME;
+    action.target.selector = e->place == WAF_PLACE_ARG ? SELECT_ELEMENT : SELECT_NAME;
     action.target.slot = WAF_NONE;
     TRY(lower_copy(a, e->name, &action.target.name));
     for (unsigned i = 0; i < count; i++) {
@@ -518,7 +522,8 @@ static int add_own_rules(struct loader *l, const struct route *route)
     return find_rules(l, &w->source, &w->rules);
 }
 
-/* --- Exclusions that leave nothing out -------------------------------------------------------- */
+/* --- Statements that name no rule ---------------------------------------------------------------
+ */
 
 static bool is_of_class(const struct rule *rule, slice attack)
 {
@@ -532,35 +537,57 @@ static bool is_of_class(const struct rule *rule, slice attack)
     return false;
 }
 
-static bool has_such_a_rule(const struct ruleset *rules, const struct waf_exclusion *e)
+static bool has_rule_of_class(const struct ruleset *rules, slice attack)
 {
-    for (unsigned i = 0; i < rules->rule_count; i++) {
-        const struct rule *rule = &rules->rules[i];
-        if (e->attack.len ? is_of_class(rule, e->attack)
-                          : rule->id >= e->first_id && rule->id <= e->last_id)
+    for (unsigned i = 0; i < rules->rule_count; i++)
+        if (is_of_class(&rules->rules[i], attack))
             return true;
-    }
     return false;
 }
 
-static void note_exclusions(UNUSED struct loader *l, const struct waf_settings *w)
+static bool has_rule_of(const struct ruleset *rules, struct id_range ids)
 {
-    for (uint32_t i = 0; i < w->exclusion_count; i++)
-        if (!*w->exclusions[i].is_meant)
-            *w->exclusions[i].is_meant = has_such_a_rule(w->rules, &w->exclusions[i]);
+    for (unsigned i = 0; i < rules->rule_count; i++)
+        if (rules->rules[i].id >= ids.first && rules->rules[i].id <= ids.last)
+            return true;
+    return false;
 }
 
-static void report_exclusions(struct loader *l, const struct waf_settings *w)
+static bool excludes_any(const struct ruleset *rules, const struct waf_exclusion *e)
 {
-    for (uint32_t i = 0; i < w->exclusion_count; i++) {
-        const struct waf_exclusion *e = &w->exclusions[i];
-        if (*e->is_meant)
-            continue;
-        *e->is_meant = true; /* told once */
-        diagnostics_add(l->diagnostics, W0709, &e->word->span,
-                        "there is no rule %s%.*s in these rules: nothing is left out",
-                        e->attack.len ? "of the class " : "", SLICE_ARGUMENTS(e->word->text));
-    }
+    return e->attack.len ? has_rule_of_class(rules, e->attack)
+                         : has_rule_of(rules, (struct id_range){ e->first_id, e->last_id });
+}
+
+static void note_mentions(UNUSED struct loader *l, const struct waf_settings *w)
+{
+    for (uint32_t i = 0; i < w->exclusion_count; i++)
+        if (!*w->exclusions[i].mention.is_meant)
+            *w->exclusions[i].mention.is_meant = excludes_any(w->rules, &w->exclusions[i]);
+    for (uint32_t i = 0; i < w->shadow_mention_count; i++)
+        if (!*w->shadow_mentions[i].is_meant)
+            *w->shadow_mentions[i].is_meant = has_rule_of(w->rules, w->shadows[i]);
+}
+
+/* Of a mention that nobody means: once. */
+static void report_mention(struct loader *l, enum diagnostic_code code, const struct waf_mention *m,
+                           const char *class, const char *consequence)
+{
+    if (*m->is_meant)
+        return;
+    *m->is_meant = true;
+    diagnostics_add(l->diagnostics, code, &m->word->span,
+                    "there is no rule %s%.*s in these rules: %s", class,
+                    SLICE_ARGUMENTS(m->word->text), consequence);
+}
+
+static void report_mentions(struct loader *l, const struct waf_settings *w)
+{
+    for (uint32_t i = 0; i < w->exclusion_count; i++)
+        report_mention(l, W0709, &w->exclusions[i].mention,
+                       w->exclusions[i].attack.len ? "of the class " : "", "nothing is left out");
+    for (uint32_t i = 0; i < w->shadow_mention_count; i++)
+        report_mention(l, W0710, &w->shadow_mentions[i], "", "nothing is in shadow");
 }
 
 static void each_in_force(struct loader *l,
@@ -583,7 +610,7 @@ int load_waf_own(struct loader *l)
         for (uint32_t j = 0; j < site->route_count; j++)
             TRY(add_own_rules(l, &site->routes[j]));
     }
-    each_in_force(l, note_exclusions);
-    each_in_force(l, report_exclusions);
+    each_in_force(l, note_mentions);
+    each_in_force(l, report_mentions);
     return 0;
 }

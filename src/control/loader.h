@@ -66,6 +66,7 @@ struct loader {
     struct name_map rulesets;     /* where rules come from -> struct waf_rules */
     struct site_draft *drafts;
     uint32_t origin_capacity;
+    uint32_t pair_pauses; /* how often a pair was awaited that is being replaced */
     struct blocks defaults;
     struct load_digest digest, rules_digest; /* of everything, of the ruleset that is being read */
 };
@@ -108,8 +109,8 @@ MUST_CHECK int load_origins(struct loader *l);
 MUST_CHECK int load_find_origin(void *context, const struct option_apply *a,
                                 const struct word *word, slice text, const struct origin **ret);
 
-/* "first at portcullis.conf:12": where this name was defined before. */
-void load_help_first(struct loader *l, struct diagnostic *item, const struct statement *again);
+/* Says that a name is defined again, and where it was before: "first at portcullis.conf:12". */
+void load_defined_twice(struct loader *l, const struct statement *again);
 
 /* load_origin_tls.c */
 /* When the servers of an origin are known; s: its statement, NULL for a `to ADDRESS`. */

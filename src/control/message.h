@@ -52,9 +52,12 @@ enum message_kind {
     /* certifier to supervisor to generation to worker */
     MESSAGE_CERTIFICATES, /* one descriptor: a sheet of what is presented from now on. number: the
                              generation whose wish is answered; 0: news for all */
-    MESSAGE_IN_FORCE,     /* supervisor to certifier. number: the generation */
+    MESSAGE_IN_FORCE,     /* supervisor to certifier. number: the generation; detail 1: a certifier
+                             before it has died */
     /* worker to generation to supervisor to observer */
     MESSAGE_WANT_DNS, /* a question stands in shared/dns_answers.h, and the observer sleeps */
+    MESSAGE_REPORTED, /* certifier to supervisor: the report is written (or cannot be). number: the
+                       * generation in force that it is of */
 };
 
 enum control_verb {
@@ -64,8 +67,9 @@ enum control_verb {
     VERB_STOP,
     VERB_UPGRADE,
     VERB_REOPEN,
-    VERB_CERTIFICATES,       /* answered with the certifier's report, one descriptor; or none */
-    VERB_RENEW_CERTIFICATE,  /* text: a host name. Passed on to the certifier, which answers */
+    VERB_CERTIFICATES,      /* answered with the certifier's report, one descriptor; or none. detail
+                               202: it is of the generation before, and the next one comes */
+    VERB_RENEW_CERTIFICATE, /* text: a host name. Passed on to the certifier, which answers */
     VERB_REVOKE_CERTIFICATE, /* the same */
 };
 

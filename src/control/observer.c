@@ -37,6 +37,8 @@
 #define ENDING_MS           500    /* for those who have asked already when it ends */
 #define ASK_MS              120000 /* a reload compiles for a while */
 #define SOON_MS             2000   /* for what can be left out */
+#define REPORT_MS           5000   /* for the certifier's report of a new configuration */
+#define REPORT_PAUSE_MS     20
 #define LISTENERS_MAX       16u
 #define STATUS_BYTES_MAX    (1u << 20)
 #define REPORT_BYTES_MAX    (64u << 20)
@@ -315,10 +317,24 @@ static void free_text(char **text)
     free(*text);
 }
 
+/* Of the generation in force: right after a reload the certifier is still writing. */
+static int ask_for_report(struct client *c, struct ticket *t)
+{
+    int64_t until_ms = loop_now_ms() + REPORT_MS;
+    TRY(ask_for(c, VERB_CERTIFICATES, t));
+    while (t->status == 202 && loop_now_ms() < until_ms) {
+        clear_ticket(t);
+        *t = (struct ticket){ .fd = -1 };
+        TRY(fiber_sleep(loop_now_ms() + REPORT_PAUSE_MS));
+        TRY(ask_for(c, VERB_CERTIFICATES, t));
+    }
+    return 0;
+}
+
 static int respond_certificates(struct client *c)
 {
     OWNS(clear_ticket) struct ticket t = { .fd = -1 };
-    TRY(ask_for(c, VERB_CERTIFICATES, &t));
+    TRY(ask_for_report(c, &t));
     size_t length;
     OWNS(free_text) char *text = read_report(t.fd, &length);
     return text ? respond_with(c, 200, JSON_TYPE, slice_of(text, length))

@@ -237,8 +237,10 @@ const struct reason_description reason_descriptions[] = {
       "A client's TLS handshake failed; the text has the library's words.",
       "Usually a client that speaks no TLS 1.2 with AEAD, or one that does not believe the "
       "certificate: then the text says which alert it sent." },
-    { "tls.malformed", "400, or an alert", "What came on a listener with TLS is no TLS.",
-      "Usually plain HTTP to the port of HTTPS, or a scanner." },
+    { "tls.malformed", "400, or an alert",
+      "What came on a listener with TLS is no TLS, or its ClientHello is malformed.",
+      "Usually plain HTTP to the port of HTTPS, or a scanner; or a client that names a host with a "
+      "space or outside ASCII." },
     { "tls.no-certificate", "alert", "The site that the client named has no certificate yet.",
       "Look at the site's `tls`: its certificate could not be obtained." },
     { "tls.no-proof", "alert",
@@ -371,8 +373,8 @@ const struct reason_description reason_descriptions[] = {
       "Raise it for the route: `waf balanced { body 4M }`. Contents of uploaded files do not "
       "count. Where the text names `SecRequestBodyLimit`, raise that in the rules." },
     { "waf.budget", "403", "Judging the request took more of the processor than `budget` allows.",
-      "The text names the rule that was at work. Raise `budget` of the route, or exclude the "
-      "rule there." },
+      "The text names the rule that was at work, or says that a body was being read. Raise "
+      "`budget` of the route, or exclude the rule there." },
     { "waf.dos", "none, or the rule's", "The rules count too many requests from one address.",
       "Raise the rules' thresholds, or let the address expire: the rules say for how long." },
     { "waf.fixation", "403", "The rules found a session fixation.", WAF_ADVICE },

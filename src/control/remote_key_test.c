@@ -159,6 +159,27 @@ TEST(a_remote_key_equals_its_public_half_and_no_other)
     }
 }
 
+/* As each handshake does: what is remembered of it changes no answer, and keeps nothing. */
+TEST(a_certificate_is_compared_with_its_key_again_and_again)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(kinds); i++) {
+        struct hands h = new_hands(kinds[i]), other = new_hands(kinds[i]);
+        struct spki memory;
+        uint64_t id = key_id_of(spki_of(h.twin, &memory));
+        EVP_PKEY *key = remote_key_around(id, X509_get0_pubkey(h.certificate));
+        assert_non_null(key);
+        for (int times = 0; times < 3; times++) {
+            assert_int_equal(X509_check_private_key(h.certificate, key), 1);
+            assert_int_equal(X509_check_private_key(h.certificate, h.twin), 1);
+            assert_int_not_equal(X509_check_private_key(other.certificate, key), 1);
+            assert_int_not_equal(X509_check_private_key(h.certificate, other.twin), 1);
+        }
+        EVP_PKEY_free(key);
+        free_hands(&h);
+        free_hands(&other);
+    }
+}
+
 /* As the library makes them when it compares. */
 TEST(a_key_without_an_id_can_be_compared_and_signs_nothing)
 {
@@ -335,6 +356,7 @@ int main(void)
         cmocka_unit_test(clients_sign_with_every_kind_of_key),
         cmocka_unit_test(every_scheme_of_tls_can_be_asked_for),
         cmocka_unit_test(a_remote_key_equals_its_public_half_and_no_other),
+        cmocka_unit_test(a_certificate_is_compared_with_its_key_again_and_again),
         cmocka_unit_test(a_key_without_an_id_can_be_compared_and_signs_nothing),
         cmocka_unit_test(a_remote_key_has_no_private_half_to_give),
         cmocka_unit_test(what_is_no_public_key_of_ours_makes_no_remote_key),

@@ -53,6 +53,7 @@ int certificates_open_keys(void)
     supervisor.certifier_keys = keyholders_channel(NULL, KEYS_OF_CERTIFIER | KEY_MAY_OPEN);
     if (supervisor.certifier_keys < 0)
         return -1;
+    supervisor.state.certifier_keyholder = supervisor.state.keyholder.pid;
     fd = key_call_open(supervisor.certifier_keys, KEYS_OF_CERTIFIER);
     return fd < 0 ? -1 : fd;
 }
@@ -66,9 +67,10 @@ static void tell_wish(const struct boot_generation *g)
     message_pass(supervisor.state.certifier_channel, m);
 }
 
-static void tell_in_force(const struct boot_generation *g)
+static void tell_in_force(const struct boot_generation *g, bool certifier_has_died)
 {
-    message_tell(supervisor.state.certifier_channel, MESSAGE_IN_FORCE, 0, (int64_t)g->number);
+    message_tell(supervisor.state.certifier_channel, MESSAGE_IN_FORCE, certifier_has_died,
+                 (int64_t)g->number);
 }
 
 /* All that it has to know, the oldest first: the one in force decides what goes. */
@@ -81,7 +83,8 @@ static void tell_all(void)
             tell_wish(g);
     }
     if (current)
-        tell_in_force(current);
+        tell_in_force(current, supervisor.certifier_has_died);
+    supervisor.certifier_has_died = false;
 }
 
 static int start_with(int keys)
@@ -128,8 +131,9 @@ void certificates_want(struct boot_generation *g, struct message *m)
     if (supervisor.state.certifier_channel >= 0) {
         tell_wish(g);
         if (g->state == GENERATION_CURRENT) /* it was adopted */
-            tell_in_force(g);
+            tell_in_force(g, true);
     } else if (!supervisor.state.certifier_pid) {
+        supervisor.certifier_has_died |= g->state == GENERATION_CURRENT;
         start_certifier();
     }
 }
@@ -137,7 +141,7 @@ void certificates_want(struct boot_generation *g, struct message *m)
 void certificates_follow(const struct boot_generation *g)
 {
     if (supervisor.state.certifier_channel >= 0)
-        tell_in_force(g);
+        tell_in_force(g, false);
 }
 
 void certificates_wake(void)
@@ -148,12 +152,22 @@ void certificates_wake(void)
 
 /* --- What it says ----------------------------------------------------------------------------- */
 
+/* After an upgrade the certifier of before has nothing to say to the generation in force, whose
+ * keyholder does not know its keys: the next certifier will. */
+static bool has_its_keys(const struct boot_generation *g)
+{
+    const struct boot_record *state = &supervisor.state;
+    bool is_of_before = state->keyholder.pid && state->certifier_keyholder != state->keyholder.pid;
+    return g->state != GENERATION_CURRENT || !is_of_before;
+}
+
 static void pass_on(struct message *m)
 {
     for (uint32_t i = 0; i < supervisor.state.generation_count; i++) {
         const struct boot_generation *g = &supervisor.state.generations[i];
         bool loads = g->state == GENERATION_LOADING;
-        bool is_for_it = m->number ? loads && g->number == (uint64_t)m->number : !loads;
+        bool is_for_it =
+            m->number ? loads && g->number == (uint64_t)m->number : !loads && has_its_keys(g);
         if (is_for_it && g->channel >= 0)
             message_pass(g->channel, m);
     }
@@ -179,6 +193,8 @@ void certificates_hear(void)
     if (m->kind == MESSAGE_CERTIFICATES && m->fd_count == 1)
         pass_on(m);
     message_close_fds(m);
+    if (m->kind == MESSAGE_REPORTED)
+        supervisor.reported_generation = (uint64_t)m->number;
     if (m->kind == MESSAGE_ANSWER && supervisor.state.observer_channel >= 0)
         message_pass(supervisor.state.observer_channel, m);
 }
@@ -192,6 +208,7 @@ bool certificates_ended(pid_t pid)
         return false;
     helpers_note_end("certifier", &state->certifier_pid, &state->certifier_channel,
                      supervisor.replacing_certifier);
+    supervisor.certifier_has_died |= !supervisor.replacing_certifier;
     supervisor.certifier_at_ms =
         clock_monotonic_ms() + (supervisor.replacing_certifier ? 0 : RESTART_MS);
     supervisor.replacing_certifier = false;

@@ -221,6 +221,15 @@ static void put_in_force(struct boot_generation *g)
     }
 }
 
+/* In force, with the warnings of `check` behind it: both at once, or nobody knows which it was. */
+static void say_in_force(const char *warnings)
+{
+    static char text[MESSAGE_TEXT_MAX + 1];
+    (void)snprintf(text, sizeof text, "the new configuration is in force%s%s",
+                   warnings[0] ? "\n" : "", warnings);
+    orders_conclude(true, text);
+}
+
 static void promote(struct boot_generation *g, const struct message *m)
 {
     bool is_upgrade = g->is_upgrade;
@@ -238,7 +247,7 @@ static void promote(struct boot_generation *g, const struct message *m)
     if (is_upgrade)
         upgrade_now();
     else
-        orders_conclude(true, warnings[0] ? warnings : "the new configuration is in force");
+        say_in_force(warnings);
 }
 
 /* How the process of a loading generation ended, once its channel has. */

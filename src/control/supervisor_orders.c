@@ -168,9 +168,17 @@ static int open_report(void)
     return fd;
 }
 
+static bool is_report_late(void)
+{
+    const struct boot_generation *current = generations_find(GENERATION_CURRENT);
+    return supervisor.state.certifier_channel >= 0 && current &&
+           current->number != supervisor.reported_generation;
+}
+
 static void send_report(int64_t ticket)
 {
-    struct message *m = message_with_text(MESSAGE_ANSWER, 200, ticket, "%s", "");
+    int32_t status = is_report_late() ? 202 : 200;
+    struct message *m = message_with_text(MESSAGE_ANSWER, status, ticket, "%s", "");
     int fd = supervisor.state.certifier_pid || supervisor.certifier_at_ms ? open_report() : -1;
     if (fd >= 0)
         m->fds[m->fd_count++] = fd;

@@ -34,8 +34,10 @@ struct supervisor {
     int certifier_keys; /* of the certifiers' family of channels to the keyholder; -1: none yet */
     /* told to end, for one of another binary */
     bool replacing_logger, replacing_observer, replacing_certifier;
-    int64_t sinks_at_ms;       /* try to open log files again at; 0: all are open */
-    int64_t ticket_keys_at_ms; /* look whether a new one is due */
+    uint64_t reported_generation; /* that the certifier's report is of; 0: not known */
+    bool certifier_has_died;      /* the next one does not know what it had published */
+    int64_t sinks_at_ms;          /* try to open log files again at; 0: all are open */
+    int64_t ticket_keys_at_ms;    /* look whether a new one is due */
     int64_t keyholder_at_ms, logger_at_ms, observer_at_ms, certifier_at_ms,
         generation_at_ms; /* start it (again) at; 0: not planned */
     int64_t back_off_ms, promoted_ms;

@@ -13,28 +13,6 @@
 
 enum auth_word { AUTH_WORD_MTLS, AUTH_WORD_OFF };
 
-static int report(const struct option_apply *a, const struct word *word, slice path,
-                  struct writer *why)
-{
-    struct diagnostic *item = diagnostics_add(
-        a->diagnostics, E0504, &word->span, "cannot use '%.*s': %.*s",
-        SLICE_ARGUMENTS(word_shown(word, path)), SLICE_ARGUMENTS(writer_slice(why)));
-    diagnostic_label(a->diagnostics, item, "named here");
-    return -EINVAL;
-}
-
-/* 0 · -EINVAL reported · -ENOMEM */
-static int check_authorities(const struct option_apply *a, const struct word *word,
-                             const struct auth_file *ca)
-{
-    char memory[WHY_BYTES];
-    struct writer why = writer_over(memory, sizeof memory);
-    X509_STORE *trust = NULL;
-    int error = tls_trust_make(ca->text, &trust, &why);
-    X509_STORE_free(trust);
-    return error == -EINVAL ? report(a, word, ca->path, &why) : error;
-}
-
 static int check_crls(const struct option_apply *a, const struct word *word,
                       const struct auth_file *crl)
 {
@@ -42,7 +20,7 @@ static int check_crls(const struct option_apply *a, const struct word *word,
     struct writer why = writer_over(memory, sizeof memory);
     STACK_OF(X509_CRL) * crls OWNS(tls_crls_free) = NULL;
     int error = tls_crls_read(crl->text, &crls, &why);
-    return error == -EINVAL ? report(a, word, crl->path, &why) : error;
+    return error == -EINVAL ? option_refuse_file(a, word, crl->path, writer_slice(&why)) : error;
 }
 
 static int read_file(const struct option_apply *a, const struct word *word, slice path,
@@ -70,7 +48,7 @@ static int auth_apply(struct option_apply *a)
         return option_refuse(a, kind->word, "the file of the authorities:  auth mtls CA.pem");
     t->mode = mode->is_set && mode->number == 0 ? AUTH_OPTIONAL : AUTH_REQUIRED;
     TRY(read_file(a, ca->word, ca->text, &t->ca));
-    return check_authorities(a, ca->word, &t->ca);
+    return option_authorities(a, ca->word, t->ca.path, t->ca.text);
 }
 
 static int crl_apply(struct option_apply *a)

@@ -11,11 +11,11 @@ const struct filter *const filters_in_order[] = {
     &waf_filter,          /* what it asks, once it may ask at all */
     &answer_filter,       /* redirect and respond, before an origin is asked */
     &headers_filter,      /* edits: of what is really sent, so behind every decision */
+    &recent_filter,       /* the whole story of the last ones: there before any log names one */
     &metrics_filter,      /* counts what happened, whoever decided it */
     &access_log_filter,   /* one line per exchange, always */
     &security_log_filter, /* one line per refusal */
     &rules_log_filter,    /* and one for each rule, where it is asked for */
     &audit_log_filter,    /* and whole records */
-    &recent_filter,       /* the whole story of the last ones, in memory */
     NULL,
 };

@@ -236,6 +236,110 @@ static bool is_one_of(char c, const char *set)
     return c && strchr(set, c);
 }
 
+/* --- Credentials of URLs ---------------------------------------------------------------------- */
+
+/* A character as it stands in a text that may be percent-encoded, as a whole or in parts. */
+struct encoded {
+    char c;
+    size_t bytes;
+    size_t depth; /* how many times over: ":" 0, "%3A" 1, "%253A" 2 */
+};
+
+static struct encoded front_encoded(slice s)
+{
+    struct encoded e = { .c = front(s, &e.bytes) };
+    e.depth = e.bytes > 1;
+    while (e.c == '%' && e.bytes > 1) { /* what it is the % of goes on behind it */
+        char memory[3] = { '%' };
+        size_t more;
+        if (s.len < e.bytes + 2)
+            break;
+        memcpy(memory + 1, s.ptr + e.bytes, 2);
+        char c = front(slice_of(memory, sizeof memory), &more);
+        if (more == 1)
+            break;
+        e = (struct encoded){ c, e.bytes + 2, e.depth + 1 };
+    }
+    return e;
+}
+
+static bool take(slice *s, char c, size_t *ret_depth)
+{
+    if (s->len == 0)
+        return false;
+    struct encoded e = front_encoded(*s);
+    *ret_depth = e.depth;
+    if (e.c == c)
+        *s = slice_after(*s, e.bytes);
+    return e.c == c;
+}
+
+/* A slash, as JSON may write it too. */
+static bool take_slash(slice *s, size_t *ret_depth)
+{
+    (void)!take(s, '\\', ret_depth);
+    return take(s, '/', ret_depth);
+}
+
+/* Up to the last @ of the authority: a password may hold others. What is encoded more often than
+ * the URL is part of a password, but in what has no colon the end of a word. */
+static size_t credentials_length(slice authority, size_t depth)
+{
+    size_t last = 0;
+    bool has_colon = false;
+    struct encoded e;
+    for (size_t at = 0; at < authority.len; at += e.bytes) {
+        e = front_encoded(slice_after(authority, at));
+        has_colon |= e.c == ':';
+        if (e.c == '@')
+            last = at;
+        else if (is_one_of(e.c, "/?#&;\\<>\"'` \t\r\n") && (e.depth <= depth || !has_colon))
+            break;
+    }
+    return last;
+}
+
+/* Nearly all texts have neither. */
+static bool has_at(slice text)
+{
+    return slice_find_byte(text, '@') < text.len ||
+           (slice_find_byte(text, '%') < text.len && (slice_find(text, SLICE("%40")) < text.len ||
+                                                      slice_find(text, SLICE("2540")) < text.len));
+}
+
+slice log_find_credentials(slice text)
+{
+    size_t depth, length;
+    bool may_be = has_at(text);
+    while (may_be && text.len) {
+        slice behind = text;
+        if (take(&behind, ':', &depth) && take_slash(&behind, &depth) &&
+            take_slash(&behind, &depth)) {
+            length = credentials_length(behind, depth);
+            if (length)
+                return slice_first(behind, length);
+        }
+        text = slice_after(text, front_encoded(text).bytes);
+    }
+    return slice_of("", 0);
+}
+
+/* Text without secrets, but for credentials of URLs in it. */
+static void text_add_urls(struct text *t, slice s)
+{
+    slice credentials;
+    while (!t->is_cut && (credentials = log_find_credentials(s)).len) {
+        size_t before = (size_t)(credentials.ptr - s.ptr);
+        text_add(t, slice_first(s, before));
+        text_add(t, SLICE("***"));
+        s = slice_after(s, before + credentials.len);
+    }
+    text_add(t, s);
+}
+
+/* --- Names of secrets in values ----------------------------------------------------------------
+ */
+
 /* Behind the name of a secret: `": "` and the like, up to where its value begins; *ret_quote: that
  * it is quoted with, or 0. returns 0: no value follows */
 static size_t introduction(slice rest, char *ret_quote)
@@ -322,7 +426,8 @@ static bool names_secret_in_base64(slice value)
         if (count >= 8)
             writer_byte(&w, (char)(bits >> (count -= 8)));
     }
-    return log_find_secret(writer_slice(&w), &name) < w.len;
+    return log_find_secret(writer_slice(&w), &name) < w.len ||
+           log_find_credentials(writer_slice(&w)).len;
 }
 
 bool log_value_hides_secret(slice value)
@@ -332,15 +437,15 @@ bool log_value_hides_secret(slice value)
 
 slice log_url_credentials(slice url, slice *ret_scheme)
 {
-    size_t scheme = slice_find(url, SLICE("://"));
+    size_t slash = slice_find_any(url, "/?#");
     *ret_scheme = slice_first(url, 0);
-    if (scheme == url.len || scheme > slice_find_any(url, "/?#"))
+    if (slash == 0 || !slice_starts_with(slice_after(url, slash - 1), SLICE("://")))
         return *ret_scheme;
-    slice behind = slice_after(url, scheme + 3);
+    slice behind = slice_after(url, slash + 2);
     size_t end = slice_find_any(behind, "/?#");
     while (end > 0 && behind.ptr[end - 1] != '@') /* the last one: a password may hold others */
         end--;
-    *ret_scheme = slice_first(url, scheme + 3);
+    *ret_scheme = slice_first(url, slash + 2);
     return slice_first(behind, end ? end - 1 : 0);
 }
 
@@ -365,7 +470,7 @@ static slice put_parameter(struct text *t, slice rest, bool in_path)
         text_add(t, slice_first(piece, equals + 1));
         text_add(t, SLICE("***"));
     } else {
-        text_add(t, piece);
+        text_add_urls(t, piece);
     }
     return slice_after(rest, length);
 }
@@ -380,7 +485,7 @@ void log_put_masked(struct writer *w, slice text, size_t bytes_max, const struct
         plain += plain < rest.len; /* with its separator */
         if (in_path && plain && rest.ptr[plain - 1] != ';')
             in_path = false;
-        text_add(&t, slice_first(rest, plain));
+        text_add_urls(&t, slice_first(rest, plain));
         rest = slice_after(rest, plain);
         if (rest.len)
             rest = put_parameter(&t, rest, in_path);
@@ -415,7 +520,7 @@ void log_put_value(struct writer *w, slice text, size_t bytes_max, const struct 
         slice behind = slice_after(rest, end);
         bool is_name = end < rest.len && !is_closing(rest, end, name);
         size_t signs = is_name ? introduction(behind, &quote) : 0;
-        text_add(&t, slice_first(rest, end + signs));
+        text_add_urls(&t, slice_first(rest, end + signs));
         rest = slice_after(behind, signs);
         if (signs == 0)
             continue;

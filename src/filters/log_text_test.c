@@ -44,7 +44,23 @@ TEST(secrets_are_masked_and_nothing_else_is)
         { "https://user:pw@h.test/a@b", "https://***@h.test/a@b" },
         { "https://user:p@ss@h.test", "https://***@h.test" },
         { "https://h.test/a@b", "https://h.test/a@b" },
-        { "/go?to=https://u:p@h/", "/go?to=https://u:p@h/" },
+        { "/go?to=https://u:p@h/", "/go?to=https://***@h/" },
+        { "/go?to=https%3A%2F%2Fu%3Ap%40%73%40h%2F&a=b@c",
+          "/go?to=https%3A%2F%2F***%40h%2F&a=b@c" },
+        { "/go/https://u:p@h/x", "/go/https://***@h/x" },
+        { "/go?a=ftp://u:p@h,ftp://v@h", "/go?a=ftp://***@h,ftp://***@h" },
+        { "/go?a=b@c&to=https%3a%2f%2fh%2fa%40b", "/go?a=b@c&to=https%3a%2f%2fh%2fa%40b" },
+        { "/go?a=see%20https://h%20or%20mail%20b@c", "/go?a=see%20https://h%20or%20mail%20b@c" },
+        { "/go?a=https://@h&b=:/@", "/go?a=https://@h&b=:/@" },
+        { "/go?to=https://u:p%2F%20%3Fq@h/a@b", "/go?to=https://***@h/a@b" },
+        { "/go?to=https%3A%2F%2Fu%3Ap%252Fq%40h%2Fa%40b", "/go?to=https%3A%2F%2F***%40h%2Fa%40b" },
+        { "/go?to=https%253A%252F%252Fu%253Ap%2540h%252Fa%2540b",
+          "/go?to=https%253A%252F%252F***%2540h%252Fa%2540b" },
+        { "/go?to=%25252F%25253A%25252F%25252Fu%25253Ap%252540h",
+          "/go?to=%25252F%25253A%25252F%25252F***%252540h" },
+        { "/go?a=see%2520https%3A%2F%2Fh%2520or%2520mail%2520b%40c",
+          "/go?a=see%2520https%3A%2F%2Fh%2520or%2520mail%2520b%40c" },
+        { "/go?a=100%25&b=https://u:p%25@h%25", "/go?a=100%25&b=https://***@h%25" },
         { "GET /a?token=1 HTTP/1.1", "GET /a?token=***" },
         { "", "" },
     };
@@ -81,6 +97,9 @@ TEST(a_value_shows_an_attack_and_no_secret_that_is_named)
         { "token=", "token=***" },
         { "password%22:%22hunter2%22,%22b%22:1", "password%22:%22***%22,%22b%22:1" },
         { "x%5Bpin%5D%3D12%26b", "x%5Bpin%5D%3D***%26b" },
+        { "see https://u:p@h/ 1' or 1=1", "see https://***@h/ 1' or 1=1" },
+        { "{'to':'https:\\/\\/u:p@h','a':1}", "{'to':'https:\\x5C/\\x5C/***@h','a':1}" },
+        { "https://h/a@b", "https://h/a@b" },
         { "password%", "password%" },
         { "password%2", "password%2" },
         { "eyJwYXNzd29yZCI6Imh1bnRlcjIiLCJhIjoiYiJ9", "***" },
@@ -95,7 +114,7 @@ TEST(a_secret_in_base64_is_masked_with_all_of_its_value)
     static const char *const hiding[] = {
         "eyJwYXNzd29yZCI6Imh1bnRlcjIifQ==",     "eyJwYXNzd29yZCI6Imh1bnRlcjIifQ",
         "eyJwYXNzd29yZCI6Imh1bnRlcjIifQ%3D%3D", "eyJhIjoxfQ.eyJwYXNzd29yZCI6Imh1bnRlcjIifQ.c2ln",
-        "YT0xJnBhc3N3b3JkPWh1bnRlcjI=",
+        "YT0xJnBhc3N3b3JkPWh1bnRlcjI=",         "aHR0cHM6Ly91OnBAaG9zdC8=",
     };
     for (size_t i = 0; i < ARRAY_LENGTH(hiding); i++)
         assert_true(log_value_hides_secret(slice_from(hiding[i])));

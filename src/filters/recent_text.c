@@ -75,6 +75,19 @@ static void mask(struct put *p, slice secret, const char *what, slice name)
     mask_with(p, secret, 'x', what, name);
 }
 
+/* What hides no secret but the credentials of URLs. */
+static void add_urls(struct put *p, slice text)
+{
+    slice credentials;
+    while (p->w->len < p->end && (credentials = log_find_credentials(text)).len) {
+        size_t before = (size_t)(credentials.ptr - text.ptr);
+        add(p, slice_first(text, before));
+        mask(p, credentials, "url", SLICE("credentials"));
+        text = slice_after(text, before + credentials.len);
+    }
+    add(p, text);
+}
+
 size_t recent_put(struct writer *w, slice text, size_t bytes_max)
 {
     struct put p = put_open(w, bytes_max, NULL);
@@ -119,7 +132,7 @@ static void put_parameters(struct put *p, slice text)
             mask(p, value, "arg", name);
             add(p, slice_of(text.ptr + end, step - end));
         } else {
-            add(p, slice_first(text, step));
+            add_urls(p, slice_first(text, step));
         }
         text = slice_after(text, step);
     }
@@ -203,7 +216,7 @@ size_t recent_put_field(struct writer *w, const struct field *f, size_t bytes_ma
     else if (is_url(f))
         put_parameters(&p, f->value);
     else
-        add(&p, f->value);
+        add_urls(&p, f->value);
     return p.taken;
 }
 
@@ -226,7 +239,7 @@ static void put_text(struct put *p, slice text)
     size_t behind = log_find_secret(text, &name);
     bool is_found = log_name_is_secret(name); /* it may be the last word */
     size_t begin = is_found ? mask_begin(text, name, behind) : text.len;
-    add(p, slice_first(text, begin));
+    add_urls(p, slice_first(text, begin));
     if (is_found)
         mask(p, slice_after(text, begin), "body", name);
 }
@@ -282,7 +295,7 @@ static void put_json(struct put *p, slice text)
         size_t step = end < text.len ? end : text.len;
         if (is_name)
             step += white + 1;
-        add(p, slice_first(text, step));
+        add_urls(p, slice_first(text, step));
         text = slice_after(text, step);
         /* what is escaped in a name might spell anything */
         if (is_name && (slice_find_byte(name, '\\') < name.len || log_name_is_secret(name)))
@@ -316,7 +329,7 @@ static void put_content(struct put *p, slice head, slice content, bool omits_fil
     else if (log_find_secret(head, &name) < head.len)
         mask(p, value, "part", name);
     else
-        add(p, value);
+        add_urls(p, value);
     add(p, slice_after(content, end));
 }
 

@@ -11,6 +11,7 @@
 #define LINES_MAX      32u
 #define URI_BYTES_MAX  512u
 #define DATA_BYTES_MAX 1500u
+#define TAG_BYTES_MAX  128u
 
 static void put_plain(struct writer *w, slice s)
 {
@@ -23,6 +24,8 @@ static const struct log_escape plain = { .write = put_plain, .cut = SLICE("...")
 /* Texts of one line, and their memory. */
 struct texts {
     char uri[URI_BYTES_MAX], msg[DATA_BYTES_MAX], data[DATA_BYTES_MAX], location[URI_BYTES_MAX];
+    char tag_texts[REPORT_TAGS_MAX][TAG_BYTES_MAX];
+    slice tags[REPORT_TAGS_MAX];
 };
 
 static slice mask_target(slice target, char *memory, size_t bytes_max)
@@ -37,6 +40,14 @@ static slice mask_text(slice text, char *memory, size_t bytes_max)
     struct writer w = writer_over(memory, bytes_max);
     log_put_value(&w, text, bytes_max, &plain);
     return writer_slice(&w);
+}
+
+static const slice *mask_tags(const struct waf_transaction *t, const struct waf_match *m,
+                              struct texts *texts)
+{
+    for (unsigned i = 0; i < m->rule->tag_count && i < REPORT_TAGS_MAX; i++)
+        texts->tags[i] = mask_text(waf_shown_tag(t, m, i), texts->tag_texts[i], TAG_BYTES_MAX);
+    return texts->tags;
 }
 
 static void write_line(struct writer *w, const struct exchange *x, const struct waf_match *m,
@@ -64,6 +75,7 @@ static void tell(const struct exchange *x, const struct waf_match *m)
         .msg = mask_text(waf_shown_msg(t, m), texts.msg, sizeof texts.msg),
         .data = mask_text(waf_shown_data(t, m), texts.data, sizeof texts.data),
         .location = mask_target(waf_shown_location(t), texts.location, sizeof texts.location),
+        .tags = m->tags ? mask_tags(t, m, &texts) : NULL,
         .hides_matches = waf_hides_values(m),
     };
     for (unsigned i = 0; i < m->findings; i++)

@@ -1,6 +1,6 @@
 /* `waf`: requests and responses before SecLang rules. A request's body is held until the verdict,
  * and a response's of the types that are inspected; nothing reaches the other side before. Streams
- * are not held: gRPC calls, WebSocket. */
+ * are not held: gRPC calls to origins that take them, WebSocket. */
 #include "filters/waf.h"
 
 #include <errno.h>
@@ -30,9 +30,11 @@
 #define FREED_AT_ONCE     (1u << 20)
 #define STEPS_PER_MS      1000000ull
 #define NS_PER_MS         1000000
-/* Files in forms are walked through at a constant cost for each byte, some 2 ns: what `limits body`
- * lets in is not for the budget to refuse. */
-#define FILES_MS_PER_MIB 8
+/* Files in forms are walked through at a constant cost for each byte, 1 to 3 ns and many times that
+ * on a slow processor: what `limits body` lets in is not for the budget to refuse. The steps bound
+ * the work, the time is wide. */
+#define FILES_STEPS_PER_MIB 8000000ull
+#define FILES_MS_PER_MIB    50
 /* All questions of one exchange to lists in the DNS wait so long together. */
 #define LISTS_MS 1000
 
@@ -97,10 +99,10 @@ static int find_on_list(struct waf_lists *lists, const struct list_question *que
 }
 
 /* So much more may be spent. */
-static void grant(struct waf_exchange *w, uint64_t ms)
+static void grant(struct waf_exchange *w, int64_t ms, uint64_t steps)
 {
-    w->cpu_max_ns += (int64_t)ms * NS_PER_MS;
-    work_grant(&w->work, ms * STEPS_PER_MS);
+    w->cpu_max_ns += ms * NS_PER_MS;
+    work_grant(&w->work, steps);
 }
 
 /* --- Verdicts --------------------------------------------------------------------------------- */
@@ -162,8 +164,11 @@ static enum verdict refuse_over_budget(struct exchange *x)
         return give_up(w, "waf.budget");
     char *memory = arena_take(&x->arena, 160);
     struct writer text = writer_over(memory, memory ? 159 : 0);
-    writer_format(&text, "judging took more than `budget` allows; rule %u was at work",
-                  rule ? rule->id : 0);
+    writer_literal(&text, "judging took more than `budget` allows; ");
+    if (rule)
+        writer_format(&text, "rule %u was at work", rule->id);
+    else
+        writer_literal(&text, "a body was being read");
     return refuse(x, 403, "waf.budget", memory ? memory : "judging took more than `budget` allows");
 }
 
@@ -240,7 +245,7 @@ static struct waf_exchange *make(struct exchange *x, const struct waf_settings *
     w->lists.find = find_on_list;
     w->lists_ms = LISTS_MS;
     work_open(&w->work, 0, pause, w);
-    grant(w, (uint64_t)s->budget_ms);
+    grant(w, s->budget_ms, (uint64_t)s->budget_ms * STEPS_PER_MS);
     return w;
 }
 
@@ -290,9 +295,9 @@ static int give_request(struct exchange *x)
 
 /* --- Bodies ----------------------------------------------------------------------------------- */
 
-static bool is_stream(const struct exchange *x)
+static bool is_call(const struct exchange *x)
 {
-    return x->request.upgrades_to_websocket || exchange_is_grpc(x);
+    return exchange_is_grpc(x) && route_takes_calls(x->route);
 }
 
 static slice value_of(const struct fields *fs, slice name)
@@ -313,8 +318,8 @@ static bool passes_for_want_of_room(const struct exchange *x, uint64_t bytes_max
  * own answers do not wait for a client to send what nobody reads. */
 static bool has_inspected_body(const struct exchange *x, const struct waf_body_wish *wish)
 {
-    return wish->is_wanted && x->request.framing != H1_FRAMING_NONE && !is_stream(x) &&
-           route_forwards(x->route);
+    return wish->is_wanted && x->request.framing != H1_FRAMING_NONE &&
+           !x->request.upgrades_to_websocket && !is_call(x) && route_forwards(x->route);
 }
 
 /* 0 · -EREFUSED · -ENOBUFS · -ENOMEM · -ECANCELED · -EDQUOT */
@@ -336,8 +341,10 @@ static int inspect_body(struct exchange *x)
         return result;
     if (body.encoding.len == 0)
         w->body = body.bytes;
-    if (waf_body_is_in_pieces(&body))
-        grant(w, (body.bytes.len >> 20) * FILES_MS_PER_MIB);
+    if (waf_body_is_in_pieces(&body)) {
+        uint64_t mib = body.bytes.len >> 20;
+        grant(w, (int64_t)mib * FILES_MS_PER_MIB, mib * FILES_STEPS_PER_MIB);
+    }
     w->request_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
     bool is_cut;
     result = waf_judge_body(w->transaction, w->settings, &body, &w->request_body, &is_cut);
@@ -389,23 +396,25 @@ static int give_response_body(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     uint64_t bytes_max = w->settings->response_bytes_max;
-    slice body, encoding = value_of(&x->response.fields, CONTENT_ENCODING);
-    if (is_stream(x) ||
-        !waf_judge_wants_response_body(w->transaction, w->settings, &x->response.fields))
+    slice held, encoding = value_of(&x->response.fields, CONTENT_ENCODING);
+    if (x->is_tunnel || is_call(x) || !waf_judge_wants_response_body(w->transaction, w->settings))
         return 0;
     clock_stop(w);
-    int result = response_hold(x, bytes_max, w->settings->response_ms, &body);
+    int result = response_hold(x, bytes_max, w->settings->response_ms, &held);
     clock_start(w);
-    if (result != 0 || body.len == 0)
+    if (result != 0 || held.len == 0)
         return result;
+    slice body = held;
     w->response_body = (struct decompress){ .work = &w->work, .purse = &held_purse };
     waf_judge_bound(&w->response_body, bytes_max);
     w->response_body.limits.takes_beginning = true;
     if (encoding.len)
-        result = decompress_body(&w->response_body, encoding, body, &body);
-    if (result == -EBADMSG)
-        return 0; /* damaged, or in a coding that nobody here knows */
-    return result == 0 ? waf_response_body(w->transaction, slice_first(body, bytes_max)) : result;
+        result = decompress_body(&w->response_body, encoding, held, &body);
+    if (result == -EBADMSG) /* in a coding that nobody knows: clients show such a body as it is */
+        body = held;
+    else if (result != 0)
+        return result;
+    return waf_response_body(w->transaction, slice_first(body, bytes_max));
 }
 
 static enum verdict inspect_response(struct exchange *x)

@@ -13,6 +13,8 @@ int waf_judge_open(const struct waf_settings *s, struct waf_world world, struct 
     world.shadow_rules = s->shadows;
     world.shadow_rule_count = s->shadow_count;
     world.fields_bytes_max = s->body_bytes_max;
+    world.response_types = s->response_types;
+    world.response_type_count = s->response_type_count;
     world.decodes_base64 = s->inspects_base64;
     world.inspects_fields = s->inspects_headers;
     TRY(waf_open(s->rules, &world, arena, work, ret));
@@ -163,20 +165,9 @@ int waf_judge_response(struct waf_transaction *t, unsigned status, const struct 
     return 0;
 }
 
-bool waf_judge_wants_response_body(const struct waf_transaction *t, const struct waf_settings *s,
-                                   const struct fields *sent)
+bool waf_judge_wants_response_body(const struct waf_transaction *t, const struct waf_settings *s)
 {
-    const struct field *type = fields_find(sent, FIELD_CONTENT_TYPE);
-    slice media = type ? type->value : slice_of(NULL, 0);
-    if (s->response_bytes_max == 0)
-        return false;
-    if (s->response_type_count == 0)
-        return waf_wants_response_body(t).is_wanted;
-    media = slice_trim(slice_first(media, slice_find_byte(media, ';')));
-    for (uint32_t i = 0; i < s->response_type_count; i++)
-        if (slice_equal_fold(s->response_types[i], media))
-            return true;
-    return false;
+    return s->response_bytes_max && waf_wants_response_body(t).is_wanted;
 }
 
 uint16_t waf_judge_status(const struct waf_decision *d)

@@ -64,8 +64,7 @@ MUST_CHECK int waf_judge_response(struct waf_transaction *t, unsigned status,
                                   const struct fields *sent);
 
 /* After phase 3: whether the body of such a response is looked at, if it has one. */
-bool waf_judge_wants_response_body(const struct waf_transaction *t, const struct waf_settings *s,
-                                   const struct fields *sent);
+bool waf_judge_wants_response_body(const struct waf_transaction *t, const struct waf_settings *s);
 
 /* Bounds of what comes out of a body; work and purse stay. */
 void waf_judge_bound(struct decompress *d, uint64_t bytes_max);

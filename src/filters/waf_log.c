@@ -67,16 +67,16 @@ static void write_finding(struct writer *w, const struct waf_finding *f, bool is
         put_value(w, "matched", waf_matched(f), MATCHED_BYTES_MAX);
 }
 
-static void write_tags(struct writer *w, const struct rule *rule)
+static void write_tags(struct writer *w, const struct waf_transaction *t, const struct waf_match *m)
 {
     unsigned written = 0;
-    for (unsigned i = 0; i < rule->tag_count && written < TAGS_MAX; i++) {
-        slice tag = rule->tags[i].source;
+    for (unsigned i = 0; i < m->rule->tag_count && written < TAGS_MAX; i++) {
+        slice tag = waf_shown_tag(t, m, i);
         if (!slice_starts_with(tag, SLICE("attack-")) &&
             !slice_starts_with(tag, SLICE("paranoia-level")))
             continue;
         writer_text(w, written++ ? ",\"" : ",\"tags\":[\"");
-        log_put(w, tag, TAG_BYTES_MAX, &log_escape_json);
+        log_put_value(w, tag, TAG_BYTES_MAX, &log_escape_json);
         writer_byte(w, '"');
     }
     if (written)
@@ -113,7 +113,7 @@ static void write_match(struct writer *w, const struct exchange *x, const struct
         writer_format(w, ",\"score\":%lld", (long long)m->score);
     if (m->is_shadow)
         writer_literal(w, ",\"shadow\":true");
-    write_tags(w, m->rule);
+    write_tags(w, x->waf->transaction, m);
     writer_byte(w, '}');
 }
 

@@ -89,15 +89,25 @@ static bool read_ids(slice text, struct id_range *ret)
 
 #define IDS_EXPECTED "the number of a rule such as 942100, or a range such as 942100-942199"
 
+static int mention(const struct option_apply *a, const struct word *word, struct waf_mention *ret)
+{
+    *ret = (struct waf_mention){ word, arena_take(a->arena, sizeof *ret->is_meant) };
+    return ret->is_meant ? 0 : -ENOMEM;
+}
+
 static int shadow_apply(struct option_apply *a)
 {
     struct waf_settings *w = a->object;
     const struct argument_value *ids = option_argument(a, 0);
     for (uint32_t i = 0; i < ids->count; i++) {
         struct id_range range;
+        struct waf_mention m;
         if (!read_ids(ids->texts[i], &range))
             return option_refuse(a, &ids->words[i], IDS_EXPECTED);
+        TRY(mention(a, &ids->words[i], &m));
         TRY(option_append(a->arena, OPTION_ARRAY(w->shadows, w->shadow_count), &range, 1));
+        TRY(option_append(a->arena, OPTION_ARRAY(w->shadow_mentions, w->shadow_mention_count), &m,
+                          1));
     }
     return 0;
 }
@@ -216,10 +226,7 @@ static int exclude_apply(struct option_apply *a)
     if (!e.because.ptr)
         return -ENOMEM;
     TRY(statement_where(a->statement, a->arena, &e.where));
-    e.word = option_argument(a, EXCLUDE_VALUE)->word;
-    e.is_meant = arena_take(a->arena, sizeof *e.is_meant);
-    if (!e.is_meant)
-        return -ENOMEM;
+    TRY(mention(a, option_argument(a, EXCLUDE_VALUE)->word, &e.mention));
     return option_append(a->arena, OPTION_ARRAY(w->exclusions, w->exclusion_count), &e, 1);
 }
 
@@ -434,7 +441,7 @@ static const struct directive rows[] = {
       .object = OBJECT_WAF,
       .preset = "200ms",
       .meaning = "Time of the processor that judging one exchange may take, and what comes then",
-      .details = "Files in forms have 8 ms more for each MiB. The log names the rule that was at "
+      .details = "Files in forms have 50 ms more for each MiB. The log names the rule that was at "
                  "work. refuse unless written.",
       .example = "budget 100ms then refuse",
       .since = "0.3" },

@@ -91,7 +91,7 @@ static void write_match(struct writer *w, const struct waf_transaction *t,
     writer_literal(w, ",\"tags\":[");
     for (unsigned i = 0; i < m->rule->tag_count && i < TAGS_MAX; i++) {
         writer_text(w, i ? ",\"" : "\"");
-        (void)recent_put(w, m->rule->tags[i].source, TAG_BYTES);
+        log_put_value(w, waf_shown_tag(t, m, i), TAG_BYTES, &escape);
         writer_byte(w, '"');
     }
     writer_literal(w, "],\"findings\":[");

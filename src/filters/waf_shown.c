@@ -210,6 +210,12 @@ slice waf_shown_msg(const struct waf_transaction *t, const struct waf_match *m)
     return is_shown(t, m, &m->rule->msg) ? m->msg : m->rule->msg.source;
 }
 
+slice waf_shown_tag(const struct waf_transaction *t, const struct waf_match *m, unsigned i)
+{
+    bool is_open = m->tags && is_shown(t, m, &m->rule->tags[i]);
+    return is_open ? waf_match_tag(m, i) : m->rule->tags[i].source;
+}
+
 slice waf_shown_data(const struct waf_transaction *t, const struct waf_match *m)
 {
     return is_shown(t, m, &m->rule->logdata) ? m->logdata : SLICE("***");

@@ -23,5 +23,6 @@ bool waf_hides_values(const struct waf_match *m);
  * into them as the rule has them; its data then is ***. What is expanded still goes through
  * log_put_value(). */
 slice waf_shown_msg(const struct waf_transaction *t, const struct waf_match *m);
+slice waf_shown_tag(const struct waf_transaction *t, const struct waf_match *m, unsigned i);
 slice waf_shown_data(const struct waf_transaction *t, const struct waf_match *m);
 slice waf_shown_location(const struct waf_transaction *t); /* empty: nobody redirects */

@@ -44,9 +44,8 @@ int ip_parse(slice text, struct ip *ret)
 }
 
 /* Written several times per exchange, so without the detour over a general number. */
-static void write_v4(struct writer *w, const uint8_t bytes[4])
+static char *put_v4(char *to, const uint8_t bytes[4])
 {
-    char text[INET_ADDRSTRLEN], *to = text;
     for (int i = 0; i < 4; i++) {
         unsigned value = bytes[i];
         if (i)
@@ -57,7 +56,17 @@ static void write_v4(struct writer *w, const uint8_t bytes[4])
             *to++ = (char)('0' + value / 10 % 10);
         *to++ = (char)('0' + value % 10);
     }
-    writer_bytes(w, text, (size_t)(to - text));
+    return to;
+}
+
+/* In its place at once where it surely fits, as writer_decimal() does. */
+static void write_v4(struct writer *w, const uint8_t bytes[4])
+{
+    char text[INET_ADDRSTRLEN], *end = w->ptr + w->len;
+    if (!w->overflowed && w->capacity - w->len >= sizeof text)
+        writer_advance(w, (size_t)(put_v4(end, bytes) - end));
+    else
+        writer_bytes(w, text, (size_t)(put_v4(text, bytes) - text));
 }
 
 /* RFC 5952: lower case, the longest run of two or more zero groups (the first of equals) as "::".

@@ -33,6 +33,19 @@ TEST(ip_is_written_as_rfc_5952_says)
         assert_slice_equal(write_ip(cases[i].in), cases[i].out);
 }
 
+TEST(ip_fits_into_as_many_bytes_as_it_has)
+{
+    char memory[16];
+    struct ip ip;
+    assert_int_equal(ip_parse(SLICE("192.0.2.101"), &ip), 0);
+    for (size_t room = 0; room <= sizeof memory; room++) {
+        struct writer w = writer_over(memory, room);
+        ip_write(&w, ip);
+        assert_int_equal(w.overflowed, room < 11);
+        assert_slice_equal(writer_slice(&w), room < 11 ? SLICE("") : SLICE("192.0.2.101"));
+    }
+}
+
 TEST(address_is_parsed_and_written)
 {
     static const struct {
@@ -90,6 +103,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ip_is_written_as_rfc_5952_says),
+        cmocka_unit_test(ip_fits_into_as_many_bytes_as_it_has),
         cmocka_unit_test(address_is_parsed_and_written),
         cmocka_unit_test(network_is_strict_about_host_bits),
         cmocka_unit_test(client_key_takes_ipv6_by_its_64),

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "net/pkcs12.h"
+
 #define CHAIN_MAX 16
 #define PEM_MAX   (1u << 20)
 
@@ -87,8 +89,18 @@ int certificate_make(X509 *leaf, STACK_OF(X509) * chain, EVP_PKEY *key, struct c
     return 0;
 }
 
+static const char *why_none(slice text)
+{
+    if (pkcs12_begins(text))
+        return "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nokeys -out NEW)";
+    if (text.len && text.ptr[0] == 0x30)
+        return "it is in DER; PEM is expected (openssl x509 -inform der -in FILE -out NEW)";
+    return "there is no certificate in it (BEGIN CERTIFICATE)";
+}
+
 /* All certificates of the file; what else stands in it is passed over. */
-static int read_chain(BIO *bio, X509 **ret_leaf, STACK_OF(X509) * chain, const char **ret_why)
+static int read_chain(BIO *bio, slice pem, X509 **ret_leaf, STACK_OF(X509) * chain,
+                      const char **ret_why)
 {
     X509 *x;
     while ((x = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
@@ -107,8 +119,7 @@ static int read_chain(BIO *bio, X509 **ret_leaf, STACK_OF(X509) * chain, const c
     ERR_clear_error();
     if (*ret_leaf && at_end)
         return 0;
-    *ret_why = at_end ? "there is no certificate in it (BEGIN CERTIFICATE)"
-                      : "a certificate in it is malformed";
+    *ret_why = at_end ? why_none(pem) : "a certificate in it is malformed";
     return -EINVAL;
 }
 
@@ -122,7 +133,7 @@ int certificate_from_pem(slice pem, EVP_PKEY *key, struct certificate **ret, con
     STACK_OF(X509) *chain = sk_X509_new_null();
     X509 *leaf = NULL;
     ERR_clear_error();
-    int result = bio && chain ? read_chain(bio, &leaf, chain, ret_why) : -ENOMEM;
+    int result = bio && chain ? read_chain(bio, pem, &leaf, chain, ret_why) : -ENOMEM;
     BIO_free(bio);
     if (result != 0) {
         X509_free(leaf);

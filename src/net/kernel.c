@@ -54,14 +54,15 @@ ssize_t kernel_peek(int fd)
     return got < 0 ? -errno : got;
 }
 
-ssize_t kernel_send(int fd, const struct iovec *parts, int count)
+ssize_t kernel_send(int fd, const struct iovec *parts, int count, bool is_last)
 {
+    int flags = MSG_NOSIGNAL | (is_last ? MSG_MORE : 0);
     struct msghdr message = { .msg_iov = (struct iovec *)(uintptr_t)parts,
                               .msg_iovlen = (size_t)count };
     ssize_t sent;
     do
-        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, MSG_NOSIGNAL)
-                          : sendmsg(fd, &message, MSG_NOSIGNAL);
+        sent = count == 1 ? send(fd, parts->iov_base, parts->iov_len, flags)
+                          : sendmsg(fd, &message, flags);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }

@@ -24,8 +24,9 @@ MUST_CHECK int kernel_accept(int listener, struct address *ret_peer);
 MUST_CHECK ssize_t kernel_receive(int fd, void *to, size_t bytes_max);
 /* The same for one byte, which stays where it is. */
 MUST_CHECK ssize_t kernel_peek(int fd);
-/* How much went · -EAGAIN nothing can · -EPIPE and other -errno */
-MUST_CHECK ssize_t kernel_send(int fd, const struct iovec *parts, int count);
+/* How much went · -EAGAIN nothing can · -EPIPE and other -errno. is_last: kernel_shutdown follows
+ * once all has gone, so that the last bytes and FIN go in one segment. */
+MUST_CHECK ssize_t kernel_send(int fd, const struct iovec *parts, int count, bool is_last);
 
 void kernel_shutdown(int fd, int how);
 void kernel_close(int fd);

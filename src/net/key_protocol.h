@@ -7,7 +7,8 @@
  * - KEY_SIGN_MANY: body: at most KEY_MANY_MAX requests for a signature, each a struct key_part and
  *   its text. Answer: as many parts in the same order, with the signature or the reason.
  * - KEY_LOAD: detail: KEY_FOR_TLS or 0, body: path, NUL, SPKI of the certificate (DER; empty:
- *   whatever key the file has). Answer: struct key_described, SPKI, warning.
+ *   whatever key the file has). Answer: struct key_described, SPKI, warning; -EKEYREJECTED: the
+ *   key is another one.
  * - KEY_GENERATE: detail: enum key_recipe, and KEY_FOR_TLS; body: name. Answer: as KEY_LOAD.
  * - KEY_DELETE: body: name. Answer: nothing.
  * - KEY_READ: body: path, NUL. Answer: the certificates in the file, PEM: its keys stay where they

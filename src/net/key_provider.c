@@ -6,11 +6,11 @@
 #include <openssl/proverr.h>
 #include <openssl/x509.h>
 #include <openssl/err.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* What OpenSSL's functions return. */
-enum { FAILED = 0, DONE = 1 };
+#include "net/tls_library.h"
 
 #define PARAMS_MAX 16
 
@@ -20,7 +20,8 @@ enum { FAILED = 0, DONE = 1 };
 struct remote_key {
     _Atomic uint32_t references;
     uint64_t id;
-    EVP_PKEY *public_half; /* of the default context */
+    EVP_PKEY *public_half;   /* of the default context */
+    EVP_PKEY *_Atomic equal; /* another object of the same half; NULL: none was met */
 };
 
 static void key_free(void *data)
@@ -29,6 +30,7 @@ static void key_free(void *data)
     if (!key || --key->references > 0)
         return;
     EVP_PKEY_free(key->public_half);
+    EVP_PKEY_free(key->equal);
     free(key);
 }
 
@@ -145,10 +147,34 @@ static const OSSL_PARAM *ed25519_types(int selection)
     return types;
 }
 
+static bool is_known_equal(const struct remote_key *one, const struct remote_key *other)
+{
+    return other->public_half && one->equal == other->public_half;
+}
+
+/* The first that is equal, referred to, so that its address means it as long as it is there. Only
+ * by a key of the keyholder: what the library makes of a certificate's key, to compare it, belongs
+ * to that key, which must not be kept by what it has itself. */
+static void remember_equal(struct remote_key *one, const struct remote_key *other)
+{
+    EVP_PKEY *half = other->public_half, *none = NULL;
+    if (one->id != 0 && EVP_PKEY_up_ref(half) == 1 &&
+        !atomic_compare_exchange_strong(&one->equal, &none, half))
+        EVP_PKEY_free(half);
+}
+
+/* A handshake compares the same two, those of a certificate and of its key, each time. */
 static int key_match(const void *a, const void *b, int selection)
 {
-    const struct remote_key *one = a, *other = b;
-    return EVP_PKEY_eq(one->public_half, other->public_half) == 1;
+    struct remote_key *one = (struct remote_key *)(uintptr_t)a,
+                      *other = (struct remote_key *)(uintptr_t)b;
+    if (is_known_equal(one, other) || is_known_equal(other, one))
+        return DONE;
+    if (EVP_PKEY_eq(one->public_half, other->public_half) != 1)
+        return FAILED;
+    remember_equal(one, other);
+    remember_equal(other, one);
+    return DONE;
 }
 
 static int key_get_params(void *data, OSSL_PARAM params[])

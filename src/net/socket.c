@@ -95,13 +95,15 @@ ssize_t socket_send_raw(struct socket *s, const struct iovec *parts, int count)
     size_t asked = 0;
     for (int i = 0; i < count; i++)
         asked += parts[i].iov_len;
-    ssize_t sent = kernel_send(s->poll.fd, parts, count);
+    ssize_t sent = kernel_send(s->poll.fd, parts, count, s->is_last_write);
     if (sent == -EAGAIN)
         sent = 0;
     else if (sent < 0)
         return sent;
     if ((size_t)sent < asked)
         s->poll.ready &= (uint8_t)~POLL_WRITE;
+    else if (s->is_last_write)
+        kernel_shutdown(s->poll.fd, SHUT_WR);
     return sent;
 }
 
@@ -162,6 +164,8 @@ void socket_last_write(struct socket *s)
 {
     if (s->tls)
         tls_last_write(s);
+    else
+        s->is_last_write = true;
 }
 
 void socket_shutdown_write(struct socket *s)

@@ -16,8 +16,9 @@ struct tls; /* net/tls.h */
 
 struct socket {
     struct pollable poll;
-    struct tls *tls; /* NULL: plain */
-    bool awaits_tls; /* nothing plain may be written: a handshake comes first */
+    struct tls *tls;    /* NULL: plain */
+    bool awaits_tls;    /* nothing plain may be written: a handshake comes first */
+    bool is_last_write; /* each write is given all that is left, and FIN goes with its end */
 };
 
 static inline bool socket_is_open(const struct socket *s)
@@ -64,8 +65,8 @@ bool socket_has_unsent(const struct socket *s);
 MUST_CHECK ssize_t socket_receive_raw(struct socket *s, void *to, size_t bytes_max);
 MUST_CHECK ssize_t socket_send_raw(struct socket *s, const struct iovec *parts, int count);
 
-/* What the next call writes is the last: under TLS close_notify goes in the same send, or with what
- * is left of it. The call is given all of it, in at most 64 parts. */
+/* What the next call writes is the last: FIN goes in the same segment, and under TLS close_notify
+ * in front of it, or with what is left of it. The call is given all of it, in at most 64 parts. */
 void socket_last_write(struct socket *s);
 
 /* Half-close: FIN after what was written, under TLS behind close_notify. */

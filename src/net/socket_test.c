@@ -41,6 +41,17 @@ static void write_bulk(void *argument)
     socket_shutdown_write(bulk->to);
 }
 
+/* All of it, and then the end. `to` has room for a byte more. */
+static void receive_bulk(struct socket *from, char *to)
+{
+    size_t have = 0;
+    ssize_t got;
+    while ((got = socket_read(from, to + have, BULK + 1 - have, loop_now_ms() + 60000)) > 0)
+        have += (size_t)got;
+    assert_int_equal(got, 0);
+    assert_int_equal(have, BULK);
+}
+
 static void transfer(UNUSED void *argument)
 {
     struct socket a, b;
@@ -52,12 +63,7 @@ static void transfer(UNUSED void *argument)
     struct bundle bundle;
     bundle_open(&bundle);
     assert_int_equal(bundle_start(&bundle, "writer", write_bulk, &bulk), 0);
-    size_t have = 0;
-    ssize_t got;
-    while ((got = socket_read(&b, received + have, BULK + 1 - have, loop_now_ms() + 60000)) > 0)
-        have += (size_t)got;
-    assert_int_equal(got, 0);
-    assert_int_equal(have, BULK);
+    receive_bulk(&b, received);
     assert_memory_equal(sent, received, BULK);
     bundle_end(&bundle);
     socket_close(&a);
@@ -70,6 +76,41 @@ static void transfer(UNUSED void *argument)
 TEST(socket_moves_megabytes_through_small_buffers)
 {
     in_loop(transfer);
+}
+
+static void write_last(void *argument)
+{
+    struct bulk *bulk = argument;
+    struct iovec part = { bulk->bytes, BULK };
+    socket_last_write(bulk->to);
+    assert_int_equal(socket_write(bulk->to, &part, 1, 1000, loop_now_ms() + 60000, NULL), 0);
+}
+
+/* All that is left each time the kernel takes some of it; then the end, though nobody closes. */
+static void ends_with_the_last_write(UNUSED void *argument)
+{
+    struct socket a, b;
+    make_pair(&a, &b);
+    struct bulk bulk = { &a, calloc(1, BULK) };
+    char *received = malloc(BULK + 1);
+    struct bundle bundle;
+    bundle_open(&bundle);
+    assert_int_equal(bundle_start(&bundle, "writer", write_last, &bulk), 0);
+    receive_bulk(&b, received);
+    bundle_end(&bundle);
+    struct iovec answer = { received, 1 };
+    assert_int_equal(socket_write(&b, &answer, 1, 0, loop_now_ms() + 60000, NULL), 0);
+    assert_int_equal(socket_read(&a, bulk.bytes, 1, loop_now_ms() + 60000), 1); /* one side only */
+    socket_close(&a);
+    socket_close(&b);
+    free(bulk.bytes);
+    free(received);
+    loop_stop();
+}
+
+TEST(socket_ends_with_the_last_write)
+{
+    in_loop(ends_with_the_last_write);
 }
 
 static void times_out(UNUSED void *argument)
@@ -166,6 +207,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(socket_moves_megabytes_through_small_buffers),
+        cmocka_unit_test(socket_ends_with_the_last_write),
         cmocka_unit_test(socket_read_respects_its_deadline_and_sees_the_end),
         cmocka_unit_test(parked_socket_calls_once),
         cmocka_unit_test(socket_connects_or_says_why_not),

@@ -409,8 +409,10 @@ ssize_t tls_write_now(struct socket *s, const struct iovec *parts, int count)
     bool is_whole = length <= WRITE_BYTES_MAX;
     length = is_whole ? length : WRITE_BYTES_MAX;
     int result = length ? encrypt(t, parts, count, length) : 0;
-    if (result == 0 && length && is_whole && t->is_last_write)
+    if (result == 0 && length && is_whole && t->is_last_write) {
         say_goodbye(t);
+        s->is_last_write = true;
+    }
     int sent = send_records(s);
     if (result == 0)
         result = sent;

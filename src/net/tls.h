@@ -19,7 +19,7 @@ struct tls_facts {
     const char *version; /* "TLSv1.3" */
     const char *cipher;  /* "TLS_AES_128_GCM_SHA256" */
     slice server_name;   /* as the client sent it, lower case; empty: it sent none */
-    slice alpn;          /* "h2", "http/1.1", or empty */
+    slice alpn;          /* "h2", "http/1.1", "http/1.0", or empty */
     const void *owner;   /* of a server: what tls_choice said; NULL */
     bool is_resumed;
     char fingerprint[TLS_FINGERPRINT_MAX]; /* JA4; empty: not computed */

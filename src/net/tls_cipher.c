@@ -11,9 +11,9 @@
 #include <string.h>
 
 #include "base/slice.h"
+#include "net/tls_library.h"
 
-#define IV_BYTES      12u
-#define FUNCTIONS_MAX 32u /* of one algorithm, with the end */
+#define IV_BYTES 12u
 
 static const char *const wanted[] = { "AES-128-GCM", "AES-256-GCM" };
 
@@ -39,13 +39,11 @@ static int set(void *context, const OSSL_PARAM params[])
         size_t length = 0;
         if (is_iv_length(p) && (OSSL_PARAM_get_size_t(p, &length) != 1 || length != IV_BYTES)) {
             ERR_raise(ERR_LIB_PROV, PROV_R_INVALID_IV_LENGTH);
-            return 0;
+            return FAILED;
         }
     }
     return set_params(context, params);
 }
-
-#define FUNCTION(f) ((void (*)(void))(f))
 
 /* The library's own functions but for those two. False: they are not as expected. */
 static bool adapt(const OSSL_DISPATCH *own, OSSL_DISPATCH *to)
@@ -75,31 +73,16 @@ static bool adapt(const OSSL_DISPATCH *own, OSSL_DISPATCH *to)
     return true;
 }
 
-/* Names stand in a list with colons between them, this one first. */
-static const OSSL_ALGORITHM *find(const OSSL_ALGORITHM *all, const char *name)
-{
-    size_t length = strlen(name);
-    for (; all && all->algorithm_names; all++)
-        if (strncmp(all->algorithm_names, name, length) == 0 &&
-            (all->algorithm_names[length] == ':' || all->algorithm_names[length] == '\0'))
-            return all;
-    return NULL;
-}
-
-const OSSL_ALGORITHM *tls_cipher_algorithms(const char *definition, void **ret_context)
+const OSSL_ALGORITHM *tls_cipher_algorithms(const char *definition)
 {
     static OSSL_ALGORITHM algorithms[ARRAY_LENGTH(wanted) + 1];
     static OSSL_DISPATCH functions[ARRAY_LENGTH(wanted)][FUNCTIONS_MAX];
-    int no_cache = 0;
     size_t count = 0;
     EVP_CIPHER *first = EVP_CIPHER_fetch(NULL, wanted[0], NULL);
-    const OSSL_PROVIDER *own = first ? EVP_CIPHER_get0_provider(first) : NULL;
+    const OSSL_PROVIDER *found = first ? EVP_CIPHER_get0_provider(first) : NULL;
     EVP_CIPHER_free(first); /* what was fetched once the library keeps, and its provider with it */
-    if (!own || strcmp(OSSL_PROVIDER_get0_name(own), "default") != 0)
-        return algorithms; /* another one's need not hold to what is known of this one's */
-    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(own, OSSL_OP_CIPHER, &no_cache);
     for (size_t i = 0; i < ARRAY_LENGTH(wanted); i++) {
-        const OSSL_ALGORITHM *a = find(all, wanted[i]);
+        const OSSL_ALGORITHM *a = library_algorithm(found, OSSL_OP_CIPHER, wanted[i]);
         if (a && adapt(a->implementation, functions[count])) {
             algorithms[count] = *a;
             algorithms[count].property_definition = definition;
@@ -107,6 +90,5 @@ const OSSL_ALGORITHM *tls_cipher_algorithms(const char *definition, void **ret_c
             count++;
         }
     }
-    *ret_context = OSSL_PROVIDER_get0_provider_ctx(own);
     return algorithms;
 }

@@ -8,8 +8,7 @@
 
 #include <openssl/core.h>
 
-/* The algorithms for a provider in the default library context, with this property definition,
- * which must live as long as they; that provider's context must be *ret_context. Of what the
- * library does not have as expected there is none. To be called once: what it finds is kept until
- * the process ends. */
-const OSSL_ALGORITHM *tls_cipher_algorithms(const char *definition, void **ret_context);
+/* The algorithms for a provider in the default library context whose own is library_context(), with
+ * this property definition, which must live as long as they. Of what the library does not have as
+ * expected there is none. To be called once: what it finds is kept until the process ends. */
+const OSSL_ALGORITHM *tls_cipher_algorithms(const char *definition);

@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 #include "base/test.h"
-#include "net/tls_schedule.h"
+#include "net/tls_own_test.h"
 
 #define IV_BYTES       12
 #define TAG_BYTES      16
@@ -18,12 +18,6 @@
 static const char *const names[] = { "AES-128-GCM", "AES-256-GCM", "id-aes256-GCM" };
 
 static uint8_t key[32], iv[IV_BYTES], head[13], text[TEXT_BYTES_MAX];
-
-static void skip_elsewhere(void)
-{
-    if (!tls_schedule_query())
-        skip();
-}
 
 static EVP_CIPHER *fetch(const char *name, const char *query, const char *provider)
 {
@@ -74,7 +68,7 @@ static bool opens(const EVP_CIPHER *cipher, uint8_t *sealed, size_t length)
 static void test_as_the_library(void **state)
 {
     static uint8_t ours[TEXT_BYTES_MAX + TAG_BYTES], theirs[TEXT_BYTES_MAX + TAG_BYTES];
-    skip_elsewhere();
+    skip_without_own_algorithms();
     random_seed(20261127);
     for (size_t i = 0; i < 300; i++) {
         const char *name = names[i % ARRAY_LENGTH(names)];
@@ -102,7 +96,7 @@ static void test_as_the_library(void **state)
 /* It always says 12 and therefore takes nothing else. */
 static void test_iv_of_another_length_is_refused(void **state)
 {
-    skip_elsewhere();
+    skip_without_own_algorithms();
     EVP_CIPHER *cipher = fetch(names[0], tls_schedule_query(), "schedule");
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
     assert_int_equal(EVP_CipherInit_ex(context, cipher, NULL, NULL, NULL, 1), 1);
@@ -119,7 +113,7 @@ static void test_iv_of_another_length_is_refused(void **state)
 /* Who demands certified algorithms, or asks for others, gets those. */
 static void test_only_the_query_finds_ours(void **state)
 {
-    skip_elsewhere();
+    skip_without_own_algorithms();
     EVP_CIPHER_free(fetch(names[0], NULL, "default"));
     EVP_CIPHER_free(fetch(names[0], "", "default"));
     EVP_CIPHER_free(fetch("ChaCha20-Poly1305", tls_schedule_query(), "default"));

@@ -315,6 +315,15 @@ static bool set_address(SSL *ssl, struct ip ip)
     return X509_VERIFY_PARAM_set1_ip(SSL_get0_param(ssl), bytes, is_v4 ? 4 : 16) == 1;
 }
 
+/* Each resumption brings another ticket, so sessions do not end by themselves: they would be
+ * resumed for as long as requests come, whatever has become of the server's certificate. */
+static bool may_resume(const SSL_SESSION *session)
+{
+    const X509 *c = session ? SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)session) : NULL;
+    return session && SSL_SESSION_is_resumable(session) &&
+           (!c || X509_cmp_current_time(X509_get0_notAfter(c)) > 0);
+}
+
 static bool set_peer(SSL *ssl, const struct tls_peer *peer)
 {
     bool is_set = true;
@@ -325,7 +334,7 @@ static bool set_peer(SSL *ssl, const struct tls_peer *peer)
     if (is_set && peer->alpn.len) /* 0 is success here */
         is_set = SSL_set_alpn_protos(ssl, (const unsigned char *)peer->alpn.ptr,
                                      (unsigned)peer->alpn.len) == 0;
-    if (is_set && peer->session && *peer->session && SSL_SESSION_is_resumable(*peer->session))
+    if (is_set && peer->session && may_resume(*peer->session))
         is_set = SSL_set_session(ssl, *peer->session) == 1;
     return is_set;
 }

@@ -1,7 +1,3 @@
-/* The hashes' own functions need no object; what OpenSSL 3 calls deprecated about them is that
- * they do not ask a provider. */
-#define OPENSSL_SUPPRESS_DEPRECATED
-
 #include "net/tls_schedule.h"
 
 #include <openssl/core_dispatch.h>
@@ -10,113 +6,28 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
-#include <openssl/opensslv.h>
 #include <openssl/proverr.h>
 #include <openssl/provider.h>
-#include <openssl/sha.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/slice.h"
 #include "net/tls_cipher.h"
+#include "net/tls_exchange.h"
+#include "net/tls_hmac.h"
+#include "net/tls_library.h"
 
-#if OPENSSL_VERSION_MAJOR == 3 && !defined(OPENSSL_NO_DEPRECATED_3_0)
+#if TLS_HAS_OWN_ALGORITHMS
 
 #define PROVIDER   "schedule" /* short: the library hashes the query with all that it looks for */
 #define DEFINITION "provider=" PROVIDER
 #define QUERY      "?" DEFINITION /* preferred, not demanded */
 
-/* What OpenSSL's functions return. */
-enum { FAILED = 0, DONE = 1 };
-
-/* --- HMAC (RFC 2104) ---------------------------------------------------------------------------
- */
-
-#define HASH_BYTES_MAX  48u
-#define BLOCK_BYTES_MAX 128u
-
-union state {
-    SHA256_CTX sha256;
-    SHA512_CTX sha384;
-};
-
-static void begin_sha256(union state *s)
-{
-    (void)SHA256_Init(&s->sha256);
-}
-
-static void add_sha256(union state *s, slice bytes)
-{
-    (void)SHA256_Update(&s->sha256, bytes.ptr, bytes.len);
-}
-
-static void end_sha256(union state *s, uint8_t *to)
-{
-    (void)SHA256_Final(to, &s->sha256);
-}
-
-static void begin_sha384(union state *s)
-{
-    (void)SHA384_Init(&s->sha384);
-}
-
-static void add_sha384(union state *s, slice bytes)
-{
-    (void)SHA384_Update(&s->sha384, bytes.ptr, bytes.len);
-}
-
-static void end_sha384(union state *s, uint8_t *to)
-{
-    (void)SHA384_Final(to, &s->sha384);
-}
-
-struct hash {
-    const char *name, *other_name;
-    size_t bytes, block_bytes;
-    void (*begin)(union state *s);
-    void (*add)(union state *s, slice bytes);
-    void (*end)(union state *s, uint8_t *to);
-};
-
-static const struct hash hashes[] = {
-    { "SHA2-256", "SHA256", 32, 64, begin_sha256, add_sha256, end_sha256 },
-    { "SHA2-384", "SHA384", 48, 128, begin_sha384, add_sha384, end_sha384 },
-};
-
-static void flip(uint8_t *pad, size_t count, uint8_t bits)
-{
-    for (size_t i = 0; i < count; i++)
-        pad[i] ^= bits;
-}
-
-/* `key` is not longer than a block. */
-static void hmac(const struct hash *h, slice key, const slice *text, size_t count, uint8_t *to)
-{
-    union state state;
-    uint8_t block[BLOCK_BYTES_MAX] = { 0 };
-    slice pad = slice_of((const char *)block, h->block_bytes);
-    if (key.len)
-        memcpy(block, key.ptr, key.len);
-    flip(block, pad.len, 0x36);
-    h->begin(&state);
-    h->add(&state, pad);
-    for (size_t i = 0; i < count; i++)
-        h->add(&state, text[i]);
-    h->end(&state, to);
-    flip(block, pad.len, 0x36 ^ 0x5c);
-    h->begin(&state);
-    h->add(&state, pad);
-    h->add(&state, slice_of((const char *)to, h->bytes));
-    h->end(&state, to);
-    OPENSSL_cleanse(block, sizeof block);
-    OPENSSL_cleanse(&state, sizeof state);
-}
-
 /* --- HKDF (RFC 5869) with the labels of TLS 1.3 (RFC 8446 §7.1) --------------------------------
  */
 
 struct question {
-    const struct hash *hash;
+    const struct hmac_hash *hash;
     int mode;
     slice key, salt; /* ptr NULL: not given */
     slice prefix, label, data;
@@ -125,10 +36,10 @@ struct question {
 /* HKDF-Expand-Label(secret, label, data, length), of lengths that have been checked. */
 static void expand(const struct question *q, slice secret, slice data, uint8_t *to, size_t length)
 {
-    const struct hash *h = q->hash;
+    const struct hmac_hash *h = q->hash;
     const char head[] = { (char)(length >> 8), (char)length, (char)(q->prefix.len + q->label.len) };
     const char data_length = (char)data.len;
-    uint8_t block[HASH_BYTES_MAX], number = 1;
+    uint8_t block[HMAC_BYTES_MAX], number = 1;
     slice before = slice_of(NULL, 0);
     for (size_t done = 0; done < length; number++) {
         const slice text[] = { before,
@@ -150,10 +61,8 @@ static void expand(const struct question *q, slice secret, slice data, uint8_t *
 /* Derive-Secret(secret, "derived", ""), which is what comes between two secrets of the schedule. */
 static void derive_salt(const struct question *q, slice secret, uint8_t *to)
 {
-    union state state;
-    uint8_t of_nothing[HASH_BYTES_MAX];
-    q->hash->begin(&state);
-    q->hash->end(&state, of_nothing);
+    uint8_t of_nothing[HMAC_BYTES_MAX];
+    hmac_hash_of_nothing(q->hash, of_nothing);
     expand(q, secret, slice_of((const char *)of_nothing, q->hash->bytes), to, q->hash->bytes);
 }
 
@@ -161,8 +70,8 @@ static void derive_salt(const struct question *q, slice secret, uint8_t *to)
  * counts as zeros. */
 static void extract(const struct question *q, uint8_t *to)
 {
-    static const char zeros[HASH_BYTES_MAX];
-    uint8_t derived[HASH_BYTES_MAX];
+    static const char zeros[HMAC_BYTES_MAX];
+    uint8_t derived[HMAC_BYTES_MAX];
     size_t bytes = q->hash->bytes;
     slice salt = slice_of(NULL, 0), key = q->key.ptr ? q->key : slice_of(zeros, bytes);
     if (q->salt.ptr) {
@@ -187,9 +96,7 @@ static int find_hash(const OSSL_PARAM *p, struct question *q)
     const char *name = NULL;
     if (OSSL_PARAM_get_utf8_string_ptr(p, &name) != 1)
         return FAILED;
-    for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++)
-        if (strcmp(name, hashes[i].name) == 0 || strcmp(name, hashes[i].other_name) == 0)
-            q->hash = &hashes[i];
+    q->hash = hmac_hash_find(name);
     return q->hash ? DONE : refuse(PROV_R_INVALID_DIGEST);
 }
 
@@ -291,10 +198,8 @@ static void context_free(void *context)
 /* --- The provider (provider-base(7)) -----------------------------------------------------------
  */
 
-#define FUNCTION(f) ((void (*)(void))(f))
-
-static const OSSL_ALGORITHM *ciphers;
-static void *context_of_ciphers; /* of the provider whose algorithms they are */
+static const OSSL_ALGORITHM *ciphers, *macs;
+static struct tls_exchange exchange;
 
 static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_cache)
 {
@@ -307,17 +212,32 @@ static const OSSL_ALGORITHM *query(void *provider, int operation, int *ret_no_ca
         { NULL, NULL, NULL, NULL },
     };
     *ret_no_cache = 0;
-    return operation == OSSL_OP_KDF ? derivations : operation == OSSL_OP_CIPHER ? ciphers : NULL;
+    switch (operation) {
+    case OSSL_OP_KDF:
+        return derivations;
+    case OSSL_OP_MAC:
+        return macs;
+    case OSSL_OP_CIPHER:
+        return ciphers;
+    case OSSL_OP_KEYMGMT:
+        return exchange.keys;
+    case OSSL_OP_KEYEXCH:
+        return exchange.exchanges;
+    default:
+        return NULL;
+    }
 }
 
 static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
                 const OSSL_DISPATCH **ret_functions, void **ret_provider)
 {
     static const OSSL_DISPATCH functions[] = {
-        { OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query) }, { 0, NULL }
+        { OSSL_FUNC_PROVIDER_QUERY_OPERATION, FUNCTION(query) },
+        { OSSL_FUNC_PROVIDER_GET_CAPABILITIES, FUNCTION(tls_exchange_capabilities) },
+        { 0, NULL },
     };
     *ret_functions = functions;
-    *ret_provider = context_of_ciphers;
+    *ret_provider = library_context();
     return DONE;
 }
 
@@ -327,10 +247,14 @@ static OSSL_PROVIDER *provider; /* NULL: not loaded; else until the process ends
  */
 static OSSL_PROVIDER *load(void)
 {
-    EVP_KDF *own = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
-    ciphers = tls_cipher_algorithms(DEFINITION, &context_of_ciphers);
-    bool is_ready = own && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) == 1;
-    EVP_KDF_free(own);
+    EVP_KDF *own_kdf = EVP_KDF_fetch(NULL, OSSL_KDF_NAME_TLS1_3_KDF, NULL);
+    EVP_MAC *own_mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+    macs = tls_hmac_algorithms(DEFINITION);
+    ciphers = tls_cipher_algorithms(DEFINITION);
+    exchange = tls_exchange_algorithms(DEFINITION);
+    bool is_ready = own_kdf && own_mac && OSSL_PROVIDER_add_builtin(NULL, PROVIDER, init) == 1;
+    EVP_KDF_free(own_kdf);
+    EVP_MAC_free(own_mac);
     return is_ready ? OSSL_PROVIDER_try_load(NULL, PROVIDER, 1) : NULL;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "base/test.h"
+#include "net/tls_own_test.h"
 
 #define TEXT_BYTES_MAX 1100u
 #define OUT_BYTES_MAX  12240u /* 255 of the longer hash */
@@ -56,20 +57,9 @@ static int ask(const char *query, const struct question *q, uint8_t *ret)
     return result;
 }
 
-/* Of OpenSSL 3 it must be there, of another one it must not. */
-static void skip_elsewhere(void)
-{
-#if OPENSSL_VERSION_MAJOR == 3 && !defined(OPENSSL_NO_DEPRECATED_3_0)
-    assert_non_null(tls_schedule_query());
-#else
-    assert_null(tls_schedule_query());
-    skip();
-#endif
-}
-
 static int ask_ours(const struct question *q, uint8_t *ret)
 {
-    skip_elsewhere();
+    skip_without_own_algorithms();
     return ask(tls_schedule_query(), q, ret);
 }
 
@@ -84,7 +74,7 @@ static void assert_same(const struct question *q)
 /* Which of the two answers. */
 static void test_only_the_query_finds_ours(void **state)
 {
-    skip_elsewhere();
+    skip_without_own_algorithms();
     const char *queries[] = { NULL, "", tls_schedule_query(), "fips=yes" };
     const char *providers[] = { "default", "default", "schedule", NULL };
     for (size_t i = 0; i < 4; i++) {

@@ -272,15 +272,15 @@ static int set_any_cipher(SSL_CTX *context, const char *word)
 {
     if (strncmp(word, "TLS_", 4) == 0)
         return SSL_CTX_set_ciphersuites(context, word);
-    /* Only AEAD with an ephemeral key: what the word names must be nothing else. */
+    /* Only AEAD with an ephemeral key: what the word names must be nothing else. Over elliptic
+     * curves: there are no parameters for DHE, which would never be agreed on. */
     if (SSL_CTX_set_cipher_list(context, word) != 1)
         return 0;
     STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(context);
     for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
         const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
         int exchange = SSL_CIPHER_get_kx_nid(c);
-        if (!SSL_CIPHER_is_aead(c) ||
-            (exchange != NID_kx_ecdhe && exchange != NID_kx_any && exchange != NID_kx_dhe))
+        if (!SSL_CIPHER_is_aead(c) || (exchange != NID_kx_ecdhe && exchange != NID_kx_any))
             return 0;
     }
     return 1;

@@ -5,6 +5,7 @@
 #include "proxy/connection.h"
 #include "proxy/deliver.h"
 #include "proxy/gate_state.h"
+#include "runtime/loop.h"
 #include "shared/challenges.h"
 
 #define PREFIX "/.well-known/acme-challenge/"
@@ -17,8 +18,8 @@ int challenge_answer(struct exchange *x)
         (x->request.method != METHOD_GET && x->request.method != METHOD_HEAD))
         return 0;
     slice token = slice_after(x->target.path, prefix.len);
-    if (!token.len ||
-        !challenges_find(gate.shared.challenges, CHALLENGE_HTTP, x->host, token, &proof))
+    if (!token.len || !challenges_find(gate.shared.challenges, CHALLENGE_HTTP, x->host, token,
+                                       loop_now_ms(), &proof))
         return 0;
     slice body = arena_copy(&x->arena, slice_of(proof.answer, proof.answer_bytes));
     if (!body.ptr)

@@ -4,7 +4,10 @@
 
 #include "base/number.h"
 #include "config/suggest.h"
+#include "net/tls_trust.h"
 #include "proxy/endpoint.h"
+
+#define WHY_BYTES 256u
 
 int option_append(struct arena *a, struct option_array array, const void *more, uint32_t more_count)
 {
@@ -64,6 +67,25 @@ int option_template(const struct option_apply *a, const struct word *word, slice
     if (error == -EINVAL)
         report_variable(a, word, text, at);
     return error;
+}
+
+int option_refuse_file(const struct option_apply *a, const struct word *word, slice path, slice why)
+{
+    struct diagnostic *item =
+        diagnostics_add(a->diagnostics, E0504, &word->span, "cannot use '%.*s': %.*s",
+                        SLICE_ARGUMENTS(word_shown(word, path)), SLICE_ARGUMENTS(why));
+    diagnostic_label(a->diagnostics, item, "named here");
+    return -EINVAL;
+}
+
+int option_authorities(const struct option_apply *a, const struct word *word, slice path, slice pem)
+{
+    char memory[WHY_BYTES];
+    struct writer why = writer_over(memory, sizeof memory);
+    X509_STORE *trust = NULL;
+    int error = tls_trust_make(pem, &trust, &why);
+    X509_STORE_free(trust);
+    return error == -EINVAL ? option_refuse_file(a, word, path, writer_slice(&why)) : error;
 }
 
 int option_network(const struct option_apply *a, const struct word *word, slice text,

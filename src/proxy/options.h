@@ -77,6 +77,14 @@ int option_refuse(const struct option_apply *a, const struct word *word, const c
     "a JA4 fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1, or its first parts and a "    \
     "star: t13d1516h2_*"
 
+/* Reports E0504, "cannot use FILE: why". Always -EINVAL. */
+int option_refuse_file(const struct option_apply *a, const struct word *word, slice path,
+                       slice why);
+/* Whether the text of the file can be believed in as authorities (net/tls_trust.h).
+ * 0 · -EINVAL reported · -ENOMEM */
+MUST_CHECK int option_authorities(const struct option_apply *a, const struct word *word, slice path,
+                                  slice pem);
+
 /* Compiles a text with variables; reports an unknown variable. 0 · -EINVAL reported · -ENOMEM */
 MUST_CHECK int option_template(const struct option_apply *a, const struct word *word, slice text,
                                struct template *ret);

@@ -11,6 +11,9 @@
 #include "proxy/tls_proof.h"
 #include "wire/ja4.h"
 
+/* The names of RFC 7301 §6, each behind its length: some clients of HTTP/1.0 offer only theirs. */
+#define ALPN_HTTP1 "\x08http/1.1\x08http/1.0"
+
 #define SECURITY_TEXT_MAX 256u
 
 static const struct failure unknown_name = {
@@ -29,8 +32,8 @@ static const struct failure no_proof = {
 static const struct failure not_tls = { .whose = FAULT_CLIENT,
                                         .status = 400,
                                         .reason = "tls.malformed",
-                                        .text = "what came is not the beginning of a TLS "
-                                                "connection" };
+                                        .text = "what came is no TLS, or its first message "
+                                                "(ClientHello) is malformed" };
 static const struct failure too_slow = { .whose = FAULT_CLIENT,
                                          .status = 408,
                                          .reason = "tls.timeout",
@@ -120,7 +123,7 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     choice->certificates = &site->tls.identity->set;
     choice->takes_early = hello->has_early_data && site->tls.settings->takes_early;
     choice->alpn =
-        site->tls.settings->has_no_http2 ? SLICE("\x08http/1.1") : SLICE("\x02h2\x08http/1.1");
+        site->tls.settings->has_no_http2 ? SLICE(ALPN_HTTP1) : SLICE("\x02h2" ALPN_HTTP1);
     memcpy(choice->session_context, site->tls.session_context, sizeof choice->session_context);
     return 0;
 }

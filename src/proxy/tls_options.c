@@ -62,8 +62,8 @@ static int ciphers_apply(struct option_apply *a)
         }
         if (!fits || slice_find_byte(word, ':') < word.len || !tls_ciphers_are_known(text, &bad))
             return option_refuse(a, &words->words[i],
-                                 "AEAD suites with forward secrecy, such as TLS_AES_128_GCM_SHA256 "
-                                 "or ECDHE-RSA-AES128-GCM-SHA256");
+                                 "AEAD suites with forward secrecy (ECDHE), such as "
+                                 "TLS_AES_128_GCM_SHA256 or ECDHE-RSA-AES128-GCM-SHA256");
         if (w->len)
             writer_byte(w, ':');
         writer_slice_add(w, word);
@@ -156,8 +156,9 @@ static const struct directive rows[] = {
       .arguments = { { .name = "SUITE", .kind = ARGUMENT_TEXT, .form = FORM_MANY } },
       .object = OBJECT_TLS,
       .meaning = "The cipher suites, the preferred first, by OpenSSL's names",
-      .details = "Names with TLS_ are of TLS 1.3, the others of TLS 1.2; of a version for which "
-                 "none is written ours stay. Only authenticated encryption with forward secrecy.",
+      .details =
+          "Names with TLS_ are of TLS 1.3, the others of TLS 1.2; of a version for which "
+          "none is written ours stay. Only authenticated encryption with forward secrecy (ECDHE).",
       .example = "ciphers TLS_AES_256_GCM_SHA384 ECDHE-ECDSA-AES256-GCM-SHA384",
       .since = "0.2",
       .apply = ciphers_apply },

@@ -6,6 +6,7 @@
 
 #include "net/remote_key.h"
 #include "proxy/gate_state.h"
+#include "runtime/loop.h"
 #include "shared/challenges.h"
 
 #define PROTOCOL "acme-tls/1"
@@ -64,7 +65,7 @@ int tls_proof_choose(const struct site *site, struct tls_choice *choice)
     struct certificate *certificate;
     if (!site->tls.made || !gate.shared.challenges ||
         !challenges_find(gate.shared.challenges, CHALLENGE_TLS, choice->server_name, (slice){ 0 },
-                         &proof))
+                         loop_now_ms(), &proof))
         return -ENOENT;
     TRY(make(slice_of(proof.answer, proof.answer_bytes), &certificate));
     certificate_set_clear(&shown);

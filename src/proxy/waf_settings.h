@@ -30,6 +30,13 @@ struct waf_source {
 /* What a rule looks at is narrowed to one value by its name. */
 enum waf_place { WAF_PLACE_ALL, WAF_PLACE_ARG, WAF_PLACE_HEADER, WAF_PLACE_COOKIE };
 
+/* Rules that a statement names; only while loading. */
+struct waf_mention {
+    const struct word *word;
+    bool
+        *is_meant; /* shared by all places that inherit it: rules of one of them have such a rule */
+};
+
 /* exclude rule ID | attack CLASS [arg|header|cookie NAME] [on PATH] [because TEXT] [until DATE] */
 struct waf_exclusion {
     uint32_t first_id, last_id; /* 0: by class */
@@ -42,9 +49,7 @@ struct waf_exclusion {
     slice because, where;
     struct ctl_action *actions; /* what it means to the rules */
     uint32_t action_count;
-    const struct word *word; /* the rule or class; only while loading */
-    bool
-        *is_meant; /* shared by all places that inherit it: rules of one of them have such a rule */
+    struct waf_mention mention; /* of the rule or class */
 };
 
 struct waf_settings {
@@ -58,6 +63,8 @@ struct waf_settings {
     uint32_t exclusion_count;
     struct id_range *shadows; /* rules that are told and not enforced */
     uint32_t shadow_count;
+    struct waf_mention *shadow_mentions; /* of each */
+    uint32_t shadow_mention_count;
     uint64_t body_bytes_max;     /* of a request, files not counted; a longer one is refused */
     uint64_t response_bytes_max; /* 0: responses are not looked at */
     int64_t response_ms;         /* how long a response is held at most */

@@ -2,10 +2,6 @@
 
 #include "base/siphash.h"
 
-/* Somebody else got in between so often: others are charged at the same time, and the sum is lost.
- */
-#define TRIES_MAX 64
-
 #define LATE_MS_MAX 60000
 
 /* However much is owed, it is paid within twice the time that an empty account takes to fill. */
@@ -108,11 +104,10 @@ int64_t accounts_settle(struct accounts_segment *s, slice key, const struct acco
     if (!a)
         a = take(set, tag, terms, now_ms);
     uint64_t state = atomic_load(&a->state);
-    for (int i = 0; i < TRIES_MAX; i++) {
-        struct balance b = fill(unpack(state), terms, now_ms);
+    struct balance b;
+    do { /* as often as others get in between: each of them has settled then */
+        b = fill(unpack(state), terms, now_ms);
         b.left = bounded(b.left + points, -DEBT_MAX(terms), terms->capacity);
-        if (atomic_compare_exchange_weak(&a->state, &state, pack(b)))
-            return b.left;
-    }
-    return unpack(state).left;
+    } while (!atomic_compare_exchange_strong(&a->state, &state, pack(b)));
+    return b.left;
 }

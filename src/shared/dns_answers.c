@@ -3,8 +3,7 @@
 #include <errno.h>
 
 #include "base/siphash.h"
-
-#define READS_MAX 16
+#include "shared/versioned.h"
 
 enum { BOX_FREE, BOX_ASKED, BOX_FILLED_BY };
 
@@ -98,18 +97,10 @@ static uint32_t first_of_set(const struct dns_answers_segment *s, slice name)
 
 static bool read_slot(const struct dns_slot *slot, struct dns_answer *ret)
 {
-    for (int i = 0; i < READS_MAX; i++) {
-        uint32_t version = atomic_load_explicit(&slot->version, memory_order_acquire);
-        if (version & 1)
-            continue;
-        *ret = slot->answer;
-        atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&slot->version, memory_order_relaxed) == version) {
-            ret->why[DNS_WHY_MAX - 1] = '\0';
-            return true;
-        }
-    }
-    return false;
+    if (!versioned_read(&slot->version, &slot->answer, ret, sizeof *ret))
+        return false;
+    ret->why[DNS_WHY_MAX - 1] = '\0';
+    return true;
 }
 
 bool dns_answers_find(const struct dns_answers_segment *s, slice name, int64_t now_ms,
@@ -146,9 +137,5 @@ void dns_answers_put(struct dns_answers_segment *s, const struct dns_answer *ans
 {
     slice name = slice_of(answer->name.text, answer->name.bytes);
     struct dns_slot *slot = place_of(s, name, now_ms);
-    uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed) | 1;
-    atomic_store_explicit(&slot->version, version, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    slot->answer = *answer;
-    atomic_store_explicit(&slot->version, version + 1, memory_order_release);
+    versioned_write(&slot->version, &slot->answer, answer, sizeof *answer);
 }

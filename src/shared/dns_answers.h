@@ -6,9 +6,8 @@
  * supervisor (dns_answers_release). What was asked of an observer that died the next one finds.
  *
  * Answers are a table by the name's hash, in small sets; the one that ends first gives way. Only
- * the observer writes them. A slot's version is odd while it is being written; a reader copies and
- * looks at the version again; what a dead writer left half-way is never read, and written over by
- * the next. The hash is keyed, because strangers choose the names.
+ * the observer writes them (shared/versioned.h). The hash is keyed, because strangers choose the
+ * names.
  *
  * Times are of the monotonic clock, which all processes of the machine share. */
 #pragma once

@@ -4,7 +4,7 @@
 
 #include "base/random.h"
 
-#define LAYOUT 12u
+#define LAYOUT 13u
 
 static const struct {
     const char *name;

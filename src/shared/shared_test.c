@@ -400,68 +400,99 @@ TEST(sinks_are_shared_by_path)
     assert_int_equal(sinks_claim(m.sinks, SLICE("/one/more")), -ENOSPC);
 }
 
-static bool finds(enum challenge_kind kind, const char *domain, const char *token,
-                  const char *answer)
+#define OFFERED_MS 5000 /* any moment */
+
+static bool finds_at(int64_t now_ms, enum challenge_kind kind, const char *domain,
+                     const char *token, const char *answer)
 {
     struct challenge c;
     slice wanted = token ? slice_from(token) : (slice){ 0 };
-    return challenges_find(m.challenges, kind, slice_from(domain), wanted, &c) &&
+    return challenges_find(m.challenges, kind, slice_from(domain), wanted, now_ms, &c) &&
            slice_equal(slice_of(c.answer, c.answer_bytes), slice_from(answer));
+}
+
+static bool finds(enum challenge_kind kind, const char *domain, const char *token,
+                  const char *answer)
+{
+    return finds_at(OFFERED_MS, kind, domain, token, answer);
+}
+
+static int offer(enum challenge_kind kind, slice domain, slice token, slice answer)
+{
+    return challenges_offer(m.challenges, kind, domain, token, answer, OFFERED_MS);
 }
 
 TEST(proofs_are_found_by_all_that_they_are_for)
 {
     slice a = SLICE("a.example"), b = SLICE("b.example"), token = SLICE("t1");
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_TLS, b, token, SLICE("der")), 0);
+    assert_int_equal(offer(CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    assert_int_equal(offer(CHALLENGE_TLS, b, token, SLICE("der")), 0);
     assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
     assert_true(finds(CHALLENGE_TLS, "b.example", NULL, "der"));
     assert_false(finds(CHALLENGE_HTTP, "a.example", "t2", "t1.x"));
     assert_false(finds(CHALLENGE_HTTP, "a.example", "", "t1.x"));
     assert_false(finds(CHALLENGE_HTTP, "b.example", "t1", "der"));
     assert_false(finds(CHALLENGE_TLS, "a.example", NULL, "t1.x"));
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.y")), 0);
+    assert_int_equal(offer(CHALLENGE_HTTP, a, token, SLICE("t1.y")), 0);
     assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.y"));
     challenges_withdraw(m.challenges, CHALLENGE_HTTP, a, token);
     assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.y"));
     assert_true(finds(CHALLENGE_TLS, "b.example", NULL, "der"));
 }
 
-TEST(the_table_of_proofs_is_full_at_its_size_and_empty_when_cleared)
+TEST(a_domain_has_many_proofs_over_http_but_one_over_tls)
+{
+    slice a = SLICE("a.example");
+    assert_int_equal(offer(CHALLENGE_HTTP, a, SLICE("t1"), SLICE("t1.x")), 0);
+    assert_int_equal(offer(CHALLENGE_HTTP, a, SLICE("t2"), SLICE("t2.x")), 0);
+    assert_int_equal(offer(CHALLENGE_TLS, a, SLICE("t1"), SLICE("left by who died")), 0);
+    assert_int_equal(offer(CHALLENGE_TLS, a, SLICE("t2"), SLICE("der")), 0);
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t2", "t2.x"));
+    assert_true(finds(CHALLENGE_TLS, "a.example", NULL, "der"));
+    challenges_withdraw(m.challenges, CHALLENGE_TLS, a, SLICE("t1"));
+    assert_true(finds(CHALLENGE_TLS, "a.example", NULL, "der"));
+    challenges_withdraw(m.challenges, CHALLENGE_TLS, a, SLICE("t2"));
+    assert_false(finds(CHALLENGE_TLS, "a.example", NULL, "der"));
+}
+
+TEST(the_table_of_proofs_is_full_at_its_size_until_their_time_is_over)
 {
     static char long_text[CHALLENGE_ANSWER_BYTES_MAX + 1];
     char name[16];
-    slice domain = SLICE("a.example");
+    slice domain = SLICE("a.example"), more = SLICE("more");
+    int64_t over_ms = OFFERED_MS + CHALLENGE_LIFE_MS;
     memset(long_text, 'x', sizeof long_text);
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, domain, SLICE("t"),
-                                      slice_of(long_text, sizeof long_text)),
-                     -EMSGSIZE);
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP,
-                                      slice_of(long_text, CHALLENGE_DOMAIN_BYTES_MAX + 1),
-                                      SLICE("t"), SLICE("x")),
+    assert_int_equal(
+        offer(CHALLENGE_HTTP, domain, SLICE("t"), slice_of(long_text, sizeof long_text)),
+        -EMSGSIZE);
+    assert_int_equal(offer(CHALLENGE_HTTP, slice_of(long_text, CHALLENGE_DOMAIN_BYTES_MAX + 1),
+                           SLICE("t"), SLICE("x")),
                      -EMSGSIZE);
     for (uint32_t i = 0; i < CHALLENGES_MAX; i++) {
         slice token = slice_of(name, (size_t)snprintf(name, sizeof name, "t%u", i));
-        assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, domain, token, token), 0);
+        assert_int_equal(offer(CHALLENGE_HTTP, domain, token, token), 0);
     }
+    assert_int_equal(offer(CHALLENGE_HTTP, domain, more, SLICE("x")), -ENOSPC);
+    assert_true(finds_at(over_ms - 1, CHALLENGE_HTTP, "a.example", "t511", "t511"));
+    assert_false(finds_at(over_ms, CHALLENGE_HTTP, "a.example", "t511", "t511"));
     assert_int_equal(
-        challenges_offer(m.challenges, CHALLENGE_HTTP, domain, SLICE("more"), SLICE("x")), -ENOSPC);
-    assert_true(finds(CHALLENGE_HTTP, "a.example", "t511", "t511"));
-    challenges_clear(m.challenges);
-    assert_false(finds(CHALLENGE_HTTP, "a.example", "t511", "t511"));
-    assert_int_equal(
-        challenges_offer(m.challenges, CHALLENGE_HTTP, domain, SLICE("more"), SLICE("x")), 0);
+        challenges_offer(m.challenges, CHALLENGE_HTTP, domain, more, SLICE("x"), over_ms), 0);
+    assert_true(finds_at(over_ms, CHALLENGE_HTTP, "a.example", "more", "x"));
 }
 
 TEST(a_proof_that_was_half_written_or_nonsense_is_not_found)
 {
     slice a = SLICE("a.example"), token = SLICE("t1");
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    assert_int_equal(offer(CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    assert_int_equal(offer(CHALLENGE_HTTP, a, SLICE("t2"), SLICE("t2.x")), 0);
     struct challenge_slot *slot = &m.challenges->slots[0];
     atomic_fetch_add(&slot->version, 1); /* the certifier died here */
     assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
-    challenges_clear(m.challenges); /* and the next one starts */
-    assert_int_equal(challenges_offer(m.challenges, CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
+    challenges_mend(m.challenges); /* and the next one starts */
+    assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
+    assert_true(finds(CHALLENGE_HTTP, "a.example", "t2", "t2.x")); /* it goes on with it */
+    assert_int_equal(offer(CHALLENGE_HTTP, a, token, SLICE("t1.x")), 0);
     assert_true(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
     slot->challenge.answer_bytes = CHALLENGE_ANSWER_BYTES_MAX + 1; /* a hostile worker */
     assert_false(finds(CHALLENGE_HTTP, "a.example", "t1", "t1.x"));
@@ -495,8 +526,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(sinks_are_shared_by_path, set_up, tear_down),
         cmocka_unit_test_setup_teardown(proofs_are_found_by_all_that_they_are_for, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(a_domain_has_many_proofs_over_http_but_one_over_tls, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(
-            the_table_of_proofs_is_full_at_its_size_and_empty_when_cleared, set_up, tear_down),
+            the_table_of_proofs_is_full_at_its_size_until_their_time_is_over, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_proof_that_was_half_written_or_nonsense_is_not_found,
                                         set_up, tear_down),
     };

@@ -3,8 +3,7 @@
 #include <errno.h>
 
 #include "base/siphash.h"
-
-#define READS_MAX 16
+#include "shared/versioned.h"
 
 enum { BOX_FREE, BOX_ASKED, BOX_FILLED_BY };
 
@@ -93,18 +92,10 @@ static bool is_key(const struct status_answer *a, const struct status_key *key)
 
 static bool read_slot(const struct status_slot *slot, struct status_answer *ret)
 {
-    for (int i = 0; i < READS_MAX; i++) {
-        uint32_t version = atomic_load_explicit(&slot->version, memory_order_acquire);
-        if (version & 1)
-            continue;
-        *ret = slot->answer;
-        atomic_thread_fence(memory_order_acquire);
-        if (atomic_load_explicit(&slot->version, memory_order_relaxed) == version) {
-            ret->text[STATUS_TEXT_MAX - 1] = '\0';
-            return true;
-        }
-    }
-    return false;
+    if (!versioned_read(&slot->version, &slot->answer, ret, sizeof *ret))
+        return false;
+    ret->text[STATUS_TEXT_MAX - 1] = '\0';
+    return true;
 }
 
 bool statuses_find(const struct statuses_segment *s, const struct status_key *key, int64_t now_s,
@@ -138,9 +129,5 @@ static struct status_slot *place_of(struct statuses_segment *s, const struct sta
 void statuses_answer(struct statuses_segment *s, const struct status_answer *answer, int64_t now_s)
 {
     struct status_slot *slot = place_of(s, &answer->key, now_s);
-    uint32_t version = atomic_load_explicit(&slot->version, memory_order_relaxed) | 1;
-    atomic_store_explicit(&slot->version, version, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
-    slot->answer = *answer;
-    atomic_store_explicit(&slot->version, version + 1, memory_order_release);
+    versioned_write(&slot->version, &slot->answer, answer, sizeof *answer);
 }

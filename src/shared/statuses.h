@@ -7,9 +7,7 @@
  * supervisor (statuses_release). What was asked of a certifier that died the next one finds.
  *
  * Answers are a table by the certificate's fingerprint, in small sets; the one that ends first
- * gives way. Only the certifier writes them. A slot's version is odd while it is being written; a
- * reader copies and looks at the version again; what a dead writer left half-way is never read, and
- * written over by the next. */
+ * gives way. Only the certifier writes them (shared/versioned.h). */
 #pragma once
 
 #include <stdatomic.h>

@@ -46,6 +46,8 @@ struct macro {
 enum selector_kind {
     SELECT_ALL,
     SELECT_NAME,       /* exact, case folded */
+    SELECT_ELEMENT,    /* the same, whichever index an array of JSON has in it: only what the
+                          proxy's configuration excludes */
     SELECT_PATTERN,    /* /regex/, unanchored, case folded */
     SELECT_XML_TEXT,   /* all text: the XPath of a star below the root */
     SELECT_XML_VALUES, /* XML://@*  */
@@ -57,7 +59,7 @@ struct target {
     enum selector_kind selector;
     bool is_count;    /* & */
     bool is_excluded; /* !: takes away what the others selected, wherever it stands */
-    slice name;       /* SELECT_NAME: lower case; SELECT_PATTERN: as written */
+    slice name;       /* SELECT_NAME, SELECT_ELEMENT: lower case; SELECT_PATTERN: as written */
     struct pattern *pattern;
     uint32_t slot; /* TX and SELECT_NAME */
 };

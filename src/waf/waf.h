@@ -74,6 +74,10 @@ struct waf_world {
     /* All of a multipart body but the contents of files; 0: as the rules say. */
     uint64_t fields_bytes_max;
 
+    /* Media types of the responses whose bodies are looked at, instead of those the rules name. */
+    const slice *response_types;
+    unsigned response_type_count;
+
     /* What ModSecurity does not do: values that are Base64 of text are looked into; rules for
      * arguments look at the fields that no standard knows. */
     bool decodes_base64, inspects_fields;
@@ -206,6 +210,7 @@ struct waf_match {
     const struct rule *rule;
     unsigned phase;
     slice msg, logdata;           /* expanded, at most WAF_TEXT_BYTES_MAX each */
+    slice *tags;                  /* expanded, the same; NULL: none of them has a macro */
     slice argument;               /* of the last link's operator, expanded */
     int64_t score;                /* what its setvars added to anomaly scores */
     enum waf_disposition enacted; /* what it made happen */
@@ -217,11 +222,15 @@ struct waf_match {
     struct waf_finding finding[];
 };
 
+/* Tag number `i` of its rule, expanded. */
+slice waf_match_tag(const struct waf_match *m, unsigned i);
+
 /* The first match; NULL when there is none. At most WAF_MATCHES_MAX are kept, which
  * waf_counts.matches may exceed. */
 const struct waf_match *waf_matches(const struct waf_transaction *t);
 
-/* The rule that runs, or ran last: who spent the budget. NULL before the first. */
+/* The rule at which a phase was broken off: who spent the budget. NULL: none, between phases (the
+ * body is read there). */
 const struct rule *waf_current_rule(const struct waf_transaction *t);
 
 /* A variable of TX that is a number: false when there is none. */

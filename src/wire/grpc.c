@@ -78,15 +78,11 @@ enum grpc_status grpc_status_of(uint16_t http_status)
 
 void grpc_message_write(struct writer *w, slice text)
 {
-    static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c >= 0x20 && c <= 0x7e && c != '%') {
-            writer_byte(w, (char)c);
-            continue;
-        }
-        writer_byte(w, '%');
-        writer_byte(w, digits[c >> 4]);
-        writer_byte(w, digits[c & 15]);
+        char c = text.ptr[i];
+        if (c >= 0x20 && c <= 0x7e && c != '%')
+            writer_byte(w, c);
+        else
+            writer_percent(w, (unsigned char)c);
     }
 }

@@ -156,7 +156,8 @@ int h1_content_length(const struct fields *fs, uint64_t *ret, struct h1_error *e
     return 1;
 }
 
-int h1_transfer_coding(const struct fields *fs, struct h1_error *e)
+/* Exactly one coding, "chunked". 1 · 0 no Transfer-Encoding · -EPROTO, 501 for another coding */
+static int transfer_coding(const struct fields *fs, struct h1_error *e)
 {
     uint32_t count = 0;
     slice value = { 0 };
@@ -175,6 +176,23 @@ int h1_transfer_coding(const struct fields *fs, struct h1_error *e)
         return h1_fail(e, 501, "h1.transfer-encoding", "the transfer coding is not chunked", 0);
     return h1_fail(e, 400, "h1.transfer-encoding", "Transfer-Encoding is not exactly \"chunked\"",
                    0);
+}
+
+int h1_framing_of(const struct fields *fs, unsigned minor_version, uint64_t *ret_length,
+                  struct h1_error *e)
+{
+    int chunked = transfer_coding(fs, e);
+    if (chunked < 0)
+        return chunked;
+    int sized = h1_content_length(fs, ret_length, e);
+    if (sized < 0)
+        return sized;
+    if (chunked && sized)
+        return h1_fail(e, 400, "h1.two-lengths", "Content-Length and Transfer-Encoding together",
+                       0);
+    if (chunked && minor_version == 0)
+        return h1_fail(e, 400, "h1.transfer-encoding", "Transfer-Encoding in HTTP/1.0", 0);
+    return chunked ? H1_FRAMING_CHUNKED : sized ? H1_FRAMING_LENGTH : H1_FRAMING_NONE;
 }
 
 /* Fields that no sender may take out of a message on the way (a list that names one is an attack on

@@ -21,8 +21,11 @@ MUST_CHECK int h1_version_parse(slice text, size_t at, struct h1_error *e);
  * 1 there is one · 0 none · -EPROTO */
 MUST_CHECK int h1_content_length(const struct fields *fs, uint64_t *ret, struct h1_error *e);
 
-/* Exactly one coding, "chunked". 1 · 0 no Transfer-Encoding · -EPROTO, 501 for another coding */
-MUST_CHECK int h1_transfer_coding(const struct fields *fs, struct h1_error *e);
+/* What Transfer-Encoding and Content-Length say of the body, the strict way (RFC 9112 §6.3):
+ * nothing that two parsers could understand differently. H1_FRAMING_NONE · H1_FRAMING_CHUNKED ·
+ * H1_FRAMING_LENGTH · -EPROTO, 501 for a coding that is not "chunked" */
+MUST_CHECK int h1_framing_of(const struct fields *fs, unsigned minor_version, uint64_t *ret_length,
+                             struct h1_error *e);
 
 /* Marks what belongs to this connection alone as dropped: the fields that Connection names and the
  * ones that RFC 9110 §7.6.1 lists. A Connection that names an end-to-end security field, or more

@@ -87,18 +87,10 @@ static int parse_host(struct h1_request *r, struct h1_error *e)
 /* RFC 9112 §6.3, the strict way: nothing that two parsers could understand differently. */
 static int parse_framing(struct h1_request *r, struct h1_error *e)
 {
-    int chunked = h1_transfer_coding(&r->fields, e);
-    if (chunked < 0)
-        return chunked;
-    int sized = h1_content_length(&r->fields, &r->content_length, e);
-    if (sized < 0)
-        return sized;
-    if (chunked && sized)
-        return h1_fail(e, 400, "h1.two-lengths", "Content-Length and Transfer-Encoding together",
-                       0);
-    if (chunked && r->minor_version == 0)
-        return h1_fail(e, 400, "h1.transfer-encoding", "Transfer-Encoding in HTTP/1.0", 0);
-    r->framing = chunked ? H1_FRAMING_CHUNKED : sized ? H1_FRAMING_LENGTH : H1_FRAMING_NONE;
+    int said = h1_framing_of(&r->fields, r->minor_version, &r->content_length, e);
+    if (said < 0)
+        return said;
+    r->framing = (enum h1_framing)said;
     return 0;
 }
 

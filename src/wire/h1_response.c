@@ -28,17 +28,10 @@ static int parse_status_line(slice line, struct h1_response *r, struct h1_error 
 /* RFC 9112 §6.3 in its order. */
 static int parse_framing(struct h1_response *r, const struct h1_question *q, struct h1_error *e)
 {
-    int chunked = h1_transfer_coding(&r->fields, e);
-    if (chunked < 0)
-        return chunked;
-    int sized = h1_content_length(&r->fields, &r->content_length, e);
-    if (sized < 0)
-        return sized;
-    if (chunked && sized)
-        return h1_fail(e, 502, "h1.two-lengths", "Content-Length and Transfer-Encoding together",
-                       0);
-    if (chunked && r->minor_version == 0)
-        return h1_fail(e, 502, "h1.transfer-encoding", "Transfer-Encoding in HTTP/1.0", 0);
+    int said = h1_framing_of(&r->fields, r->minor_version, &r->content_length, e);
+    if (said < 0)
+        return said;
+    bool chunked = said == H1_FRAMING_CHUNKED, sized = said == H1_FRAMING_LENGTH;
     bool interim = r->status < 200, bodiless = interim || r->status == 204;
     /* RFC 9112 §6.1, RFC 9110 §8.6: neither may stand in 1xx and 204. */
     if (bodiless && (chunked || (sized && r->content_length > 0)))

@@ -51,12 +51,15 @@ static void write_values(struct writer *w, const struct values *v)
 /* The first digits of the hash of a list; of no list, zeros. */
 static int write_hash(struct writer *w, slice list)
 {
+    static EVP_MD *sha256; /* asked for by name, the library would look it up each time */
     unsigned char digest[EVP_MAX_MD_SIZE];
     if (list.len == 0) {
         writer_literal(w, NO_HASH);
         return 0;
     }
-    if (EVP_Digest(list.ptr, list.len, digest, NULL, EVP_sha256(), NULL) != 1)
+    if (!sha256)
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (!sha256 || EVP_Digest(list.ptr, list.len, digest, NULL, sha256, NULL) != 1)
         return -ENOMEM;
     writer_hex_bytes(w, digest, HASH_BYTES);
     return 0;

@@ -89,13 +89,6 @@ static int end_segment(struct path_state *p, size_t from, bool last)
     return 0;
 }
 
-static void write_escaped(struct writer *w, unsigned char c)
-{
-    static const char digits[] = "0123456789ABCDEF";
-    char escape[3] = { '%', digits[c >> 4], digits[c & 15] };
-    writer_bytes(w, escape, sizeof escape);
-}
-
 /* What an escaped percent sign hides: "%252e" is "." for whoever decodes twice. */
 static bool hides_escape(slice behind)
 {
@@ -121,7 +114,7 @@ static int take_slash(struct path_state *p, unsigned char c, bool *ret_ends_segm
         *ret_ends_segment = true;
         return 0;
     case SLASH_KEEP:
-        write_escaped(p->w, c);
+        writer_percent(p->w, c);
         return 0;
     }
     return -EINVAL;
@@ -142,7 +135,7 @@ static int take_escape(struct path_state *p, slice at, bool *ret_ends_segment)
     if (byte_is((char)c, BYTE_UNRESERVED))
         writer_byte(p->w, (char)c);
     else
-        write_escaped(p->w, (unsigned char)c);
+        writer_percent(p->w, (unsigned char)c);
     return 0;
 }
 
@@ -198,7 +191,7 @@ int path_canonicalize(slice raw, const struct path_options *options, struct writ
             if (byte_is(c, BYTE_PATH))
                 writer_byte(w, c);
             else
-                write_escaped(w, (unsigned char)c);
+                writer_percent(w, (unsigned char)c);
         }
         if (ends) {
             TRY(end_segment(&p, segment, false));

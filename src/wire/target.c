@@ -79,14 +79,11 @@ int target_parse(slice raw, enum method method, struct request_target *ret, cons
 
 void uri_reference_write(struct writer *w, slice text)
 {
-    static const char digits[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (byte_is(text.ptr[i], BYTE_TARGET) || c == '#') {
-            writer_byte(w, (char)c);
-            continue;
-        }
-        char escape[3] = { '%', digits[c >> 4], digits[c & 15] };
-        writer_bytes(w, escape, sizeof escape);
+        char c = text.ptr[i];
+        if (byte_is(c, BYTE_TARGET) || c == '#')
+            writer_byte(w, c);
+        else
+            writer_percent(w, (unsigned char)c);
     }
 }

@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import signal
 import ssl
 import sys
 
 import pytest
 from cryptography import x509
+from harness import processes
 from harness.client import Client
 from harness.deadline import eventually
 from harness.identities import Authority
@@ -53,8 +55,9 @@ def is_by_pebble(gate, name=NAME):
 
 
 def row(gate, name=NAME):
+    """What `certs` tells of a name; empty until the certifier has written of it."""
     rows = json.loads(gate.command("certs", "--json", check=0).stdout)
-    return next(row for row in rows if row["name"] == name)
+    return next((row for row in rows if row["name"] == name), {})
 
 
 def site(more="", name=NAME):
@@ -75,7 +78,8 @@ def test_a_public_name_has_a_certificate_by_itself(gate, authority, challenge, n
     assert names.get_values_for_type(x509.DNSName) == [NAME]
     assert f"{NAME} is proved by {name}: `challenge` says so" in proxy.stderr()
     eventually(lambda: row(proxy).get("next_renewal"), "the next renewal")
-    assert "error" not in row(proxy) and row(proxy)["kind"] == "acme"
+    told = row(proxy)
+    assert "error" not in told and told["kind"] == "acme", told
     with connect(proxy.addresses()[1], ANY, NAME) as sock:
         sock.sendall(f"GET / HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode())
         assert b"served" in sock.recv(65536)
@@ -126,8 +130,8 @@ def test_workers_cannot_read_what_was_wanted(gate, authority, tmp_path):
     pebble = authority(proxy, eab={"kid-1": secret})
     obtain(proxy, pebble, f"eab kid-1 ${{file:{tmp_path}/eab}}")
     for worker in proxy.workers():
-        opened = [os.readlink(f"/proc/{worker}/fd/{fd}") for fd in os.listdir(f"/proc/{worker}/fd")]
-        assert not [name for name in opened if "portcullis-certificates" in name]
+        opened = processes.files(worker).values()
+        assert opened and not [name for name in opened if "portcullis-certificates" in name]
 
 
 HOOK = """#!{python}
@@ -196,7 +200,13 @@ def test_a_certificate_is_renewed_and_revoked_on_demand(gate, authority):
     done = proxy.command("certs", "revoke", NAME, check=0)
     assert done.stdout == f"the certificate for {NAME} is revoked; another one is ordered\n"
     assert pebble.status(second) == "Revoked"
-    after(second)
+    third = after(second)
+    proxy.command("certs", "renew", NAME, check=0)
+    done = proxy.command("certs", "revoke", NAME, check=0)  # while the other one is being ordered
+    assert done.stdout == f"the certificate for {NAME} is revoked; another one is ordered\n"
+    after(third)
+    assert proxy.stderr().count(f"the certificate for {NAME} was revoked") == 2
+    assert "is not revoked" not in proxy.stderr()
     done = proxy.command("certs", "renew", "nobody.example", check=1)
     assert done.stderr == "no certificate for nobody.example comes from an authority\n"
 
@@ -238,14 +248,36 @@ def test_a_proof_is_told_by_a_worker_that_drains(gate, authority):
         assert answer.get("content-type") == "application/octet-stream"
 
 
+@pytest.mark.parametrize("how", ["killed", "replaced"])
+def test_a_proof_is_told_while_no_certifier_goes_on_with_it(gate, authority, how):
+    """The authority may look just then."""
+    proxy = gate(LISTEN)
+    pebble = authority(proxy, environment={"PEBBLE_VA_NOSLEEP": "0", "PEBBLE_VA_SLEEPTIME": "60"})
+    proxy.reload(LISTEN + site() + pebble.block("challenge http"))
+    token = eventually(lambda: offered(proxy), "a proof on its way")
+    process = pebble.programs[1].process
+    process.send_signal(signal.SIGSTOP)  # nobody gets further
+    before = proxy.members("pc-certifier")
+    if how == "killed":
+        for pid in before:
+            proxy.kill(pid)
+    else:
+        proxy.command("upgrade", check=0)
+    eventually(lambda: (now := proxy.members("pc-certifier")) and not set(now) & set(before), "the next certifier")
+    process.kill()
+    proxy.wait_stderr("acme: no certificate for app.example.com: cannot ask the CA for its directory")
+    with Client(proxy.addresses()[0]) as client:
+        answer = client.get(f"/.well-known/acme-challenge/{token}", host=NAME)
+        assert answer.status == 200 and answer.body.startswith(token.encode() + b"."), answer.raw
+
+
 def offered(gate):
     """The token of a proof that is offered, from the segment that every worker has."""
     for pid in gate.members("pc-worker"):
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            path = f"/proc/{pid}/fd/{fd}"
+        for path, target in processes.files(pid).items():
+            if "portcullis-challenges" not in target:
+                continue
             try:
-                if "portcullis-challenges" not in os.readlink(path):
-                    continue
                 with open(path, "rb") as file:
                     found = re.search(rb"([A-Za-z0-9_-]{20,})\.[A-Za-z0-9_-]{43}", file.read())
             except OSError:

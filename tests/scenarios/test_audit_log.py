@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from harness import processes
 from harness.client import request
 from harness.deadline import eventually
 from harness.origin import response
@@ -319,7 +320,8 @@ def test_records_are_in_the_new_file_after_rotation(make):
     log.wait(1)
     os.rename(log.path, f"{log.path}.1")
     proxy.send_signal(signal.SIGUSR1)
-    eventually(lambda: os.path.exists(log.path), "the new file")
+    (logger,) = proxy.members("pc-logger")
+    eventually(lambda: f"{log.path}.1" not in processes.files(logger).values(), "the logger to have let go of the old file")
     id_ = ask(proxy, "/?q=attack", 403)
     fresh = type(proxy.requests_log)(log.path)
     assert [record["id"] for record in fresh.wait(1)] == [id_]

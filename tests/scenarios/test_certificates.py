@@ -3,16 +3,19 @@
 import hashlib
 import json
 import os
+import pathlib
 import shutil
 import ssl
 import subprocess
 import tempfile
+import threading
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from harness.certificates import Authority
-from harness.client import request
+from harness.client import Client, request
 from harness.deadline import eventually
+from harness.gate import binary_path
 from harness.load import echo
 from harness.tls import TlsClient, connect, context
 
@@ -298,7 +301,7 @@ def test_local_names_have_certificates_at_once(gate, origin, name):
     with TlsClient(tls_address(gate), trusting(gate), name) as client:
         client.send(request("/", host=name))
         assert client.response().status == 200
-    told = rows(gate)[{"a.shop.test": "shop.test"}.get(name, name)]
+    told = row_with(gate, {"a.shop.test": "shop.test"}.get(name, name), lambda row: True)
     assert told["kind"] == "local" and told["ocsp"] == "none" and told["days_left"] in (6, 7)
     assert told["issuer"].startswith("Portcullis local CA on ")
 
@@ -335,9 +338,21 @@ def test_a_name_that_a_reload_adds_has_its_certificate_when_it_is_in_force(gate,
     with TlsClient(tls_address(gate), trusting(gate), "new.test") as client:
         client.send(request("/", host="new.test"))
         assert client.response().status == 200
-    assert "new.test" in rows(gate)
+    row_with(gate, "new.test", lambda row: True)
     gate.reload(LOCAL)
     eventually(lambda: "new.test" not in rows(gate), "the name to be forgotten")
+
+
+def test_certs_right_after_a_reload_are_those_of_the_new_configuration(gate, origin):
+    origin.serve(echo)
+    gate = gate(LOCAL, origin=origin)
+    for number in range(12):
+        gate.write_config(LOCAL + "site new.test { to @origin; tls local }\n" * (number % 2))
+        with Client(f"unix:{gate.state}/admin.sock") as one, Client(f"unix:{gate.state}/admin.sock") as other:
+            one.send(request("/reload", method="POST", host="l", body=b""))
+            assert one.response().status == 200
+            other.send(request("/certificates", host="l"))
+            assert ("new.test" in {row["name"] for row in json.loads(other.response().body)}) == (number % 2 == 1), number
 
 
 def test_certificates_are_served_while_the_certifier_is_gone(served, files, authority):
@@ -364,6 +379,21 @@ def test_a_replaced_certificate_outlives_the_certifier(served, files, authority)
     assert presented(address) == fingerprint(other), "its key is held by others too"
 
 
+def test_the_first_pair_again_is_presented_though_the_certifier_has_died_meanwhile(gate, origin, files, authority):
+    """It is the one that the configuration was loaded with: to another certifier nothing has changed."""
+    origin.serve(echo)
+    first, other = authority.issue("a.test"), authority.issue("a.test", kind="rsa")
+    files.put(first)
+    gate = gate(CONFIG, origin=origin, files=files)
+    address = tls_address(gate)
+    files.put(other)
+    eventually(lambda: presented(address) == fingerprint(other), "the new certificate")
+    (pid,) = gate.members("pc-certifier")
+    gate.kill(pid)
+    files.put(first)
+    eventually(lambda: presented(address) == fingerprint(first), "the first certificate")
+
+
 def test_an_upgrade_keeps_what_was_replaced(served, files, authority):
     gate, address = served
     other = authority.issue("a.test")
@@ -374,6 +404,49 @@ def test_an_upgrade_keeps_what_was_replaced(served, files, authority):
     third = authority.issue("a.test")
     files.put(third)
     eventually(lambda: presented(address) == fingerprint(third), "the third certificate")
+
+
+def test_pairs_that_are_replaced_during_upgrades_cost_no_handshake(gate, origin, files, authority):
+    """What the certifier of before says last has its key in the keyholder of before."""
+    origin.serve(echo)
+    pairs = [authority.issue("a.test") for _ in range(3)]
+    one = files.certificate  # with the key in it: replaced at once
+
+    def put(pair):
+        with open(one + ".new", "wb") as file:
+            file.write(pathlib.Path(pair.key_path).read_bytes() + pathlib.Path(pair.certificate_path).read_bytes())
+        os.chmod(one + ".new", 0o600)
+        os.rename(one + ".new", one)
+
+    put(pairs[0])
+    gate = gate(f"listen 127.0.0.1:0 tls\nsite a.test {{ to @origin; tls {one} {one} }}", origin=origin)
+    address = tls_address(gate)
+    ended, failures, seen = threading.Event(), [], []
+
+    def replace():
+        while not ended.wait(0.03):
+            pairs.append(pairs.pop(0))
+            put(pairs[-1])
+
+    def handshake():
+        while not ended.is_set():
+            try:
+                seen.append(presented(address))
+            except (OSError, AssertionError) as failure:
+                failures.append(failure)
+
+    threads = [threading.Thread(target=target) for target in (replace, handshake)]
+    for thread in threads:
+        thread.start()
+    for _ in range(5):
+        done = gate.command("upgrade")
+        assert done.returncode == 0, done
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert not failures, (failures, len(seen))
+    assert len(set(seen)) > 1, "nothing was replaced"
+    eventually(lambda: presented(address) == fingerprint(pairs[-1]), "the last pair")
 
 
 def test_an_adopted_program_has_a_certifier_again(served, files, authority):
@@ -392,6 +465,7 @@ def test_an_adopted_program_has_a_certifier_again(served, files, authority):
 
 def test_certs_prints_a_table(served, files, authority):
     gate, _ = served
+    eventually(lambda: rows(gate), "the report")
     text = gate.command("certs", check=0).stdout.splitlines()
     assert text[0].split() == ["NAME", "KIND", "ISSUER", "ENDS", "RENEWAL", "OCSP"]
     assert text[1].split()[1:4] == ["files", "test", "authority"], text[1]
@@ -403,6 +477,19 @@ def test_certs_without_certificates_says_so(gate, origin):
     assert gate.command("certs", check=0).stdout == "no site has a certificate\n"
     assert json.loads(gate.command("certs", "--json", check=0).stdout) == []
     assert gate.members("pc-certifier") == [], "nobody needs it"
+
+
+@pytest.mark.parametrize("days, told", [((-1, -10), "ended"), ((10, 5), "begins"), ((10, -5), None)])
+def test_check_tells_of_a_certificate_that_does_not_count_today(gate, origin, files, authority, days, told):
+    pair = authority.issue("a.test", days=days[0], begin_days=days[1])
+    files.put(pair)
+    gate = gate(CONFIG, origin=origin, files=files)
+    done = subprocess.run([binary_path(), "check", gate.config_path], capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    moment = pair.certificate.not_valid_before if told == "begins" else pair.certificate.not_valid_after
+    expected = f"warning[W0712]: the certificate '{files.certificate}' {told} on {moment:%Y-%m-%dT%H:%M:%SZ}"
+    assert (expected in text) if told else ("W0712" not in text), text
 
 
 def test_an_end_that_is_near_is_told(gate, origin, files, authority):
@@ -422,8 +509,6 @@ def test_the_root_is_trusted_by_the_system_and_forgotten(gate, origin, tmp_path)
     etc, local = tmp_path / "etc", tmp_path / "local"
     shutil.copytree("/etc/ssl/certs", etc, symlinks=True)
     local.mkdir()
-    from harness.gate import binary_path
-
     check = "openssl verify -CApath /etc/ssl/certs %s" % root_path(gate)
     script.write_text(
         f"""set -e

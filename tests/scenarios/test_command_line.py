@@ -343,6 +343,10 @@ def test_every_directive_code_reason_and_command_is_explained():
 
 def test_words_of_later_versions_are_told_apart():
     assert "not built yet" in run("help", "bots").stdout
+    for command, verb in (("waf", "test"), ("certs", "renew")):
+        done = run("help", command, verb)
+        assert (done.returncode, done.stdout) == (0, run("help", command).stdout), "what is said of the command tells of it"
+    assert run("help", "certs", "wake").returncode == 2
 
 
 def test_a_misspelt_reason_is_recognised():

@@ -101,7 +101,7 @@ def test_examples_are_true(page, tmp_path):
         kind, word, body = block.groups()
         where = f"{name_of(page)}:{text.count(chr(10), 0, block.start()) + 1}"
         if kind == "nginx" and word in (None, "wrong"):
-            needs_listener = word is None and not re.search(r"^listen ", body, re.MULTILINE)
+            needs_listener = word is None and not re.search(r"^(listen|acme) ", body, re.MULTILINE)
             config.write_text(("listen 127.0.0.1:8080\n" if needs_listener else "") + body)
             code, told = run(tmp_path, "check", "portcullis.conf")
             expected = (1, False) if word else (0, True)

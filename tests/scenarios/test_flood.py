@@ -81,7 +81,7 @@ def test_a_good_client_gets_every_answer_in_a_flood(gate, origin):
     g = gate(
         """workers 2
         limits { connections 240; connections-per-client 60; buffered 16M }
-        timeout { header 2s; send 2s; idle 2s; connect 5s }
+        timeout { header 2s; send 2s; idle 60s; connect 5s }
         site * { to @origin }
         """,
         origin=origin,
@@ -90,18 +90,18 @@ def test_a_good_client_gets_every_answer_in_a_flood(gate, origin):
         Attack(g.address, source, 70, begin, drip)
         for source, (_, begin, drip) in BEGINNINGS.items()
     ]
-    kept = g.client()
     try:
         for attack in attacks:
             attack.__enter__()
         eventually(lambda: all(a.made >= 70 for a in attacks), "the flood has come")
         eventually(lambda: len(g.security_log.lines()) > 200, "it is being refused")
+        kept = g.client()
         for i in range(150):
+            answer = kept.get(f"/kept/{i}")
+            assert (answer.status, answer.body) == (200, b"good"), i
             with g.client() as client:
                 answer = client.get(f"/new/{i}", method=("GET", "POST")[i % 2], body=b"once")
                 assert (answer.status, answer.body) == (200, b"good"), i
-            answer = kept.get(f"/kept/{i}")
-            assert (answer.status, answer.body) == (200, b"good"), i
     finally:
         for attack in attacks:
             attack.__exit__()

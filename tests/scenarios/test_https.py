@@ -210,6 +210,15 @@ def test_http2_can_be_switched_off_for_a_site(gate, authority):
     alert_of(secure(g), context(authority, alpn=["h2"]), "a.test")
 
 
+def test_a_client_may_offer_http_1_0_alone(gate, authority):
+    g = gate("listen 127.0.0.1:0 tls\nsite a.test { respond 200; tls @pair }", pair=authority.issue("a.test"))
+    with connect(secure(g), context(authority, alpn=["http/1.0"]), "a.test") as sock:
+        assert sock.selected_alpn_protocol() == "http/1.0"
+        sock.sendall(b"GET / HTTP/1.0\r\nHost: a.test\r\n\r\n")
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 ")
+    alert_of(secure(g), context(authority, alpn=["http/0.9"]), "a.test")
+
+
 def test_min_ciphers_and_groups_are_what_is_spoken(gate, authority):
     g = gate(
         """
@@ -398,6 +407,8 @@ BAD = [
     ("site *.example.com { respond 200; tls auto }\nacme { contact @mail }", "E0416", "proves '*.example.com' by DNS only"),
     ("site a.test { respond 200; tls /nowhere.pem /nowhere.key }", "E0501", "cannot read '/nowhere.pem'"),
     ("site a.test { respond 200; tls @key @pem }", "E0504", "there is no certificate in it"),
+    ("site a.test { respond 200; tls @p12 @key }", "E0504", "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nokeys"),
+    ("site a.test { respond 200; tls @pem @p12 }", "E0504", "it is PKCS#12; PEM is expected (openssl pkcs12 -in FILE -nocerts"),
     ("site a.test { respond 200; tls @pem /nowhere.key }", "E0504", "/nowhere.key"),
     ("site a.test { respond 200; tls @pem @other }", "E0504", "does not belong"),
     ("site a.test { respond 200; tls @pem }", "E0304", "a certificate and its key"),
@@ -411,9 +422,12 @@ BAD = [
 @pytest.mark.parametrize(("site", "code", "text"), BAD)
 def test_what_is_wrong_with_certificates_is_said(gate, authority, site, code, text):
     pair, other = authority.issue("a.test"), authority.issue("a.test")
+    p12 = pair.certificate_path + ".p12"
+    subprocess.run(["openssl", "pkcs12", "-export", "-passout", "pass:word", "-in", pair.certificate_path, "-inkey", pair.key_path, "-out", p12],
+                   check=True)
     g = gate(
         f"listen 127.0.0.1:0 tls\n{site}", start=False,
-        pem=pair.certificate_path, key=pair.key_path, other=other.key_path, mail="me@example.com",
+        pem=pair.certificate_path, key=pair.key_path, other=other.key_path, p12=p12, mail="me@example.com",
     )
     done = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True, env=g.command_environment())
     said = done.stdout + done.stderr

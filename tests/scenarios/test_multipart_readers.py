@@ -31,7 +31,9 @@ SecRuleEngine On
 SecRequestBodyAccess On
 SecRule ARGS "@rx ^" "id:1,phase:2,pass,log"
 SecRule FILES "@rx ^" "id:2,phase:2,pass,log"
-SecRule REQBODY_ERROR|MULTIPART_STRICT_ERROR "!@eq 0" "id:3,phase:2,deny,status:400,log"
+SecRule REQBODY_ERROR|MULTIPART_BOUNDARY_WHITESPACE|MULTIPART_DATA_BEFORE|MULTIPART_DATA_AFTER|MULTIPART_HEADER_FOLDING\\
+|MULTIPART_LF_LINE|MULTIPART_MISSING_SEMICOLON|MULTIPART_INVALID_QUOTING|MULTIPART_INVALID_PART\\
+|MULTIPART_INVALID_HEADER_FOLDING "!@eq 0" "id:3,phase:2,deny,status:400,log"
 SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 1" "id:4,phase:2,deny,status:400,log"
 """
 
@@ -63,6 +65,8 @@ ODD = [
     lambda name, file: b'Content-Disposition: form-data; filename="%s"; name="%s"' % (file, name),
     lambda name, file: b'Content-Disposition: form-data;\r\n name="%s"' % name,
     lambda name, file: FIELD % name + b"; filename*=UTF-8''" + file,
+    lambda name, file: FIELD % name + FILE % file + b"; filename*=utf-8''" + file,
+    lambda name, file: FIELD % name + FILE % b"f.txt" + b"; filename*=UTF-8''%2e%2e%2F" + file,
     lambda name, file: FIELD % name + b'; name="other"',
     lambda name, file: FIELD % name + b"\r\n" + FIELD % b"again",
     lambda name, file: b"Content-Disposition: form-data; name='%s'" % name,

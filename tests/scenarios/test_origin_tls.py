@@ -286,6 +286,20 @@ def test_sessions_are_resumed(gate, tls_origin, folder, version):
     assert metrics.sum("portcullis_origin_tls_resumed_total") == 5
 
 
+@pytest.mark.parametrize("version", VERSIONS.values())
+def test_no_session_outlives_the_certificate_it_was_made_under(gate, origins, folder, authority, version):
+    """Requests that come often enough would otherwise never see that the server's certificate has ended."""
+    context = server_context(folder, authority.issue("127.0.0.1"), minimum=version, maximum=version)
+    origin = origins(tls=context).serve(lambda got, connection: response(fields=["Connection: close"]))
+    g = gate(app(), origin=origin, folder=folder)
+    ending = authority.issue("127.0.0.1", days=(-1, 10 / 86400))
+    context.load_cert_chain(*ending.write(folder, "ending"))
+    with g.client() as client:
+        assert [client.get("/before").status for _ in range(3)] == [200, 200, 200]
+        eventually(lambda: client.get("/after").status == 502, "the server to be refused", seconds=60)
+    assert g.requests_log.wait_for(lambda r: r["status"] == 502)["reason"] == "upstream.tls.expired"
+
+
 def test_a_session_of_one_server_is_not_offered_to_another(gate, tls_origin, folder):
     """Both have the same settings, and so the same context here."""
     resumed = []

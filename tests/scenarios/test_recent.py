@@ -1,12 +1,12 @@
 """Recent exchanges: what is kept of them, what is masked, `explain ID` and `exclude ID`."""
 
 import json
-import os
 import pathlib
 import socket
 import subprocess
 
 import pytest
+from harness import memory, processes
 from harness.client import Client, request
 from harness.deadline import SECONDS, eventually
 from harness.gate import binary_path
@@ -149,25 +149,12 @@ BODIES = [
 
 def segment_bytes(g):
     """The memory of all kept exchanges, as it is."""
-    pid = g.process.pid
-    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-        if "portcullis-recent" in os.readlink(fd):
-            return fd
-    raise LookupError("no such segment")
+    (path,) = [path for path, target in processes.files(g.process.pid).items() if "portcullis-recent" in target]
+    return path
 
 
 def holds(path, needle):
-    with open(path, "rb") as file:
-        at = 0
-        while True:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                return False
-            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            if needle in os.pread(file.fileno(), end - at, at):
-                return True
-            at = end
+    return any(needle in part for part in memory.data_of(path))
 
 
 def test_secrets_are_never_in_the_memory(g):
@@ -314,6 +301,8 @@ def test_exclude_lets_this_value_through_and_nothing_else(g):
     ask(g, "/blog/save?other=attack", 403)
     ask(g, "/blog/other?body=attack", 403)
     assert "already excluded at" in exclude(g, id_, "--yes", "--for", "90d").stdout
+    again = exclude(g, id_, "--yes", "--because", "editors write about it", "--for", "90d").stdout
+    assert again.endswith("already excluded, in these very words\n")
 
 
 PLACES = [  # where the request goes, and what is in the configuration afterwards
@@ -356,11 +345,79 @@ def test_exclude_changes_the_file_that_the_site_is_in(gate, origin, rules, tmp_p
     ask(g, "/x?z=attack", 200)
 
 
+def test_exclude_finds_the_site_again_where_lines_have_moved(g):
+    id_ = ask(g, "/x?q=attack", 403)
+    before = config_of(g)
+    at = before.index("site a.test")
+    pathlib.Path(g.config_path).write_text(before[:at] + before[at:].replace("a.test", "other.test") + before[at:])
+    exclude(g, id_, "--yes", "--because", "x")
+    text = config_of(g)
+    assert text.index("exclude rule 201") > text.index("site a.test") > text.index("site other.test")
+    ask(g, "/x?q=attack", 200)
+    pathlib.Path(g.config_path).write_text(before.replace("site a.test", "site gone.test"))
+    done = exclude(g, id_, "--yes", check=1)
+    assert "no route for this exchange any more" in done.stderr and "exclude rule" not in config_of(g)
+
+
 def test_cookies_and_fields_have_places(g):
     exclude(g, ask(g, "/x", 403, fields=["X-Odd: attack", "Cookie: theme=attack; sid=1"]), "--yes", "--because", "x")
     text = config_of(g)
     assert "exclude rule 201 header X-Odd on /x because x" in text and "exclude rule 201 cookie theme on /x because x" in text
     ask(g, "/x", 200, fields=["X-Odd: attack", "Cookie: theme=attack; sid=1"])
+
+
+@pytest.mark.parametrize("variable, asked", [
+    ("ARGS", {"target": "/?a=attack"}), ("ARGS_NAMES", {"target": "/?attack=1"}), ("ARGS_GET", {"target": "/?a=attack"}),
+    ("ARGS_GET_NAMES", {"target": "/?attack=1"}), ("ARGS_POST", {"body": b"a=attack"}), ("ARGS_POST_NAMES", {"body": b"attack=1"}),
+    ("REQUEST_HEADERS", {"fields": ["X-Odd: attack"]}), ("REQUEST_HEADERS_NAMES", {"fields": ["X-Attack: 1"]}),
+    ("REQUEST_COOKIES", {"fields": ["Cookie: a=attack"]}), ("REQUEST_COOKIES_NAMES", {"fields": ["Cookie: attack=1"]}),
+])
+def test_what_is_excluded_by_its_place_is_let_through(g, rules, variable, asked):
+    rules.write_text(f'SecRule {variable} "@rx (?i)attack" "id:207,phase:2,deny,log"\n')
+    g.reload()
+    asked = {"target": "/", "method": "POST" if "body" in asked else "GET", **asked}
+    if "body" in asked:
+        asked["fields"] = ["Content-Type: application/x-www-form-urlencoded"]
+    exclude(g, ask(g, status=403, **asked), "--yes", "--because", "x")
+    assert f"exclude rule 207 {'arg' if 'ARGS' in variable else 'header' if 'HEADERS' in variable else 'cookie'} " in config_of(g)
+    ask(g, status=200, **asked)
+
+
+def test_an_exclusion_in_an_array_holds_for_all_its_elements(g):
+    def sent(*items, status, **more):
+        body = json.dumps({"items": [{"note": note} for note in items], **more}).encode()
+        return ask(g, "/x", status, method="POST", fields=["Content-Type: application/json"], body=body)
+
+    exclude(g, sent("fine", "attack", status=403), "--yes", "--because", "x")
+    assert "exclude rule 201 arg json.items.array_1.note on /x because x" in config_of(g)
+    sent(*["attack"] * 12, status=200)
+    sent("fine", status=403, other=["attack"])
+    sent("fine", status=403, items_array_1="attack")
+
+
+CHAINS = """
+SecRule ARGS|REQUEST_COOKIES "@rx attack" "id:204,phase:2,pass,log,chain,msg:'looked at again'"
+    SecRule MATCHED_VARS "@rx a" "setvar:'tx.anomaly_score=+5'"
+SecRule ARGS "@rx (attack)" "id:205,phase:2,pass,log,capture,chain,msg:'a capture'"
+    SecRule TX:1 "@rx a" "setvar:'tx.anomaly_score=+5'"
+SecRule REQUEST_METHOD "@streq GET" "id:206,phase:2,pass,log,chain,msg:'a name'"
+    SecRule ARGS_NAMES "@rx attack" "chain"
+        SecRule MATCHED_VARS_NAMES "@rx a" "setvar:'tx.anomaly_score=+5'"
+"""
+
+
+def test_what_a_chain_looks_at_again_is_excluded_by_the_name_it_came_in(g, rules):
+    rules.write_text(CHAINS + RULES[RULES.index("SecRule TX:ANOMALY_SCORE"):])
+    g.reload()
+    target = "/x?q=attack&attack=1"
+    id_ = ask(g, target, 403, fields=["Cookie: theme=attack"])
+    assert "exclude rule 205 arg q on /x\n" in g.command("explain", id_, check=0).stdout
+    exclude(g, id_, "--yes", "--because", "x")
+    wanted = ["204 arg q", "204 cookie theme", "205 arg q", "206 arg attack"]
+    assert all(f"exclude rule {words} on /x because x" in config_of(g) for words in wanted), config_of(g)
+    assert config_of(g).count("because x") == len(wanted)
+    ask(g, target, 200, fields=["Cookie: theme=attack"])
+    ask(g, "/x?other=attack", 403)
 
 
 def test_a_name_that_needs_quoting_is_read_back(g):
@@ -397,6 +454,7 @@ def test_exclude_refuses_what_makes_no_sense(g):
         (("0" * 26,), 1, "no such exchange is kept"),
         (("nonsense",), 2, "26 letters and digits"),
         ((fine, "--for", "soon"), 2, "--for wants a number of days"),
+        ((ask(g, "/x?q=attack", 403), "--rule", "7"), 1, "none of the rules named with --rule has contributed"),
     ]:
         done = g.command("exclude", *arguments, "-c", g.config_path)
         assert done.returncode == status and words in done.stderr, done

@@ -10,7 +10,7 @@ from harness.client import Client, request
 from harness.deadline import eventually
 from harness.load import Load, echo
 
-CONFIG = "site example.test { to @origin }"
+CONFIG = "timeout { header 60s }\nsite example.test { to @origin }"  # a busy machine reloads for seconds
 GET = request("/")
 
 

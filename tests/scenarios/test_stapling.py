@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import subprocess
 import tempfile
 import threading
@@ -12,6 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID
 from harness.certificates import Authority
 from harness.deadline import eventually
+from harness.tls import connect, context
 
 CONFIG = "listen 127.0.0.1:0 tls\nsite a.test { to @origin; tls @pair }"
 
@@ -101,15 +103,17 @@ def stapled(gate):
 
 
 def row(gate):
-    (found,) = json.loads(gate.command("certs", "--json", check=0).stdout)
-    return found
+    """What `certs` tells of the only certificate; empty until the certifier has written of it."""
+    found = json.loads(gate.command("certs", "--json", check=0).stdout)
+    assert len(found) <= 1, found
+    return found[0] if found else {}
 
 
 def test_a_response_is_stapled_and_kept_over_a_restart(gate, origin, responder):
     pair = responder.issue(must_staple=True)
     gate = gate(CONFIG, origin=origin, pair=pair)
     eventually(lambda: stapled(gate) == "good", "a stapled response")
-    told = eventually(lambda: row(gate)["ocsp"] == "good" and row(gate), "the report")
+    told = eventually(lambda: row(gate).get("ocsp") == "good" and row(gate), "the report")
     assert told["must_staple"] and told["ocsp_until"] and "ocsp_error" not in told
     gate.wait_stderr("the responder says good")
     assert responder.asked == 1
@@ -128,7 +132,7 @@ def test_a_revoked_certificate_is_told_loudly_and_not_stapled(gate, origin, resp
     gate = gate(CONFIG, origin=origin, pair=pair)
     gate.wait_stderr(r"error .*is REVOKED by its issuer .keyCompromise.: clients refuse it; replace it and its key now")
     assert stapled(gate) is None
-    told = eventually(lambda: row(gate)["ocsp"] == "revoked" and row(gate), "the report")
+    told = eventually(lambda: row(gate).get("ocsp") == "revoked" and row(gate), "the report")
     assert told["ocsp_error"] == "REVOKED by its issuer (keyCompromise)"
     assert "ocsp: REVOKED by its issuer" in gate.command("certs", check=0).stdout
 
@@ -176,5 +180,31 @@ def test_a_replaced_certificate_gets_a_response_of_its_own(gate, origin, respond
     eventually(lambda: stapled(gate) == "good", "a stapled response")
     for name in ("key_path", "certificate_path"):
         os.replace(getattr(other, name), getattr(pair, name))
-    eventually(lambda: row(gate)["ocsp"] == "good" and responder.asked == 2, "the second response")
+    eventually(lambda: row(gate).get("ocsp") == "good" and responder.asked == 2, "the second response")
+    eventually(lambda: stapled(gate) == "good", "a stapled response")
+
+
+def presented(gate):
+    """The serial number of the certificate that a client gets."""
+    with connect(gate.addresses()[1], context(), "a.test") as sock:
+        return x509.load_der_x509_certificate(sock.getpeercert(True)).serial_number
+
+
+def test_a_status_of_the_first_pair_does_not_bring_it_back(gate, origin, responder):
+    """Another certifier finds half of a renewal: what is presented it does not know, the first pair and its status it does."""
+    first, other, third = (responder.issue() for _ in range(3))
+    gate = gate(CONFIG, origin=origin, pair=first)
+    eventually(lambda: stapled(gate) == "good", "a stapled response")
+    for name in ("key_path", "certificate_path"):
+        os.replace(getattr(other, name), getattr(first, name))
+    eventually(lambda: presented(gate) == other.certificate.serial_number, "the second certificate")
+    os.replace(third.certificate_path, first.certificate_path)
+    does_not_fit = "cannot use key .*: it does not belong to the certificate"
+    gate.wait_stderr(does_not_fit)
+    (pid,) = gate.members("pc-certifier")
+    gate.kill(pid)
+    eventually(lambda: len(re.findall(does_not_fit, gate.stderr())) == 2, "the next certifier's complaint")
+    assert presented(gate) == other.certificate.serial_number
+    os.replace(third.key_path, first.key_path)
+    eventually(lambda: presented(gate) == third.certificate.serial_number, "the third certificate")
     eventually(lambda: stapled(gate) == "good", "a stapled response")

@@ -9,9 +9,11 @@ import subprocess
 import threading
 
 import pytest
+from harness import http2
 from harness.client import request
 from harness.deadline import SECONDS, eventually
 from harness.gate import binary_path
+from harness.http2 import Http2Client
 from harness.origin import response
 from harness.websocket import TEXT, agreement, frame, handshake, read_frame
 
@@ -83,6 +85,7 @@ REFUSED = [  # what is sent, status, reason, the rules that are named
     (json_body("/", {}, ["Content-Encoding: br"]), 400, "waf.protocol", [8000011]),
     (request("/", method="POST", body=b"{", fields=["Content-Type: application/json"]), 400, "waf.protocol", [8000011]),
     (request("/", method="POST", body=b"x rawbad", fields=["Content-Type: text/plain"]), 403, "waf.rule", [203]),
+    (request("/", method="POST", body=b"x rawbad", fields=["Content-Type: application/grpc"]), 403, "waf.rule", [203]),
     (form("/small/", b"a=" + b"x" * 3000), 413, "waf.body", None),
     (request("/low/?q=attack&r=attack"), 403, "waf.sqli", [201, 299]),
     (request("/excluded/?r=attack"), 403, "waf.sqli", [201, 299]),
@@ -166,12 +169,12 @@ def test_others_are_answered_while_a_large_body_is_judged(gate, origin, rules):
         return response(b"ok")
 
     origin.serve(answer)
-    slow = "".join(f'SecRule ARGS "@rx a{i}b+c" "id:{i},phase:2,pass,nolog"\n' for i in range(2001, 2041))
+    slow = "".join(f'SecRule ARGS "@rx a{i}b+c" "id:{i},phase:2,pass,nolog"\n' for i in range(2001, 2401))
     rules.write_text(RULES + slow)
     g = gate("workers 1\n" + SITE.replace("rules @rules }", "rules @rules; body 16M; budget 60s }", 1), origin=origin, rules=rules)
-    values = [f"a{i % 50 + 2001}bb of many words" for i in range(4500)]
+    values = [f"a{i % 400 + 2001}bb of many words" for i in range(4500)]
     with g.client() as poster:
-        poster.send(json_body("/large", {"text": "a2001bb lorem ipsum " * 100_000, "values": values}))
+        poster.send(json_body("/large", {"text": " ".join(f"a{i % 400 + 2001}bb lorem" for i in range(100_000)), "values": values}))
         for i in range(3):
             with g.client() as other:
                 other.send(request(f"/other/{i}"))
@@ -270,6 +273,26 @@ def test_a_rule_redirects_and_another_one_drops(gate, origin, rules):
     assert origin.has_no_connection()
 
 
+def test_what_a_client_writes_into_a_location_stays_within_it(gate, origin, rules):
+    rules.write_text("SecRule ARGS:to \"@rx .\" \"id:1,phase:1,redirect:'https://elsewhere.test/%{ARGS.to}'\"\n")
+    g = gate("listen 127.0.0.1:0 h2c\n" + SITE, origin=origin, rules=rules)
+    wanted = "https://elsewhere.test/a%0D%0AX-Evil:%20b%00%C3%BC"
+    with g.client() as client, Http2Client(g.addresses()[1]) as second:
+        for _ in range(2):  # by the same worker
+            answer = client.get("/?to=a%0d%0aX-Evil:%20b%00%c3%bc")
+            assert (answer.status, answer.get("Location"), answer.get("X-Evil")) == (302, wanted, None)
+        assert second.get("/?to=a%0d%0aX-Evil:%20b%00%c3%bc").get("location") == wanted
+        assert client.get("/?to=" + "x" * 7000).status == 302
+    rules.write_text(rules.read_text().replace("phase:1", "phase:2"))
+    g.reload()
+    form = ["Content-Type: application/x-www-form-urlencoded"]
+    with g.client() as client, Http2Client(g.addresses()[1]) as second:  # of 64 KiB nothing would come in HTTP/2
+        client.send(request("/", method="POST", fields=form, body=b"to=" + b"x" * 100_000))
+        assert client.response().status == 403
+        second.send(http2.request(1, ("content-type", "application/x-www-form-urlencoded"), method="POST", end=False) + http2.data(1, b"to=" + b"%ff" * 5000))
+        assert second.response(1).status == 403
+
+
 LEAKS = [
     ("text/html", b"<p>ORA-00933: SQL command", 500),
     ("text/plain; charset=utf-8", b"x" * 300_000 + b"ORA-00933", 500),
@@ -293,6 +316,41 @@ def test_a_leak_is_refused_before_its_first_byte_goes(gate, origin, rules, kind,
     with g.client() as client:
         answer = client.get("/deaf/")
         assert (answer.status, answer.body) == (200, body)
+
+
+@pytest.mark.parametrize("path, kind, status", [("/", "application/json", 200), ("/types/", "application/json; a=b", 500),
+                                                ("/types/", "text/html", 200), ("/types/more/", "Application/JSON", 500)])
+def test_the_types_that_are_looked_into_are_those_of_the_configuration(gate, origin, rules, path, kind, status):
+    origin.serve(lambda got, connection: response(b'{"error":"ORA-00933"}', fields=[f"Content-Type: {kind}"]))
+    g = gate(SITE.replace("route /deaf/*", "route /types/* { waf { response 64K application/json } }\n"
+                          "  route /types/more/* { waf { response 32K text/html application/json } }\n  route /deaf/*"),
+             origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get(path).status == status
+
+
+def test_an_answer_in_a_coding_that_is_none_is_looked_at_as_it_came(gate, origin, rules):
+    origin.serve(lambda got, connection: response(b"<p>ORA-00933", fields=["Content-Type: text/html", "Content-Encoding: utf-8"]))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get("/").status == 500
+
+
+SAID = {  # what would be a stream, if only it were one
+    "a handshake": request("/", fields=["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]),
+    "a call": request("/", method="POST", body=b"a=1", fields=["Content-Type: application/grpc"]),
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_no_word_of_a_client_keeps_an_answer_from_being_looked_at(gate, origin, rules, said):
+    origin.serve(lambda got, connection: response(b"<p>ORA-00933: SQL command", fields=["Content-Type: text/html"]))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        client.send(SAID[said])
+        assert client.response().status == 500
+    assert g.security_log.wait(1)[0]["reason"] == "waf.leak"
 
 
 @pytest.mark.parametrize("status", [500, 200])
@@ -400,6 +458,8 @@ def test_an_exclusion_that_has_expired_is_told_and_has_no_effect(gate, origin, r
         assert client.get("/?q=attack").status == 403
     done = subprocess.run([binary_path(), "check", g.config_path], capture_output=True, text=True, check=True)
     assert "W0706" in done.stdout + done.stderr
+    told = g.reload().stdout
+    assert told.startswith("the new configuration is in force\nwarning[W0706]"), told
 
 
 def test_the_command_tells_what_the_gate_says_before_any_rule(tmp_path, rules):

@@ -128,6 +128,7 @@ def test_rules_with_errors_are_told_with_their_place(files, tmp_path):
         (["--rules", "x"], "a file with a request"),
         (["--rules", "x", "--paranoia", "5", "y"], "from 1 to 4"),
         (["--rules", "x", "--set", "tx.a", "y"], "NAME=VALUE"),
+        (["--rules", "x", "--client", "somebody", "y"], "--client is an IP address"),
     ],
 )
 def test_what_is_missing_is_said(arguments, words):
@@ -138,6 +139,13 @@ def test_what_is_missing_is_said(arguments, words):
 def test_a_file_that_is_not_there(tmp_path, files):
     done = run("--rules", tmp_path / "rules.conf", tmp_path / "nowhere")
     assert done.returncode == 2 and f"cannot read '{tmp_path}/nowhere'" in done.stderr
+
+
+def test_what_cannot_be_judged_is_not_said_to_pass(files):
+    done = run("--rules", "builtin", files("empty", ""))
+    assert (done.returncode, done.stdout) == (2, "") and "empty' holds no request" in done.stderr
+    done = run("--rules", "builtin", "--response", files("odd", "odd\r\n\r\n"), files("clean", CLEAN))
+    assert (done.returncode, done.stdout) == (2, "") and "or '" in done.stderr and "odd' no response" in done.stderr
 
 
 def waf_rules(*arguments):

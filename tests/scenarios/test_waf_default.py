@@ -78,6 +78,41 @@ def test_attacks_are_refused_wherever_they_come_in(g, origin):
     assert origin.has_no_connection()
 
 
+def test_a_second_field_of_a_name_hides_nothing(g, origin):
+    form, escaped = b"q=%27+union+select+1%2C2+from+users--", rb'{"a":"\u0027 \u0075nion select 1,2 from users--"}'
+    kinds = {"form": "application/x-www-form-urlencoded", "json": "application/json", "png": "image/png"}
+    with g.client() as client:
+        client.send(request(fields=["User-Agent: Mozilla/5.0", "User-Agent: () { :;}; /bin/id"]))
+        assert client.response().status == 403
+    assert g.security_log.wait(1)[0]["reason"] == "waf.scanner"
+    for first, second, body in (("png", "form", form), ("form", "json", escaped), ("json", "form", escaped)):
+        g.security_log.skip()
+        fields = [f"Content-Type: {kinds[first]}", f"Content-Type: {kinds[second]}"]
+        with g.client() as client:
+            client.send(request(method="POST", fields=fields, body=body))
+            assert client.response().status == 400, (first, second)
+        record = g.security_log.wait(1)[0]
+        assert record["reason"] == "waf.protocol" and "Content-Type that differ" in str(record["waf"]), record
+    assert origin.has_no_connection()
+
+
+def test_the_record_says_why_a_body_cannot_be_read(g, origin):
+    origin.serve()
+    parts = b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--x--\r\n'
+    multipart = "Content-Type: multipart/form-data; boundary="
+    for kind, body, said in [(JSON, b'{"a":1,}', "The request body cannot be read: JSON: "), (multipart + "x", b"before\r\n" + parts, "MULTIPART_DATA_BEFORE")]:
+        g.security_log.skip()
+        with g.client() as client:
+            client.send(request(method="POST", fields=[kind], body=body))
+            assert client.response().status == 400
+        rule = g.security_log.wait(1)[0]["waf"]["rules"][0]
+        assert said in rule["msg"] + rule["target"] and "…" not in rule["msg"], rule
+    parts = parts.replace(b'"a"', b"file; filename=a.txt; filename*=utf-8''a.txt")
+    with g.client() as client:  # what HttpClient of .NET writes
+        client.send(request(method="POST", fields=[multipart + '"x"'], body=parts))
+        assert client.response().status == 200
+
+
 def test_the_record_names_the_rule_and_the_bytes_that_matched(g):
     with g.client() as client:
         assert client.get("/find?comment=a%20%3Cscript%3Ealert(1)%3C/script%3E").status == 403

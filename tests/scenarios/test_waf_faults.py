@@ -17,7 +17,7 @@ SecAction "id:1,phase:1,pass,nolog,setvar:tx.first={number},initcol:global=all,s
 SecRule REQUEST_URI "@beginsWith /seen" "id:2,phase:1,redirect:'/%{{global.seen}}'"
 SecAction "id:3,phase:2,redirect:'/%{{tx.first}}.{number}.%{{args.q}}'"
 """
-SITE = 'workers @workers\nsite * { to @origin; waf balanced { rules @rules } }\n'
+SITE = 'workers @workers\nsite * { to @origin; limits { body-rate off }; waf balanced { rules @rules } }\n'
 FORM = "Content-Type: application/x-www-form-urlencoded"
 
 

@@ -1,6 +1,7 @@
 """What the WAF looks at beyond the rules' own targets: Base64, header fields that no standard knows, bodies of any type."""
 
 import base64
+import gzip
 import json
 import pathlib
 
@@ -172,3 +173,17 @@ site own.test { to @origin; waf balanced { rules crs @folder } }
             with g.client() as client:
                 client.send(request("/", host=host, method="POST", body=body.encode(), fields=[*USUAL, f"Content-Type: {kind}"]))
                 assert client.response().status == status, (host, kind)
+
+
+def test_what_came_compressed_is_not_left_out_by_the_core_rule_set(gate, origin, tmp_path):
+    path = tmp_path / "as-in-version-4.conf"
+    path.write_text("""
+SecRule RESPONSE_HEADERS:Content-Encoding "@pm gzip compress deflate br zstd" "id:951010,phase:4,pass,nolog,skipAfter:END"
+SecRule RESPONSE_BODY "@contains forbidden" "id:951100,phase:4,deny,log,t:none,msg:'forbidden'"
+SecMarker END
+""")
+    origin.serve(lambda got, connection: response(gzip.compress(b"a forbidden word"), fields=["Content-Type: text/html", "Content-Encoding: gzip"]))
+    g = gate("site * { to @origin; waf balanced { rules @rules } }", origin=origin, rules=path)
+    with g.client() as client:
+        assert client.get("/").status == 403
+    assert g.security_log.wait(1)[0]["waf"]["rules"][0]["id"] == 951100

@@ -140,3 +140,14 @@ def test_explain_tells_what_was_not_judged(make):
         assert client.response().status == 200
     told = g.command("explain", g.requests_log.wait(1)[0]["id"], check=0).stdout
     assert "unjudged, shadow" in told and "not judged   limits.held" in told
+
+
+def test_of_a_budget_that_is_spent_it_is_told_on_what(gate, origin, tmp_path):
+    path = tmp_path / "own.conf"
+    path.write_text(RULES)
+    g = gate("site * { to @origin; waf balanced { rules @rules; body 4M; budget 1ms } }", origin=origin, rules=path)
+    with g.client() as client:
+        client.send(post("/", json.dumps({"a": ["x"] * 400_000}).encode(), False))
+        assert client.response().status == 403
+    record = g.security_log.wait(1)[0]
+    assert (record["reason"], record["text"]) == ("waf.budget", "judging took more than `budget` allows; a body was being read")

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
 from harness import nameserver
@@ -55,7 +56,7 @@ def ask(g, address="192.0.2.77", field="X-Address", where=None):
     with Client(where or g.address) as client:
         client.send(request(fields=[f"{field}: {address}"]))
         answer = client.response()
-    return (answer.get("location") or "/")[1:] or None if answer.status == 302 else answer.status
+    return urllib.parse.unquote(answer.get("location") or "/")[1:] or None if answer.status == 302 else answer.status
 
 
 def times(dns, name):

@@ -3,10 +3,10 @@ ordinary value it still tells what matched."""
 
 import base64
 import json
-import os
 import pathlib
 
 import pytest
+from harness import memory, processes
 from harness.client import Client, request
 from harness.deadline import eventually
 from harness.origin import response
@@ -20,13 +20,13 @@ SecRule REQUEST_HEADERS:Content-Type "@beginsWith application/json" "id:1,phase:
 SecRule REQUEST_HEADERS:Content-Type "@contains xml" "id:2,phase:1,pass,nolog,ctl:requestBodyProcessor=XML"
 SecAction "id:3,phase:1,pass,nolog,setvar:tx.copied=%{args.password},setvar:tx.cookie=%{request_cookies.sid},setenv:copy=%{args.password}"
 SecRule ARGS|REQUEST_COOKIES|REQUEST_HEADERS|XML:/* "@rx (?i)(.*attack.*)" "id:201,phase:2,pass,log,capture,\\
-    msg:'seen %{MATCHED_VAR} in %{MATCHED_VAR_NAME}',logdata:'found %{TX.1} of %{MATCHED_VAR}',tag:'attack-sqli'"
+    msg:'seen %{MATCHED_VAR} in %{MATCHED_VAR_NAME}',logdata:'found %{TX.1} of %{MATCHED_VAR}',tag:'attack-sqli',tag:'attack-%{MATCHED_VAR}',tag:'of %{MATCHED_VAR_NAME}'"
 SecRule ARGS|REQUEST_COOKIES "@rx attack" "id:202,phase:2,pass,log,chain,msg:'chained %{MATCHED_VAR}',logdata:'%{MATCHED_VAR}'"
     SecRule MATCHED_VARS|MATCHED_VAR "@rx ." "t:none,setvar:tx.last=%{MATCHED_VAR}"
 SecRule TX:COPIED|TX:COOKIE|TX:LAST|ENV:copy "@rx ." "id:203,phase:2,pass,log,msg:'copy %{MATCHED_VAR} %{tx.copied}',logdata:'%{tx.cookie} %{env.copy}'"
 SecRule REQUEST_URI|QUERY_STRING|REQUEST_LINE|REQUEST_BODY "@rx (?:password|token).*" "id:204,phase:2,pass,log,capture,\\
     msg:'whole %{tx.0}',logdata:'%{REQUEST_URI} %{REQUEST_BODY} %{QUERY_STRING}'"
-SecRule ARGS:ordinary "@rx attack" "id:205,phase:2,pass,log,msg:'ordinary',logdata:'%{args.password} %{request_headers.authorization} %{request_cookies.sid} %{args.ordinary}'"
+SecRule ARGS:ordinary "@rx attack" "id:205,phase:2,pass,log,msg:'ordinary',logdata:'%{args.password} %{request_headers.authorization} %{request_cookies.sid} %{args.ordinary}',tag:'attack-%{args.password}'"
 SecRule ARGS:password "@streq %{tx.copied}" "id:206,phase:2,pass,log,msg:'argument of the operator'"
 SecRule REQUEST_HEADERS_NAMES "@rx ^x-odd$" "id:209,phase:2,pass,log,capture,t:lowercase,setvar:tx.field_%{tx.0}=/%{tx.0}/,chain,\\
     msg:'field %{MATCHED_VAR}'"
@@ -78,6 +78,10 @@ SENT = {
                                  '--Xy77777777--\r\n').encode()}),
     "JSON in Base64": ("/?ordinary=" + encoded(json.dumps({"password": f"{SECRET} attack", "b": "an attack too"})), {}),
     "a form in Base64": ("/?ordinary=" + encoded(f"a=attack&password={SECRET}"), {}),
+    "a URL": (f"/?ordinary=attack&next=https%3A%2F%2Fattack%3A{SECRET}%40h.test%2Fattack", {}),
+    "a URL in JSON": ("/", {"method": "POST", "body": json.dumps({"a": f"https://u:{SECRET}@attack.test"}).replace("/", "\\/").encode(),
+                            "fields": ["Content-Type: application/json"]}),
+    "a URL in a field": ("/", {"fields": [f"X-Next: see https://u:{SECRET}@attack.test/"]}),
     "a redirect": (f"/?leave=yes&ordinary=1&password={SECRET}", {"fields": [f"Cookie: sid={SECRET}"]}),
     "a redirect to the same": (f"/?away=yes&access_token={SECRET}", {}),
 }
@@ -92,22 +96,9 @@ def everything(g):
     """All that was written about the requests, and the memory of kept exchanges."""
     for name in ("requests.log", "security.log", "rules.log", "audit.log", "stderr"):
         yield name, pathlib.Path(g.directory, name).read_bytes()
-    for fd in pathlib.Path(f"/proc/{g.process.pid}/fd").iterdir():
-        if "portcullis-recent" in os.readlink(fd):
-            yield "kept exchanges", b"".join(data_of(fd))
-
-
-def data_of(path):
-    with open(path, "rb") as file:
-        at = 0
-        while True:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError:
-                return
-            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
-            yield os.pread(file.fileno(), end - at, at)
-            at = end
+    for path, target in processes.files(g.process.pid).items():
+        if "portcullis-recent" in target:
+            yield "kept exchanges", b"".join(memory.data_of(path))
 
 
 def needles():
@@ -146,10 +137,14 @@ def test_an_attack_in_an_ordinary_value_is_told(g):
     assert rules[205]["matched"] == "attack" and rules[205]["msg"] == "ordinary"
     text = rules_log(g, '[id "205"]')
     assert '[data "found an attack\'-- of an attack\'--"]' in text
+    tags = ["attack-sqli", "attack-an attack'--", "of ARGS:ordinary"]
+    assert "".join(f' [tag "{tag}"]' for tag in tags) in text and rules[201]["tags"] == tags[:2]
     with Client(f"unix:{g.state}/admin.sock") as client:
         client.send(f"GET /exchanges/{g.requests_log.wait(1)[0]['id']} HTTP/1.1\r\nHost: l\r\nConnection: close\r\n\r\n".encode())
         kept = json.loads(client.response().body)
-    finding = next(rule for rule in kept["waf"]["rules"] if rule["id"] == 201)["findings"][0]
+    rule = next(rule for rule in kept["waf"]["rules"] if rule["id"] == 201)
+    assert rule["tags"] == tags
+    finding = rule["findings"][0]
     assert (finding["raw"], finding["matched"]) == ("an attack'--",) * 2
 
 

@@ -384,15 +384,16 @@ def test_its_heads_and_queries_are_judged_all_the_same(g):
 MESSAGE = b"\0\0\0\0\5hello"
 GRPC = """
 listen 127.0.0.1:0 h2c
-site * { to grpc://@origin; waf balanced { rules @rules } }
+site * { to @scheme://@origin; waf balanced { rules @rules } }
 """
 
 
 @pytest.mark.parametrize("rules", RULES)
-def test_calls_of_grpc_stream_both_ways_and_keep_their_trailers(gate, rules):
+@pytest.mark.parametrize("scheme", ["grpc", "h2"])
+def test_calls_of_grpc_stream_both_ways_and_keep_their_trailers(gate, rules, scheme):
     origin = Http2Origin()
     try:
-        g = gate(GRPC, origin=origin, rules=rules)
+        g = gate(GRPC, origin=origin, rules=rules, scheme=scheme)
         client = Http2Client(g.addresses()[1])
         for number in (1, 3):
             client.send(http2.request(number, ("content-type", "application/grpc"), ("te", "trailers"), ("user-agent", "grpc-c/1"),

@@ -143,7 +143,7 @@ static ssize_t cannot_send(struct wire *w)
     return -error;
 }
 
-ssize_t kernel_send(int fd, const struct iovec *parts, int count)
+ssize_t kernel_send(int fd, const struct iovec *parts, int count, bool is_last)
 {
     struct wire *w = wire_of(fd);
     ASSERT(w->state == WIRE_OPEN);

@@ -184,6 +184,7 @@ TEST(the_content_type_chooses_the_reader)
         { "application/zip", BODY_KIND_BINARY, "application/zip", "", false },
         { "application/zippy", BODY_KIND_OTHER, "application/zippy", "", false },
         { "application/graphql", BODY_KIND_OTHER, "application/graphql", "", false },
+        { "application/grpc", BODY_KIND_OTHER, "application/grpc", "", false },
     };
     for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
         struct body_type type = body_type_read(slice_from(cases[i].field));

@@ -83,7 +83,6 @@ static bool is_binary(slice type)
         SLICE("application/vnd.oci.image.layer."),
         SLICE("application/vnd.docker.image.rootfs."),
         SLICE("application/x-git-"),
-        SLICE("application/grpc"),
     };
     static const slice types[] = {
         SLICE("application/octet-stream"),

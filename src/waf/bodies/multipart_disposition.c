@@ -106,6 +106,29 @@ static int decode_extended(struct walk *w, slice value, slice *ret)
     return 0;
 }
 
+/* RFC 8187 §3.2.1: attr-char, without what is a token's and none of these. */
+static bool is_attribute_character(char c)
+{
+    return is_token(c) && !strchr("*'%", c);
+}
+
+/* UTF-8, no language, nothing but what the grammar allows: others are not read alike. */
+static bool is_plain_extended(slice value)
+{
+    static const slice charset = SLICE("utf-8''");
+    if (!slice_equal_fold(slice_first(value, charset.len), charset))
+        return false;
+    for (size_t i = charset.len; i < value.len; i++) {
+        if (is_attribute_character(value.ptr[i]))
+            continue;
+        if (value.ptr[i] != '%' || value.len - i < 3 || hex_digit(value.ptr[i + 1]) < 0 ||
+            hex_digit(value.ptr[i + 2]) < 0)
+            return false;
+        i += 2;
+    }
+    return true;
+}
+
 static int take_parameter(struct walk *w, slice name, slice value, bool double_quoted,
                           struct disposition *d)
 {
@@ -124,7 +147,8 @@ static int take_parameter(struct walk *w, slice name, slice value, bool double_q
         if (d->has_filename_star)
             return fail(w, "two file names");
         d->has_filename_star = true;
-        w->r->state.flags |= BODY_INVALID_PART;
+        if (!is_plain_extended(value))
+            w->r->state.flags |= BODY_INVALID_PART;
         return decode_extended(w, value, &d->filename_star);
     } else {
         return fail(w, "an unknown parameter");
@@ -180,6 +204,9 @@ int multipart_disposition(struct body_reader *r, slice value, size_t at, struct 
     /* Crude readers look for this very word: whoever is understood by us alone is refused. */
     if (d.has_filename && slice_find(value, SLICE("filename=")) == value.len)
         return fail(&w, "a file name that others do not see");
+    /* With another name beside it all readers see a file; alone, some see a field. */
+    if (d.has_filename_star && d.filename.len == 0)
+        r->state.flags |= BODY_INVALID_PART;
     *ret = d;
     return 0;
 }

@@ -95,6 +95,16 @@ static const struct body_case cases[] = {
           "name=u; filename*=UTF-8''%e2%82%ac.php; filename=x") "file u=x\nsize u=1\n"
                                                                 "file u=\\xe2\\x82\\xac.php\nsize "
                                                                 "u=1\n",
+      BODY_CRLF_LINE, "" }, /* of .NET and aiohttp */
+    { TYPE, HEAD("name=u; filename*=utf-7''x.p+AGg-p; filename=x") "x" END,
+      HEAD_LINE("u",
+                "name=u; filename*=utf-7''x.p+AGg-p; filename=x") "file u=x\nsize u=1\n"
+                                                                  "file u=x.p+AGg-p\nsize u=1\n",
+      BODY_CRLF_LINE | BODY_INVALID_PART, "" },
+    { TYPE, HEAD("name=u; filename*=UTF-8''x.php; filename=\"\"") "x" END,
+      HEAD_LINE("u",
+                "name=u; filename*=UTF-8''x.php; filename=\"\"") "file u=\nsize u=1\nfile u=x.php\n"
+                                                                 "size u=1\narg u=x\n",
       BODY_CRLF_LINE | BODY_INVALID_PART, "" },
     { TYPE, HEAD("name=u; filename*=x%zz%4") "evil" END,
       HEAD_LINE("u", "name=u; filename*=x%zz%4") "file u=x%zz%4\nsize u=4\narg u=evil\n",

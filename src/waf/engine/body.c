@@ -84,10 +84,10 @@ int body_query_read(struct waf_transaction *t, slice query)
                                   .arena = t->arena,
                                   .work = t->work };
     TRY(urlencoded_read(&reader, query, separator(t)));
-    t->query_flags |= reader.state.flags & BODY_URLENCODED_ERROR;
+    t->head_flags |= reader.state.flags & BODY_URLENCODED_ERROR;
     if (!(reader.state.flags & BODY_ERROR))
         return 0;
-    t->query_flags |= BODY_ERROR;
+    t->head_flags |= BODY_ERROR;
     memcpy(t->body.reader.state.message, reader.state.message, BODY_MESSAGE_MAX);
     return 0;
 }
@@ -315,10 +315,13 @@ static slice media_type(slice content_type)
 static bool is_response_type(const struct waf_transaction *t)
 {
     const struct waf_directives *d = &t->rules->directives;
+    bool is_told = t->world.response_type_count > 0;
+    const slice *types = is_told ? t->world.response_types : d->response_types;
+    unsigned count = is_told ? t->world.response_type_count : d->response_type_count;
     slice type = media_type(t->response_type);
-    for (unsigned i = 0; i < d->response_type_count; i++)
-        if (slice_equal_fold(d->response_types[i], type) ||
-            (type.len == 0 && slice_equal_fold(d->response_types[i], SLICE("null"))))
+    for (unsigned i = 0; i < count; i++)
+        if (slice_equal_fold(types[i], type) ||
+            (type.len == 0 && slice_equal_fold(types[i], SLICE("null"))))
             return true;
     return false;
 }

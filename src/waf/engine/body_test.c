@@ -95,6 +95,16 @@ TEST(bodies_are_read_by_their_type)
           "SecRuleEngine DetectionOnly\nSecRequestBodyLimit 3\n"
           "SecRule ARGS_POST|INBOUND_DATA_ERROR `@rx ^` `id:1,phase:2,pass,log`",
           FORM, "pass (deny 413) | 1 ARGS_POST:a=1 | 1 INBOUND_DATA_ERROR=1" },
+        { "two types that differ can be read in two ways",
+          "SecRule REQBODY_ERROR `@eq 1` `id:1,phase:2,log,deny`\n"
+          "SecRule REQBODY_ERROR_MSG `@contains Content-Type` `id:2,phase:5,log`",
+          "POST / HTTP/1.1\r\nContent-Type: image/png\r\nContent-Type: "
+          "application/x-www-form-urlencoded\r\n\r\na=1",
+          "deny 403 by 1 | 1 REQBODY_ERROR=1 | 2 REQBODY_ERROR_MSG=the request has two fields "
+          "Content-Type that differ" },
+        { "the same type twice is one", "SecRule REQBODY_ERROR `@eq 1` `id:1,phase:2,log,deny`",
+          "POST / HTTP/1.1\r\nContent-Type: text/plain\r\ncontent-type:  text/plain\r\n\r\na=1",
+          "pass" },
         { "compressed bodies are read", "SecRule REQBODY_ERROR `@eq 1` `id:1,phase:2,deny,log`",
           "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
           "Content-Encoding: gzip\r\n\r\nnot gzip",
@@ -419,7 +429,7 @@ TEST(a_match_is_written_as_modsecurity_does)
     struct ruleset *rules = engine_rules(
         ENGINE_PREFIX "SecRule ARGS:a `@rx x.` `id:942100,phase:2,deny,log,msg:'A \\'q\\'',"
                       "logdata:'Found %{TX.0} in %{MATCHED_VAR_NAME}',capture,severity:CRITICAL,"
-                      "ver:'V/1',rev:'2',tag:'t1',tag:'t2'`\n");
+                      "ver:'V/1',rev:'2',tag:'t1',tag:'t/%{TX.0}'`\n");
     engine_begin(&r, rules, &world);
     engine_replay(&r, "GET /p?a=-x%22%0a%ff HTTP/1.1\r\nHost: h.test:80\r\n\r\n", "");
     report_line(r.t, waf_matches(r.t), NULL, &w);
@@ -430,7 +440,7 @@ TEST(a_match_is_written_as_modsecurity_does)
             "\"x.\" at ARGS:a. [file \"test.conf\"] [line \"5\"] [id \"942100\"] [rev \"2\"]"
             " [msg \"A 'q'\"] [data \"Found x\\\" in ARGS:a\"] [severity \"CRITICAL\"] [ver "
             "\"V/1\"]"
-            " [tag \"t1\"] [tag \"t2\"] [hostname \"h.test\"] [uri \"/p\"] [unique_id "
+            " [tag \"t1\"] [tag \"t/x\\\"\"] [hostname \"h.test\"] [uri \"/p\"] [unique_id "
             "\"unique\"]"));
     const struct waf_finding *f = &waf_matches(r.t)->finding[0];
     assert_int_equal(f->match.count, 1);

@@ -1,6 +1,8 @@
 /* Fills the sources: what the request and the response brought, by variable. Sources that repeat
  * another one (names of arguments) are filled as far as that one is, whenever somebody asks. */
+#include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "base/panic.h"
 #include "base/writer.h"
@@ -218,20 +220,69 @@ static int join_field(struct waf_transaction *t, struct item *item, slice more, 
     return work_spend(t->work, room);
 }
 
+/* One of several lines of a field: rules see it where they do not match the whole, since servers
+ * disagree about which of them counts. */
+static int add_line(struct waf_transaction *t, struct source *fields, slice name, slice value)
+{
+    static const struct decoded_from as_it_came;
+    TRY(source_add(t, fields, name, value));
+    struct item *line = source_item(fields, fields->count - 1);
+    line->is_echo = true;
+    line->from = &as_it_came;
+    return 0;
+}
+
+static bool has_lines(struct source *fields, slice name)
+{
+    for (unsigned i = 0; i < fields->count; i++) {
+        const struct item *item = source_item(fields, i);
+        if (item->is_echo && slice_equal_fold(item->name, name))
+            return true;
+    }
+    return false;
+}
+
+static int repeat_field(struct waf_transaction *t, struct item *whole, slice name, slice value)
+{
+    struct source *fields = source_of(t, VARIABLE_REQUEST_HEADERS);
+    if (!has_lines(fields, name))
+        TRY(add_line(t, fields, whole->name, whole->raw.bytes));
+    TRY(join_field(t, whole, value, SLICE(", ")));
+    return add_line(t, fields, name, value);
+}
+
+/* The first type chooses the reader; whoever goes by another one reads another body. */
+static void add_type(struct waf_transaction *t, slice type)
+{
+    static const char differ[] = "the request has two fields Content-Type that differ";
+    static_assert(sizeof differ <= BODY_MESSAGE_MAX, "it has room");
+    if (!t->content_type.ptr) {
+        t->content_type = type;
+    } else if (!slice_equal(t->content_type, type)) {
+        t->head_flags |= BODY_ERROR;
+        memcpy(t->body.reader.state.message, differ, sizeof differ);
+    }
+}
+
 int waf_add_request_field(struct waf_transaction *t, slice name, slice value)
 {
     enum { SEPARATORS = 4 }; /* ": " and the end of the line */
     struct source *fields = source_of(t, VARIABLE_REQUEST_HEADERS);
     struct item *same = field_named(fields, name);
     bool is_cookie = slice_equal_fold(name, SLICE("Cookie"));
+    bool is_type = slice_equal_fold(name, SLICE("Content-Type"));
     t->fields_bytes += name.len + value.len + SEPARATORS;
-    TRY(same ? join_field(t, same, value, is_cookie ? SLICE("; ") : SLICE(", "))
-             : source_add(t, fields, name, value));
+    if (!same)
+        TRY(source_add(t, fields, name, value));
+    else if (is_cookie || is_type)
+        TRY(join_field(t, same, value, is_cookie ? SLICE("; ") : SLICE(", ")));
+    else
+        TRY(repeat_field(t, same, name, value));
     TRY(free_field_add(t, name, value));
     if (is_cookie)
         return add_cookies(t, value);
-    if (slice_equal_fold(name, SLICE("Content-Type")) && !t->content_type.ptr)
-        t->content_type = value;
+    if (is_type)
+        add_type(t, value);
     else if (slice_equal_fold(name, SLICE("Authorization")) && !t->authorization.ptr)
         t->authorization = value;
     return 0;

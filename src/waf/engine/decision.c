@@ -2,8 +2,14 @@
 #include <errno.h>
 
 #include "base/number.h"
+#include "base/writer.h"
 #include "waf/engine/transaction.h"
 #include "waf/operators/operator.h"
+
+enum { FOUND = 302, FORBIDDEN = 403 };
+
+/* Of a Location: as much as browsers and servers take for a URL. */
+enum { LOCATION_BYTES_MAX = 8192 };
 
 /* What it costs to keep all that is told of a match. */
 enum { TOLD_STEPS = 256 };
@@ -37,10 +43,50 @@ static unsigned allowed_until(enum disruption d, unsigned phase)
 
 static unsigned status_of(const struct rule *r)
 {
-    enum { FORBIDDEN = 403, FOUND = 302 };
     if (r->disruption == DISRUPT_REDIRECT)
         return r->status >= 300 && r->status < 400 ? r->status : FOUND;
     return r->status ? r->status : FORBIDDEN;
+}
+
+static bool stands_in_url(char c)
+{
+    return c > ' ' && c <= '~';
+}
+
+/* Macros bring in what the client has sent, decoded: it must not end the field, nor the URL. */
+static int encode_location(struct waf_transaction *t, slice *location)
+{
+    size_t bytes = 3 * location->len; /* all of them encoded */
+    TRY(work_spend(t->work, location->len));
+    char *memory = arena_take_bytes(t->arena, bytes);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, bytes);
+    for (size_t i = 0; i < location->len; i++) {
+        if (stands_in_url(location->ptr[i]))
+            writer_byte(&w, location->ptr[i]);
+        else
+            writer_percent(&w, (unsigned char)location->ptr[i]);
+    }
+    arena_give_back(t->arena, memory, bytes, w.len);
+    *location = writer_slice(&w);
+    return 0;
+}
+
+/* What no client would take for an address is refused instead. */
+static int locate(struct waf_transaction *t, const struct rule *r, struct waf_decision *d)
+{
+    slice location;
+    TRY(macro_expand(t, &r->redirect, &location));
+    if (location.len <= LOCATION_BYTES_MAX)
+        TRY(encode_location(t, &location));
+    if (location.len <= LOCATION_BYTES_MAX) {
+        d->location = location;
+        return 0;
+    }
+    d->disposition = WAF_DENY;
+    d->status = FORBIDDEN;
+    return 0;
 }
 
 static int disrupt(struct rule_run *run, enum waf_disposition *ret_enacted)
@@ -56,7 +102,7 @@ static int disrupt(struct rule_run *run, enum waf_disposition *ret_enacted)
     if (d.disposition == WAF_DENY || d.disposition == WAF_REDIRECT)
         d.status = status_of(r);
     if (d.disposition == WAF_REDIRECT)
-        TRY(macro_expand(t, &r->redirect, &d.location));
+        TRY(locate(t, r, &d));
     if (t->mode != WAF_ENFORCE || t->world.is_shadow || action_is_shadowed(t, r)) {
         if (t->would_be.disposition == WAF_PASS)
             t->would_be = d;
@@ -107,14 +153,40 @@ static int finding_place(struct rule_run *run, unsigned index)
     return says < 0 ? says : match_word_keep(run->t, &f->match);
 }
 
+static bool is_plain(const struct macro *m)
+{
+    return m->count == 0 || (m->count == 1 && m->pieces[0].kind == MACRO_TEXT);
+}
+
 static int text_cut(struct waf_transaction *t, const struct macro *m, slice *ret)
 {
-    if (m->count == 0 || (m->count == 1 && m->pieces[0].kind == MACRO_TEXT))
+    if (is_plain(m))
         return macro_expand(t, m, ret);
     slice text;
     TRY(macro_expand_first(t, m, WAF_TEXT_BYTES_MAX, &text));
     *ret = arena_copy(t->arena, text);
     return text.len && !ret->ptr ? -ENOMEM : 0;
+}
+
+static int tags_expand(struct waf_transaction *t, const struct rule *r, slice **ret)
+{
+    unsigned plain = 0;
+    while (plain < r->tag_count && is_plain(&r->tags[plain]))
+        plain++;
+    if (plain == r->tag_count)
+        return 0;
+    slice *tags = arena_take_array(t->arena, r->tag_count, sizeof(*tags));
+    if (!tags)
+        return -ENOMEM;
+    for (unsigned i = 0; i < r->tag_count; i++)
+        TRY(text_cut(t, &r->tags[i], &tags[i]));
+    *ret = tags;
+    return 0;
+}
+
+slice waf_match_tag(const struct waf_match *m, unsigned i)
+{
+    return m->tags ? m->tags[i] : m->rule->tags[i].source;
 }
 
 static int match_make(struct rule_run *run, struct waf_match **ret)
@@ -136,6 +208,7 @@ static int match_make(struct rule_run *run, struct waf_match **ret)
     m->findings = r->link_count;
     TRY(text_cut(t, &r->msg, &m->msg));
     TRY(text_cut(t, &r->logdata, &m->logdata));
+    TRY(tags_expand(t, r, &m->tags));
     for (unsigned i = 0; i < r->link_count; i++) {
         TRY(finding_place(run, i));
         TRY(finding_cut(t, &run->found[i].finding, &m->finding[i]));

@@ -18,6 +18,31 @@ struct subject {
     bool is_transient; /* not worth a pass of the prefilter */
 };
 
+/* How long ".array_12" is at the beginning of a name, where a member or nothing follows; else 0. */
+static size_t index_length(slice name)
+{
+    static const slice mark = SLICE(".array_");
+    if (!slice_equal_fold(slice_first(name, mark.len), mark))
+        return 0;
+    size_t end = mark.len;
+    while (end < name.len && name.ptr[end] >= '0' && name.ptr[end] <= '9')
+        end++;
+    return end > mark.len && (end == name.len || name.ptr[end] == '.') ? end : 0;
+}
+
+static bool is_element(slice a, slice b)
+{
+    while (a.len && b.len) {
+        size_t of_a = index_length(a), of_b = index_length(b);
+        bool are_indices = of_a && of_b;
+        if (!are_indices && ascii_lower(a.ptr[0]) != ascii_lower(b.ptr[0]))
+            return false;
+        a = slice_after(a, are_indices ? of_a : 1);
+        b = slice_after(b, are_indices ? of_b : 1);
+    }
+    return a.len == b.len;
+}
+
 static int name_matches(struct waf_transaction *t, const struct target *target, slice name)
 {
     switch (target->selector) {
@@ -25,6 +50,8 @@ static int name_matches(struct waf_transaction *t, const struct target *target, 
         return 1;
     case SELECT_NAME:
         return slice_equal_fold(target->name, name);
+    case SELECT_ELEMENT:
+        return is_element(target->name, name);
     case SELECT_PATTERN:
         return pattern_matches(target->pattern, name, t->work);
     case SELECT_XML_TEXT:

@@ -93,6 +93,21 @@ TEST(variables_of_the_request_are_as_sent)
           "GET / HTTP/1.1\r\nX: a\r\nCookie: c=1\r\nx: b\r\nCookie: d=2\r\n\r\n",
           "pass | 1 REQUEST_HEADERS:X=a, b | 1 &REQUEST_HEADERS:x=1 | 1 REQUEST_COOKIES:c=1"
           " | 1 REQUEST_COOKIES:d=2" },
+        { "each of their lines is looked at too where the whole does not match",
+          "SecRule REQUEST_HEADERS:X `@rx ^b$` `id:1,phase:1,pass,log`\n"
+          "SecRule REQUEST_HEADERS `@rx ^a$` `id:2,phase:1,pass,log`\n"
+          "SecRule REQUEST_HEADERS:X `@rx b` `id:3,phase:1,pass,log`\n"
+          "SecRule REQUEST_HEADERS:X `!@rx ,` `id:4,phase:1,pass,log`\n"
+          "SecRule &REQUEST_HEADERS|&REQUEST_HEADERS_NAMES `@eq 1` `id:5,phase:1,pass,log`",
+          "GET / HTTP/1.1\r\nX: a\r\nx: b\r\nX: c\r\n\r\n",
+          "pass | 1 REQUEST_HEADERS:x=b | 2 REQUEST_HEADERS:X=a | 3 REQUEST_HEADERS:X=a, b, c"
+          " | 5 &REQUEST_HEADERS=1 | 5 &REQUEST_HEADERS_NAMES=1" },
+        { "a second type chooses no reader, and crumbs of cookies are one",
+          "SecRule REQUEST_HEADERS:Content-Type `@rx ^text` `id:1,phase:1,pass,log`\n"
+          "SecRule REQUEST_HEADERS:Cookie `@rx ^d` `id:2,phase:1,pass,log`",
+          "GET / HTTP/1.1\r\nContent-Type: a/b\r\nContent-Type: text/xml\r\nCookie: c=1\r\n"
+          "Cookie: d=1\r\n\r\n",
+          "pass" },
         { "a path is looked at decoded where it does not match as sent",
           "SecRule REQUEST_FILENAME `@contains (` `id:1,phase:1,pass,log`\n"
           "SecRule REQUEST_FILENAME `@contains f` `id:2,phase:1,pass,log`",

@@ -105,7 +105,9 @@ int waf_run(struct waf_transaction *t, enum waf_phase phase)
     if (phase == WAF_REQUEST_HEADERS)
         body_choose_processor(t);
     int result = phase_run(t, phase);
-    if (result != 0 && phase != WAF_LOGGING)
+    if (result == 0 && phase != WAF_LOGGING)
+        t->rule = NULL;
+    else if (result != 0 && phase != WAF_LOGGING)
         t->is_over = true;
     if (!t->is_over) /* of what is refused nothing is worth a place */
         recall_learn(t);

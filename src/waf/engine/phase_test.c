@@ -42,6 +42,11 @@ TEST(rules_run_in_their_phase_in_the_order_of_the_file)
         { "drop and redirect are decisions too",
           "SecRule ARGS:a `@rx 1` `id:1,phase:1,redirect:'https://x.test/%{ARGS.b}',log`", GET,
           "redirect 302 to https://x.test/2 by 1 | 1 ARGS:a=1" },
+        { "what a client writes into a location stays within it",
+          "SecRule ARGS:c `@rx .` `id:1,phase:1,redirect:'https://x.test/%{ARGS.c}',log`",
+          "GET /?c=a%0d%0aSet-Cookie:%20b=%c3%bc%2541%00 HTTP/1.1\r\n\r\n",
+          "redirect 302 to https://x.test/a%0D%0ASet-Cookie:%20b=%C3%BC%41%00 by 1"
+          " | 1 ARGS:c=a\r\nSet-Cookie: b=\xc3\xbc%41" },
         { "drop has no status", "SecRule ARGS:a `@rx 1` `id:1,phase:1,drop,log`", GET,
           "drop by 1 | 1 ARGS:a=1" },
         { "off is off", "SecRuleEngine Off\nSecRule ARGS:a `@rx 1` `id:1,phase:1,deny,log`", GET,
@@ -255,6 +260,11 @@ TEST(the_budget_ends_a_phase_and_names_the_rule)
     assert_non_null(waf_current_rule(r.t));
     assert_int_equal(waf_current_rule(r.t)->id, 2);
     free(large);
+    engine_end(&r);
+    engine_begin(&r, rules, &world);
+    work_open(&r.work, 2000000, NULL, NULL);
+    assert_int_equal(replay_run(r.t, &r.arena, &r.work, SLICE(GET), SLICE("")), 0);
+    assert_null(waf_current_rule(r.t));
     engine_end(&r);
     ruleset_free(rules);
 }

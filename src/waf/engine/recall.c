@@ -6,19 +6,11 @@
 
 enum { RECALL_STEPS = 16, ITEMS_MAX = 64, NEED_BITS = 64 };
 
-/* Whether rules look for something in the source. Persistent collections have sources outside of
- * the transaction, for the moment. */
-static bool is_searched(const struct waf_transaction *t, const struct source *s)
-{
-    return s >= t->sources && s < t->sources + PLACE_COUNT &&
-           t->plan->sources[s - t->sources].needs;
-}
-
 int item_recall(struct waf_transaction *t, struct source *s, unsigned index, struct item *item)
 {
     slice value = item->raw.bytes;
     item->is_recalled = true;
-    if (!t->known || index >= ITEMS_MAX || value.len > KNOWN_BYTES_MAX || !is_searched(t, s))
+    if (!t->known || index >= ITEMS_MAX || value.len > KNOWN_BYTES_MAX || !source_plan_of(t, s))
         return 0;
     TRY(work_spend(t->work, RECALL_STEPS + value.len / 8));
     struct known_key key =

@@ -6,14 +6,7 @@
 #include "waf/transforms/transform.h"
 
 /* Bytes of a text before it is escaped; together they stay below REPORT_LINE_MAX. */
-enum {
-    ARGUMENT_MAX = 250,
-    NAME_MAX_WRITTEN = 200,
-    MSG_MAX = 1024,
-    DATA_MAX = 1500,
-    TAG_MAX = 100,
-    TAGS_MAX = 20
-};
+enum { ARGUMENT_MAX = 250, NAME_MAX_WRITTEN = 200, MSG_MAX = 1024, DATA_MAX = 1500, TAG_MAX = 100 };
 
 const char *report_disposition(enum waf_disposition d)
 {
@@ -215,6 +208,13 @@ static slice uri_of(const struct waf_transaction *t)
     return slice_first(t->request.target, slice_find_byte(t->request.target, '?'));
 }
 
+static slice tag(const struct waf_match *m, const struct report_shown *shown, unsigned i)
+{
+    if (!shown)
+        return waf_match_tag(m, i);
+    return shown->tags ? shown->tags[i] : m->rule->tags[i].source;
+}
+
 void report_line(const struct waf_transaction *t, const struct waf_match *m,
                  const struct report_shown *shown, struct writer *w)
 {
@@ -236,8 +236,8 @@ void report_line(const struct waf_transaction *t, const struct waf_match *m,
         tagged_number(w, "maturity", r->maturity);
     if (r->accuracy)
         tagged_number(w, "accuracy", r->accuracy);
-    for (unsigned i = 0; i < r->tag_count && i < TAGS_MAX; i++)
-        tagged(w, "tag", r->tags[i].source, TAG_MAX);
+    for (unsigned i = 0; i < r->tag_count && i < REPORT_TAGS_MAX; i++)
+        tagged(w, "tag", tag(m, shown, i), TAG_MAX);
     tagged(w, "hostname", t->request.host, NAME_MAX_WRITTEN);
     tagged(w, "uri", shown ? shown->uri : uri_of(t), MSG_MAX);
     tagged(w, "unique_id", t->world.unique_id, NAME_MAX_WRITTEN);
@@ -344,7 +344,7 @@ static void json_match(struct writer *w, const struct ruleset *rules, const stru
     writer_literal(w, ",\"tags\":[");
     for (unsigned i = 0; i < r->tag_count; i++) {
         writer_text(w, i ? ",\"" : "\"");
-        writer_json(w, r->tags[i].source);
+        writer_json(w, waf_match_tag(m, i));
         writer_byte(w, '"');
     }
     writer_literal(w, "],\"found\":[");

@@ -4,12 +4,14 @@
 #include "base/writer.h"
 #include "waf/waf.h"
 
-enum { REPORT_LINE_MAX = 32768 }; /* a match as a line never takes more */
+/* A match as a line never takes more; of its tags that many are in it. */
+enum { REPORT_LINE_MAX = 32768, REPORT_TAGS_MAX = 20 };
 
 /* What a line tells of the client's values, where secrets are kept. */
 struct report_shown {
     slice uri, msg, data; /* instead of the request's path, and of what the rule says */
     slice location;       /* and of where it redirects */
+    const slice *tags;    /* the first REPORT_TAGS_MAX of the rule's; NULL: as they are written */
     bool hides_matches;   /* what matched becomes *** */
 };
 

@@ -214,7 +214,7 @@ static const struct {
 
 static int flag_read(struct waf_transaction *t, enum variable_id variable, slice *ret)
 {
-    uint32_t flags = t->body.reader.state.flags | t->query_flags;
+    uint32_t flags = t->body.reader.state.flags | t->head_flags;
     if (variable == VARIABLE_MULTIPART_STRICT_ERROR) {
         bool is_multipart = slice_equal(t->body.processor, SLICE("MULTIPART"));
         return scalar_number(t, is_multipart && (flags & BODY_STRICT_ERRORS), ret);

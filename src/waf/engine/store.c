@@ -6,8 +6,6 @@
 #include "base/panic.h"
 #include "waf/engine/number_text.h"
 
-/* Somebody else got in between so often. */
-#define TRIES_MAX      1000
 #define TEXT_READS_MAX 16
 /* A writer has the claim for less than a microsecond, but it may have lost the processor. */
 #define CLAIM_WAITS_MAX      4000
@@ -15,7 +13,8 @@
 
 /* A variable's state: when it ends (seconds since 1970; 0: with its collection), and what it is. A
  * text has a version in the place of the number; while that is odd there is no value: none yet, or
- * no more, or it is being written. A collection's: when it ends, and its generation. */
+ * no more, or it is being written. A collection's: when it ends, and its generation. Whoever
+ * changes one tries again as often as others get in between: each of them has changed it then. */
 #define STATE_TEXT   (1ull << 63)
 #define STATE_ABSENT (STATE_TEXT | 1ull << 32)
 
@@ -248,19 +247,18 @@ static uint32_t new_generation(const struct whereabouts *at)
  * variables are none any more. Of those that find it so, one does it. */
 static void prolong(const struct whereabouts *at, struct kept *k, uint32_t end_s)
 {
-    uint64_t state = atomic_load(&k->state);
-    for (int i = 0; i < TRIES_MAX; i++) {
-        bool was_over = is_over(state, at->now_ms);
+    uint64_t state = atomic_load(&k->state), after;
+    bool was_over;
+    do {
+        was_over = is_over(state, at->now_ms);
         if (!was_over && end_of(state) >= end_s)
             return;
         uint32_t generation = was_over ? new_generation(at) : generation_of(state);
-        if (!atomic_compare_exchange_strong(&k->state, &state, (uint64_t)generation << 32 | end_s))
-            continue;
-        if (was_over) {
-            atomic_store(&k->created_ms, (uint64_t)at->now_ms);
-            atomic_store(&k->updates, 0);
-        }
-        return;
+        after = (uint64_t)generation << 32 | end_s;
+    } while (!atomic_compare_exchange_strong(&k->state, &state, after));
+    if (was_over) {
+        atomic_store(&k->created_ms, (uint64_t)at->now_ms);
+        atomic_store(&k->updates, 0);
     }
 }
 
@@ -396,38 +394,33 @@ static int64_t within_counter(int64_t value)
 }
 
 /* What one word becomes by another: the old one, or the end that is kept. */
-static bool change_number(const struct whereabouts *at, struct kept *k, int64_t number,
+static void change_number(const struct whereabouts *at, struct kept *k, int64_t number,
                           bool is_added)
 {
     char text[STORE_TEXT_MAX];
     size_t len;
-    uint64_t state = atomic_load(&k->state);
-    for (int i = 0; i < TRIES_MAX; i++) {
+    uint64_t state = atomic_load(&k->state), after;
+    do {
         bool is_there = is_present(state, at->now_ms);
         int64_t before = is_there && !is_text(state) ? number_of(state) : 0;
         if (is_added && is_there && is_text(state) && copy_text(at->table, k, state, text, &len))
             before = number_of_text(slice_of(text, len));
-        uint64_t after = state_of_number(within_counter(is_added ? before + number : number),
-                                         is_there ? end_of(state) : 0);
-        if (atomic_compare_exchange_strong(&k->state, &state, after)) {
-            mark_written(at, k);
-            return true;
-        }
-    }
-    return false;
+        after = state_of_number(within_counter(is_added ? before + number : number),
+                                is_there ? end_of(state) : 0);
+    } while (!atomic_compare_exchange_strong(&k->state, &state, after));
+    mark_written(at, k);
 }
 
-/* The text is gone before it is written anew, so that nobody reads half of each. */
-static bool change_text(const struct whereabouts *at, struct kept *k, slice value)
+/* The text is gone before it is written anew, so that nobody reads half of each. 0 · -ENOSPC others
+ * were at it all the time */
+static int change_text(const struct whereabouts *at, struct kept *k, slice value)
 {
-    uint64_t mine, state = atomic_load(&k->state), begun = 0;
+    uint64_t mine, state = atomic_load(&k->state), begun;
     if (!claim(at->table, at->set, &mine))
-        return false;
-    for (int i = 0; i < TRIES_MAX; i++) {
+        return -ENOSPC;
+    do {
         begun = next_text(state, is_present(state, at->now_ms) ? end_of(state) : 0);
-        if (atomic_compare_exchange_strong(&k->state, &state, begun))
-            break;
-    }
+    } while (!atomic_compare_exchange_strong(&k->state, &state, begun));
     if (value.len)
         memcpy(k->text, value.ptr, value.len);
     atomic_store(&k->text_len, (uint16_t)value.len);
@@ -436,7 +429,7 @@ static bool change_text(const struct whereabouts *at, struct kept *k, slice valu
     (void)atomic_compare_exchange_strong(&k->state, &begun, begun ^ 1ull << 32);
     mark_written(at, k);
     disclaim(at->set, mine);
-    return true;
+    return 0;
 }
 
 static int table_write(struct waf_store *s, const struct store_name *n, int64_t now_ms, slice value)
@@ -447,10 +440,10 @@ static int table_write(struct waf_store *s, const struct store_name *n, int64_t 
     if (value.len > STORE_TEXT_MAX)
         return -E2BIG;
     TRY(need_variable(&at, &k));
-    bool is_done = number_is_plain(value, &number) && number >= 0
-                       ? change_number(&at, k, number, false)
-                       : change_text(&at, k, value);
-    return is_done ? 0 : -ENOSPC;
+    if (!number_is_plain(value, &number) || number < 0)
+        return change_text(&at, k, value);
+    change_number(&at, k, number, false);
+    return 0;
 }
 
 static int table_add(struct waf_store *s, const struct store_name *n, int64_t now_ms,
@@ -459,7 +452,8 @@ static int table_add(struct waf_store *s, const struct store_name *n, int64_t no
     struct whereabouts at = find_set(s, n, now_ms);
     struct kept *k;
     TRY(need_variable(&at, &k));
-    return change_number(&at, k, difference, true) ? 0 : -ENOSPC;
+    change_number(&at, k, difference, true);
+    return 0;
 }
 
 static void table_expire(struct waf_store *s, const struct store_name *n, int64_t now_ms,
@@ -469,9 +463,9 @@ static void table_expire(struct waf_store *s, const struct store_name *n, int64_
     struct kept *k = find_variable(&at), *collection;
     uint32_t end_s = second_after(now_ms + lifetime_ms);
     uint64_t state = k ? atomic_load(&k->state) : 0, hash;
-    for (int i = 0; k && i < TRIES_MAX && is_present(state, now_ms); i++)
-        if (atomic_compare_exchange_strong(&k->state, &state, state >> 32 << 32 | end_s))
-            break;
+    while (k && is_present(state, now_ms) &&
+           !atomic_compare_exchange_strong(&k->state, &state, state >> 32 << 32 | end_s))
+        ;
     if (k && find_collection(&at, &hash, &collection) == 0)
         prolong(&at, collection, end_s);
 }
@@ -481,9 +475,9 @@ static void table_remove(struct waf_store *s, const struct store_name *n, int64_
     struct whereabouts at = find_set(s, n, now_ms);
     struct kept *k = find_variable(&at);
     uint64_t state = k ? atomic_load(&k->state) : 0;
-    for (int i = 0; k && i < TRIES_MAX && is_present(state, now_ms); i++)
-        if (atomic_compare_exchange_strong(&k->state, &state, next_text(state, 0)))
-            return;
+    while (k && is_present(state, now_ms) &&
+           !atomic_compare_exchange_strong(&k->state, &state, next_text(state, 0)))
+        ;
 }
 
 static void table_list(struct waf_store *s, const struct store_name *n, int64_t now_ms,

@@ -125,7 +125,7 @@ struct waf_transaction {
     struct known_needs needs; /* that counted when the transaction began */
     struct recollection *recollections; /* of items whose values come again and again */
     struct request_body body;
-    uint32_t query_flags; /* enum body_flag */
+    uint32_t head_flags; /* enum body_flag: what the query and the fields say */
     slice response_body;
     bool has_response_body_text, is_response_cut;
     uint64_t response_bytes;
@@ -176,6 +176,16 @@ static inline struct source *source_of(struct waf_transaction *t, unsigned sourc
 {
     ASSERT(collect_is_source(source));
     return &t->sources[source_places[source]];
+}
+
+/* What rules look for in it. NULL: nothing; and of persistent collections, whose sources are
+ * outside of the transaction, for the moment. */
+static inline const struct source_plan *source_plan_of(const struct waf_transaction *t,
+                                                       const struct source *s)
+{
+    bool is_inside = s >= t->sources && s < t->sources + PLACE_COUNT;
+    const struct source_plan *plan = is_inside ? &t->plan->sources[s - t->sources] : NULL;
+    return plan && plan->needs ? plan : NULL;
 }
 
 /* Fills a source as far as it can be now. */

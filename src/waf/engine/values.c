@@ -8,13 +8,17 @@
 
 enum { SEGMENTS_AT_FIRST = 4, BATCH_MAX = 64 };
 
+/* So many items are looked at behind all nodes before the next: the processor keeps them at hand.
+ */
+enum { WALK_ITEMS = 128 };
+
 /* Among the worthies of a source, which are transformations: what is known of this item tells. */
 #define IS_KNOWN (UINT64_C(1) << PLAN_TRANSFORMS_MAX)
 
 /* What a copy, and a value of a batch, cost beside their bytes. */
 enum { COPY_STEPS = 48, SCAN_STEPS = 48 };
 
-/* An item of many, which has to come from memory. */
+/* A look at an item and what has been made of it, which the nearest cache may not hold. */
 enum { FAR_ITEM_STEPS = 32 };
 
 /* Room for a segment more, behind the first items. */
@@ -299,16 +303,6 @@ static int source_scan(struct waf_transaction *t, struct source *s)
     return batch_scan(t, &batch);
 }
 
-/* The nearest node above for which the union is known: what a node leaves as that one made it is in
- * it already. */
-static uint32_t known_above(const struct waf_transaction *t, const struct source *s, uint32_t node)
-{
-    do
-        node = t->rules->nodes[node].parent;
-    while (node != 0 && !s->node_candidates[node]);
-    return node;
-}
-
 /* Whether two nodes are known to make the same of the item. */
 static bool is_same_at(const struct item *item, uint32_t node, uint32_t other)
 {
@@ -360,18 +354,18 @@ static bool is_passed_over(const struct waf_transaction *t, const struct item *i
     return true;
 }
 
-static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node, uint64_t *all)
+/* Adds what some items may match behind the node beyond what they may behind the one above. */
+static int items_unite(struct waf_transaction *t, struct source *s, uint32_t node, uint32_t above,
+                       unsigned from, unsigned to, uint64_t *all)
 {
     const struct node_plan *plan = &t->plan->nodes[node];
-    uint32_t above = known_above(t, s, node);
     struct batch batch UNINITIALIZED;
     batch_open(&batch, all);
-    unite(t, all, above ? s->node_candidates[above] : s->raw_candidates);
-    for (unsigned i = 0; i < s->count; i++) {
+    for (unsigned i = from; i < to; i++) {
         struct item *item = source_item(s, i);
         struct copy *copy;
         bool is_short;
-        TRY(items_pay(t->work, i, s->count, ITEM_LOOK_STEPS));
+        TRY(items_pay(t->work, i, to, ITEM_LOOK_STEPS));
         if (is_passed_over(t, item, s->worthies[i], node, plan, all))
             continue;
         TRY(work_spend(t->work, FAR_ITEM_STEPS));
@@ -401,6 +395,86 @@ static bool source_may_change(const struct waf_transaction *t, const struct sour
     return is_unsettled || node_may_change(&t->plan->nodes[node], s->worthy);
 }
 
+/* Nodes for which a source's unions are made together. */
+struct walk {
+    uint32_t nodes[KNOWN_NODES_MAX], above[KNOWN_NODES_MAX];
+    uint64_t *all[KNOWN_NODES_MAX];
+    unsigned count;
+    uint64_t set; /* of the nodes */
+};
+
+/* The nearest node above whose union is known, or will be when this one's is: what a node leaves as
+ * that one made it is in it already. */
+static uint32_t known_above(const struct waf_transaction *t, const struct source *s,
+                            const struct walk *w, uint32_t node)
+{
+    bool is_known;
+    do {
+        node = t->rules->nodes[node].parent;
+        is_known = s->node_candidates[node] || (node < KNOWN_NODES_MAX && w->set >> node & 1);
+    } while (node != 0 && !is_known);
+    return node;
+}
+
+/* To be called in the order of nodes: each stands behind the one above it. */
+static int walk_add(struct waf_transaction *t, const struct source *s, struct walk *w,
+                    uint32_t node)
+{
+    uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    w->nodes[w->count] = node;
+    w->above[w->count] = known_above(t, s, w, node);
+    w->all[w->count++] = all;
+    if (node < KNOWN_NODES_MAX)
+        w->set |= UINT64_C(1) << node;
+    return 0;
+}
+
+/* All nodes for some items, then for the next: node by node, many items would come from memory each
+ * time. */
+static int walk_run(struct waf_transaction *t, struct source *s, const struct walk *w)
+{
+    for (unsigned from = 0; from < s->count; from += WALK_ITEMS) {
+        unsigned to = s->count - from < WALK_ITEMS ? s->count : from + WALK_ITEMS;
+        for (unsigned i = 0; i < w->count; i++)
+            TRY(items_unite(t, s, w->nodes[i], w->above[i], from, to, w->all[i]));
+    }
+    for (unsigned i = 0; i < w->count; i++) {
+        uint32_t above = w->above[i];
+        unite(t, w->all[i], above ? s->node_candidates[above] : s->raw_candidates);
+        s->node_candidates[w->nodes[i]] = w->all[i];
+    }
+    return 0;
+}
+
+/* The nodes behind which the unions are made when that of one is asked for: of many items all
+ * that rules will ask for. */
+static uint64_t nodes_wanted(const struct waf_transaction *t, const struct source *s, uint32_t node)
+{
+    const struct source_plan *plan = s->count > WALK_ITEMS ? source_plan_of(t, s) : NULL;
+    uint64_t wanted = 0;
+    for (uint64_t bits = plan ? plan->nodes : 0; bits; bits &= bits - 1) {
+        uint32_t other = (uint32_t)__builtin_ctzll(bits);
+        if (!s->node_candidates[other] && source_may_change(t, s, other))
+            wanted |= bits & -bits;
+    }
+    return wanted | UINT64_C(1) << node;
+}
+
+static int node_unite(struct waf_transaction *t, struct source *s, uint32_t node)
+{
+    struct walk w UNINITIALIZED;
+    w.count = 0;
+    w.set = 0;
+    if (node >= KNOWN_NODES_MAX)
+        TRY(walk_add(t, s, &w, node));
+    else
+        for (uint64_t bits = nodes_wanted(t, s, node); bits; bits &= bits - 1)
+            TRY(walk_add(t, s, &w, (uint32_t)__builtin_ctzll(bits)));
+    return walk_run(t, s, &w);
+}
+
 static int node_candidates(struct waf_transaction *t, struct source *s, uint32_t node,
                            const uint64_t **ret)
 {
@@ -409,13 +483,8 @@ static int node_candidates(struct waf_transaction *t, struct source *s, uint32_t
             arena_take_array(t->arena, t->rules->node_count, sizeof(*s->node_candidates));
     if (!s->node_candidates)
         return -ENOMEM;
-    if (!s->node_candidates[node]) {
-        uint64_t *all = arena_take_array(t->arena, t->plan->candidate_words, sizeof(*all));
-        if (!all)
-            return -ENOMEM;
-        TRY(node_unite(t, s, node, all));
-        s->node_candidates[node] = all;
-    }
+    if (!s->node_candidates[node])
+        TRY(node_unite(t, s, node));
     *ret = s->node_candidates[node];
     return 0;
 }

@@ -26,7 +26,7 @@ static int read_level(struct seclang *l, struct action *a)
 
 static int read_status(struct seclang *l, struct action *a)
 {
-    return read_number(l, a, 100, 599);
+    return read_number(l, a, 200, 599); /* 1xx end nothing */
 }
 
 static int read_skip(struct seclang *l, struct action *a)

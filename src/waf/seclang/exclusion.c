@@ -55,6 +55,15 @@ static int next_meant(struct seclang *l, const struct selection *s, unsigned *at
     return 0;
 }
 
+/* word: what selects them, as written. */
+static void warn_of_none(struct seclang *l, const struct selection *s, slice word,
+                         const char *consequence)
+{
+    load_warning(l, word.ptr, "no rule before this one has %s%s%s \"%.*s\": %s",
+                 s->pattern ? "a " : "the id", s->pattern ? s->action : "",
+                 s->pattern ? " that matches" : "", SLICE_ARGUMENTS(word), consequence);
+}
+
 static int remove_rules(struct seclang *l, const struct selection *s, slice word)
 {
     struct draft_rule *d;
@@ -65,9 +74,7 @@ static int remove_rules(struct seclang *l, const struct selection *s, slice word
         removed++;
     }
     if (!result && !removed)
-        load_warning(l, word.ptr, "no rule before this one has %s%s%s \"%.*s\": nothing is removed",
-                     s->pattern ? "a " : "the id", s->pattern ? s->action : "",
-                     s->pattern ? " that matches" : "", SLICE_ARGUMENTS(word));
+        warn_of_none(l, s, word, "nothing is removed");
     return result;
 }
 
@@ -133,9 +140,9 @@ static int add_targets(struct seclang *l, struct targets *to, const struct targe
     return 0;
 }
 
-/* words: those behind the selection. */
-static int update_targets(struct seclang *l, const struct selection *s, const slice *words,
-                          unsigned count)
+/* selected: what selects the rules; words: those behind it. */
+static int update_targets(struct seclang *l, const struct selection *s, slice selected,
+                          const slice *words, unsigned count)
 {
     struct targets added = { 0 }, replaced = { 0 };
     int result = targets_parse(l, words[0], &added);
@@ -153,7 +160,7 @@ static int update_targets(struct seclang *l, const struct selection *s, const sl
         TRY(add_targets(l, targets, &added));
     }
     if (!result && !updated)
-        load_warning(l, words[0].ptr, "no rule before this one is meant: no targets are changed");
+        warn_of_none(l, s, selected, "no targets are changed");
     return result;
 }
 
@@ -164,7 +171,7 @@ int directive_update_target_by_id(struct seclang *l, const slice *words, unsigne
     while (id_list_next(&rest, &id)) {
         struct selection s = { 0 };
         int one = id_range_parse(l, id, &s.ids);
-        result = load_worse(result, one ? one : update_targets(l, &s, words + 1, count - 1));
+        result = load_worse(result, one ? one : update_targets(l, &s, id, words + 1, count - 1));
     }
     return result;
 }
@@ -174,7 +181,7 @@ static int update_by_pattern(struct seclang *l, const slice *words, unsigned cou
 {
     struct selection s = { .action = action };
     TRY(load_selector(l, words[0], 0, &s.pattern));
-    return update_targets(l, &s, words + 1, count - 1);
+    return update_targets(l, &s, words[0], words + 1, count - 1);
 }
 
 int directive_update_target_by_tag(struct seclang *l, const slice *words, unsigned count)

@@ -196,7 +196,7 @@ TEST(wrong_actions_are_told)
         { "SecRule ARGS a \"id:1,msg\"", "t:1:22: msg needs a value: what a match means\n" },
         { "SecRule ARGS a \"id:1,deny:yes\"", "t:1:22: deny takes no value\n" },
         { "SecRule ARGS a \"id:1,status:99\"",
-          "t:1:29: status:99: a number from 100 to 599 was expected\n" },
+          "t:1:29: status:99: a number from 200 to 599 was expected\n" },
         { "SecRule ARGS a \"id:1,allow:all\"",
           "t:1:28: allow:all: phase or request was expected, or nothing\n" },
         { "SecRule ARGS a \"id:1,exec:/bin/x\"",
@@ -326,8 +326,10 @@ TEST(exclusions_that_have_no_effect_are_told)
                                   "nothing is removed\n" },
         { "SecRuleRemoveByMsg a", "t:1:20: no rule before this one has a msg that matches \"a\": "
                                   "nothing is removed\n" },
-        { "SecRuleUpdateTargetById 7 !ARGS:x",
-          "t:1:27: no rule before this one is meant: no targets are changed\n" },
+        { "SecRule ARGS a id:6\nSecRuleUpdateTargetById 6,7 !ARGS:x",
+          "t:2:27: no rule before this one has the id \"7\": no targets are changed\n" },
+        { "SecRuleUpdateTargetByTag a !ARGS:x", "t:1:26: no rule before this one has a tag that "
+                                                "matches \"a\": no targets are changed\n" },
         { "SecRule ARGS a id:7\nSecRuleUpdateTargetById 7 ARGS:x ARGS:y",
           "t:2:34: rule 7 has no target \"ARGS:y\" to replace\n" },
         { "SecRuleUpdateActionById 7 pass",

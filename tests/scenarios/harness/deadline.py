@@ -4,7 +4,7 @@ import os
 import time
 
 # One wait of a test. Generous, because a sanitized binary may run on a busy machine.
-SECONDS = float(os.environ.get("PORTCULLIS_TEST_SECONDS", "20"))
+SECONDS = float(os.environ.get("PORTCULLIS_TEST_SECONDS", "60"))
 
 
 class Deadline:

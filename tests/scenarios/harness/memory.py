@@ -54,3 +54,17 @@ def find(pid, needles):
     for piece in pieces(pid):
         found |= {name for name, needle in needles.items() if name not in found and needle in piece}
     return found
+
+
+def data_of(path):
+    """The parts of a segment of shared memory that were ever written to."""
+    with open(path, "rb") as file:
+        at = 0
+        while True:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError:
+                return
+            end = os.lseek(file.fileno(), at, os.SEEK_HOLE)
+            yield os.pread(file.fileno(), end - at, at)
+            at = end

@@ -78,10 +78,25 @@ def listens(pid):
         with open(f"/proc/{pid}/net/unix") as file:
             rows = [line.split() for line in file.readlines()[1:]]
         inodes |= {f"socket:[{row[6]}]" for row in rows if int(row[3], 16) & 0x10000}  # __SO_ACCEPTCON
-        links = [f"/proc/{pid}/fd/{name}" for name in os.listdir(f"/proc/{pid}/fd")]
-        return any(os.readlink(link) in inodes for link in links)
     except OSError:  # it has ended meanwhile: there is no such file, or no network behind it
         return False
+    return any(target in inodes for target in files(pid).values())
+
+
+def files(pid):
+    """What its descriptors are of: {path in /proc: what it leads to}. What ends meanwhile is left out."""
+    found = {}
+    try:
+        names = os.listdir(f"/proc/{pid}/fd")
+    except (FileNotFoundError, ProcessLookupError):
+        return found
+    for name in names:
+        path = f"/proc/{pid}/fd/{name}"
+        try:
+            found[path] = os.readlink(path)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
 
 
 def descriptor_count(pid):
