@@ -32,7 +32,7 @@ static int connect_server(struct loader *l, struct origin *origin, struct server
     if (server->speaks == SPEAKS_EITHER && !origin->http2)
         server->speaks = SPEAKS_HTTP1;
     origin->is_grpc = origin->is_grpc || server->is_grpc;
-    origin->takes_calls = origin->takes_calls || server->speaks == SPEAKS_HTTP2;
+    origin->takes_calls = origin->takes_calls && server->speaks == SPEAKS_HTTP2;
     server->index = l->c->server_count++;
     if (!hooks || !hooks->server_row)
         return 0;
@@ -58,6 +58,7 @@ static int connect_server(struct loader *l, struct origin *origin, struct server
 
 static int connect_servers(struct loader *l, struct origin *origin, const struct span *where)
 {
+    origin->takes_calls = origin->server_count > 0;
     for (uint32_t i = 0; i < origin->server_count; i++)
         TRY(connect_server(l, origin, &origin->servers[i], where));
     return 0;

@@ -102,7 +102,7 @@ struct origin {
     enum proxy_protocol_out proxy_protocol;
     uint8_t http2;                /* http2 on|off: offered to https:// servers unless off */
     bool is_grpc;                 /* one of its servers is: calls may take long */
-    bool takes_calls;             /* h2://, grpc://, grpcs://: what is a call to it streams */
+    bool takes_calls;             /* all are h2://, grpc:// or grpcs://: calls to them stream */
     const struct origin_tls *tls; /* proxy/origin_tls.h; NULL: no server has is_tls */
     const struct timeout_settings
         *timeout; /* NULL: the route's; else connect, head, idle, send of it that are not 0 */
@@ -203,8 +203,8 @@ static inline bool route_forwards(const struct route *route)
     return answer->kind == ANSWER_NONE && target->origin;
 }
 
-/* Whether its origin is one that calls of gRPC are for. To any other, `application/grpc` is a word
- * that everybody can write in front of everything. */
+/* Whether its origin is one that calls of gRPC are for, whichever of its servers is chosen. To any
+ * other, `application/grpc` is a word that everybody can write in front of everything. */
 static inline bool route_takes_calls(const struct route *route)
 {
     const struct target_settings *target = route->blocks[FEATURE_TARGET];

@@ -353,6 +353,16 @@ def test_no_word_of_a_client_keeps_an_answer_from_being_looked_at(gate, origin, 
     assert g.security_log.wait(1)[0]["reason"] == "waf.leak"
 
 
+@pytest.mark.parametrize("servers", ["@origin h2://127.0.0.1:1", "h2://127.0.0.1:1 @origin"])
+def test_a_call_is_looked_at_where_one_server_takes_none(gate, origin, rules, servers):
+    """To that one it would be a word in front of everything."""
+    g = gate("origin app { server %s }\n" % servers + SITE.replace("to @origin", "to app"), origin=origin, rules=rules)
+    with g.client() as client:
+        client.send(request("/", method="POST", body=b"x rawbad", fields=["Content-Type: application/grpc"]))
+        assert client.response().status == 403
+    assert origin.has_no_connection()
+
+
 @pytest.mark.parametrize("status", [500, 200])
 def test_rules_of_the_last_phase_see_the_body_of_a_response(gate, origin, tmp_path, status):
     body = b"x" * 300_000 + b"ORA-00933"
