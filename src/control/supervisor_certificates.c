@@ -39,11 +39,16 @@ static int make_folder(const struct certificates_wish *user)
     return result;
 }
 
+static bool has_keyholder_in_force(void)
+{
+    return supervisor.state.certifier_keyholder == supervisor.state.keyholder.pid;
+}
+
 /* Our own channel is of the same family: what was loaded for a certifier that died is there until
  * the next one has loaded it again. */
 int certificates_open_keys(void)
 {
-    int fd = supervisor.certifier_keys >= 0
+    int fd = supervisor.certifier_keys >= 0 && has_keyholder_in_force()
                  ? key_call_open(supervisor.certifier_keys, KEYS_OF_CERTIFIER)
                  : -EPIPE;
     if (fd >= 0)
@@ -156,9 +161,8 @@ void certificates_wake(void)
  * keyholder does not know its keys: the next certifier will. */
 static bool has_its_keys(const struct boot_generation *g)
 {
-    const struct boot_record *state = &supervisor.state;
-    bool is_of_before = state->keyholder.pid && state->certifier_keyholder != state->keyholder.pid;
-    return g->state != GENERATION_CURRENT || !is_of_before;
+    return g->state != GENERATION_CURRENT || !supervisor.state.keyholder.pid ||
+           has_keyholder_in_force();
 }
 
 static void pass_on(struct message *m)

@@ -201,6 +201,7 @@ static void upgrade_now(void)
                    "the new binary serves, but cannot take the supervisor's place: %s: %s",
                    state->binary, strerror(-result));
     log_error("upgrade: %s", why);
+    certificates_replace(); /* by one that has its keys where the new generation has them */
     orders_conclude(false, why);
 }
 

@@ -449,6 +449,25 @@ def test_pairs_that_are_replaced_during_upgrades_cost_no_handshake(gate, origin,
     eventually(lambda: presented(address) == fingerprint(pairs[-1]), "the last pair")
 
 
+def test_there_is_another_certifier_where_the_supervisor_cannot_be_replaced(gate, origin, files, authority, tmp_path):
+    """The generation of such an upgrade serves all the same, with a keyholder that the certifier of before does not know."""
+    origin.serve(echo)
+    first, other = authority.issue("a.test"), authority.issue("a.test")
+    files.put(first)
+    tmp_path.chmod(0o755)
+    path, kept, new = (tmp_path / name for name in ("portcullis", "kept", "new"))
+    for copy in (path, kept):
+        shutil.copy(binary_path(), copy)
+    gate = gate(CONFIG, origin=origin, files=files, options={"binary": str(path)})
+    address = tls_address(gate)
+    new.write_text(f'#!/bin/sh\n[ "$2" != generation ] || chmod 644 {path}\nexec {kept} "$@"\n')
+    new.chmod(0o755)
+    new.replace(path)
+    assert "cannot take the supervisor's place" in gate.command("upgrade", check=1).stderr
+    files.put(other)
+    eventually(lambda: presented(address) == fingerprint(other), "the new certificate")
+
+
 def test_an_adopted_program_has_a_certifier_again(served, files, authority):
     gate, address = served
     gate.kill(gate.process.pid)
