@@ -9,6 +9,9 @@
 #define BASE64_LETTERS_MIN 12u
 #define DECODED_BYTES_MAX  4096u /* of what comes out of it */
 
+/* So often over a URL is percent-encoded at most: each depth may take another look at the rest. */
+#define ENCODED_DEPTH_MAX 8u
+
 /* --- Escapes ---------------------------------------------------------------------------------- */
 
 static void write_combined(struct writer *w, slice s)
@@ -249,7 +252,8 @@ static struct encoded front_encoded(slice s)
 {
     struct encoded e = { .c = front(s, &e.bytes) };
     e.depth = e.bytes > 1;
-    while (e.c == '%' && e.bytes > 1) { /* what it is the % of goes on behind it */
+    /* what it is the % of goes on behind it */
+    while (e.c == '%' && e.bytes > 1 && e.depth < ENCODED_DEPTH_MAX) {
         char memory[3] = { '%' };
         size_t more;
         if (s.len < e.bytes + 2)
@@ -277,7 +281,7 @@ static bool take(slice *s, char c, size_t *ret_depth)
 /* A slash, as JSON may write it too. */
 static bool take_slash(slice *s, size_t *ret_depth)
 {
-    (void)!take(s, '\\', ret_depth);
+    (void)take(s, '\\', ret_depth);
     return take(s, '/', ret_depth);
 }
 

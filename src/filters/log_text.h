@@ -35,8 +35,8 @@ bool log_value_hides_secret(slice value);
  * before it. Empty: nothing. */
 slice log_url_credentials(slice url, slice *ret_scheme);
 
-/* The credentials of the first URL that stands in a text and has some, plain, percent-encoded once
- * or several times over, or with the slashes of JSON. Empty: none. Its authority ends also where a
+/* The credentials of the first URL that stands in a text and has some, plain, percent-encoded up to
+ * eight times over, or with the slashes of JSON. Empty: none. Its authority ends also where a
  * text around it goes on: at blanks, quotes and separators; that of a text that is a URL, above,
  * does not. */
 slice log_find_credentials(slice text);
