@@ -19,8 +19,9 @@ struct key_answer {
 
 /* The key of a PEM file, opened with the rights of the keyholder.
  * path        absolute, or as this process sees it from its working directory
- * leaf_spki   of the certificate that it has to belong to, DER; empty: any. -EKEYREJECTED: it does
- * not use         KEY_FOR_TLS or 0 */
+ * leaf_spki   of the certificate that it has to belong to, DER; empty: any
+ * use         KEY_FOR_TLS or 0
+ * returns     as all, or -EKEYREJECTED: it does not belong to the certificate */
 struct key_load {
     slice path, leaf_spki;
     int32_t use;

@@ -224,7 +224,6 @@ static const char *ed25519_operation(int operation)
     return ED25519_SIGNATURE;
 }
 
-#define FUNCTION(f) ((void (*)(void))(f))
 #define KEY_FUNCTIONS(import_key, types, operation)                                                \
     {                                                                                              \
         { OSSL_FUNC_KEYMGMT_NEW, FUNCTION(key_new) },                                              \
