@@ -88,15 +88,13 @@ static bool has_inspected_body(const struct dry *d)
 
 static int give_body(struct dry *d, struct waf_transaction *t)
 {
-    const struct field *encoding = fields_find_name(&d->request.fields, SLICE("content-encoding"));
-    struct waf_seen_body body = { .wish = waf_wants_request_body(t),
-                                  .bytes = d->asked->body,
-                                  .encoding = encoding ? encoding->value : SLICE("") };
+    struct waf_seen_body body = { .wish = waf_wants_request_body(t), .bytes = d->asked->body };
     if (!body.wish.is_wanted || !has_inspected_body(d))
         return 0;
     if (!route_forwards(d->result->route))
         return dry_step(d, "body", SLICE("not waited for, and not looked at: nothing is forwarded"),
                         SLICE(""));
+    TRY(waf_judge_coding(&d->request.fields, d->arena, &body.encoding));
     d->result->looked_at_body = true;
     d->result->body = (struct decompress){ .work = &d->result->work };
     bool is_cut;

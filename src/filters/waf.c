@@ -23,7 +23,6 @@
 #include "proxy/waf_settings.h"
 #include "runtime/fiber.h"
 
-#define CONTENT_ENCODING  SLICE("content-encoding")
 #define ARENA_BLOCK_BYTES (16u << 10)
 #define ARENA_BYTES_BASE  (16u << 20)
 #define ARENA_PER_BODY    40u /* copies of a body as transformations make them */
@@ -300,12 +299,6 @@ static bool is_call(const struct exchange *x)
     return exchange_is_grpc(x) && route_takes_calls(x->route);
 }
 
-static slice value_of(const struct fields *fs, slice name)
-{
-    const struct field *f = fields_find_name(fs, name);
-    return f ? f->value : slice_of(NULL, 0);
-}
-
 /* Where nothing is refused, a body that there is no room for passes without being looked at. */
 static bool passes_for_want_of_room(const struct exchange *x, uint64_t bytes_max)
 {
@@ -327,10 +320,10 @@ static int inspect_body(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     struct waf_body_wish wish = waf_wants_request_body(w->transaction);
-    struct waf_seen_body body = { .wish = wish,
-                                  .encoding = value_of(&x->request.fields, CONTENT_ENCODING) };
+    struct waf_seen_body body = { .wish = wish };
     if (!has_inspected_body(x, &wish))
         return 0;
+    TRY(waf_judge_coding(&x->request.fields, &x->arena, &body.encoding));
     uint64_t bytes_max = w->settings->body_bytes_max;
     if (passes_for_want_of_room(x, bytes_max))
         return -ENOBUFS;
@@ -396,9 +389,10 @@ static int give_response_body(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     uint64_t bytes_max = w->settings->response_bytes_max;
-    slice held, encoding = value_of(&x->response.fields, CONTENT_ENCODING);
+    slice held, encoding;
     if (x->is_tunnel || is_call(x) || !waf_judge_wants_response_body(w->transaction, w->settings))
         return 0;
+    TRY(waf_judge_coding(&x->response.fields, &x->arena, &encoding));
     clock_stop(w);
     int result = response_hold(x, bytes_max, w->settings->response_ms, &held);
     clock_start(w);

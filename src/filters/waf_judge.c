@@ -102,6 +102,11 @@ int waf_judge_request(struct waf_transaction *t, const struct waf_settings *s,
 
 /* --- The body --------------------------------------------------------------------------------- */
 
+int waf_judge_coding(const struct fields *fs, struct arena *arena, slice *ret)
+{
+    return fields_join(fs, fields_find_name(fs, SLICE("content-encoding")), arena, ret);
+}
+
 void waf_judge_bound(struct decompress *d, uint64_t bytes_max)
 {
     d->limits = (struct decompress_limits){ .bytes_max = bytes_max, .ratio_max = RATIO_MAX };

@@ -35,6 +35,9 @@ MUST_CHECK int waf_judge_request(struct waf_transaction *t, const struct waf_set
                                  const struct waf_asked *asked, int64_t now_ms,
                                  struct arena *arena);
 
+/* The value of Content-Encoding, with all of its lines. 0 · -ENOMEM */
+MUST_CHECK int waf_judge_coding(const struct fields *fs, struct arena *arena, slice *ret);
+
 struct waf_seen_body {
     struct waf_body_wish wish; /* of the rules */
     slice bytes, encoding;     /* as they came, and the value of Content-Encoding */

@@ -14,33 +14,11 @@ static bool is_trusted(const struct configuration *c, struct ip ip)
     return c->trusts_any || network_set_find(&c->trusted, ip) != NULL;
 }
 
-/* All lines of one field joined by ", " (RFC 9110 §5.3); the value itself when there is one line.
- * 0 · -ENOMEM: nobody may pass for the proxy in front because its word was lost */
+/* 0 · -ENOMEM: nobody may pass for the proxy in front because its word was lost */
 static int joined_value(struct exchange *x, enum field_id id, slice *ret)
 {
     const struct fields *fs = &x->request.fields;
-    uint32_t lines = fields_count(fs, id);
-    const struct field *first = fields_find(fs, id);
-    *ret = first ? first->value : slice_of(NULL, 0);
-    if (lines <= 1)
-        return 0;
-    size_t room = 0;
-    for (uint32_t i = 0; i < fs->count; i++)
-        if (fs->items[i].id == id)
-            room += fs->items[i].value.len + 2;
-    char *memory = arena_take(&x->arena, room);
-    if (!memory)
-        return -ENOMEM;
-    struct writer w = writer_over(memory, room);
-    for (uint32_t i = 0; i < fs->count; i++) {
-        if (fs->items[i].id != id || fs->items[i].dropped)
-            continue;
-        if (w.len)
-            writer_literal(&w, ", ");
-        writer_slice_add(&w, fs->items[i].value);
-    }
-    *ret = writer_slice(&w);
-    return 0;
+    return fields_join(fs, fields_find(fs, id), &x->arena, ret);
 }
 
 /* Of a field that every proxy on the way may have added to, the last word: our neighbour's. */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "base/writer.h"
 #include "wire/bytes.h"
 
 static const slice names[FIELD_ID_COUNT] = {
@@ -113,6 +114,41 @@ struct field *fields_find_name(const struct fields *fs, slice name)
         if (!fs->items[i].dropped && slice_equal_fold(fs->items[i].name, name))
             return &fs->items[i];
     return NULL;
+}
+
+static bool is_line_of(const struct field *f, const struct field *first)
+{
+    return !f->dropped && f->id == first->id &&
+           (f->id != FIELD_OTHER || slice_equal_fold(f->name, first->name));
+}
+
+int fields_join(const struct fields *fs, const struct field *first, struct arena *arena, slice *ret)
+{
+    static const slice separator = SLICE(", ");
+    const struct field *end = fs->items + fs->count;
+    uint32_t lines = 0;
+    size_t room = 0;
+    *ret = first ? first->value : slice_of(NULL, 0);
+    for (const struct field *f = first; f && f < end; f++)
+        if (is_line_of(f, first)) {
+            lines++;
+            room += f->value.len + separator.len;
+        }
+    if (lines <= 1)
+        return 0;
+    char *memory = arena_take(arena, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    for (const struct field *f = first; f < end; f++) {
+        if (!is_line_of(f, first))
+            continue;
+        if (f != first)
+            writer_slice_add(&w, separator);
+        writer_slice_add(&w, f->value);
+    }
+    *ret = writer_slice(&w);
+    return 0;
 }
 
 uint32_t fields_count(const struct fields *fs, enum field_id id)

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/slice.h"
 
 /* X(ENUM_NAME, "Canonical-Name"). Only names that code asks for. At most 63, FIELD_OTHER is 0. */
@@ -94,6 +95,11 @@ MUST_CHECK int fields_add(struct fields *fs, slice name, slice value, enum field
 /* The first field that is not dropped, or NULL. */
 struct field *fields_find(const struct fields *fs, enum field_id id);
 struct field *fields_find_name(const struct fields *fs, slice name);
+
+/* All lines of the field that `first` is the first one of, from its place on, joined by ", " (RFC
+ * 9110 §5.3): the value itself when there is one line, empty when first is NULL. 0 · -ENOMEM */
+MUST_CHECK int fields_join(const struct fields *fs, const struct field *first, struct arena *arena,
+                           slice *ret);
 
 /* How many with that id are not dropped. */
 uint32_t fields_count(const struct fields *fs, enum field_id id);

@@ -273,6 +273,36 @@ TEST(lists_respect_quotes_and_skip_empty_elements)
     assert_false(list_next(&rest, &element));
 }
 
+/* RFC 9110 §5.3. */
+TEST(lines_of_a_field_are_joined_in_their_order)
+{
+    struct field items[8];
+    struct fields fs = { .items = items, .capacity = ARRAY_LENGTH(items) };
+    struct arena arena;
+    slice all;
+    static const struct {
+        slice name, value;
+        bool dropped;
+    } lines[] = { { SLICE("X-A"), SLICE("lost"), true },   { SLICE("X-A"), SLICE(""), false },
+                  { SLICE("X-B"), SLICE("other"), false }, { SLICE("Via"), SLICE("1"), false },
+                  { SLICE("x-a"), SLICE("2"), false },     { SLICE("x-a"), SLICE("lost"), true },
+                  { SLICE("via"), SLICE("b, c"), false } };
+    arena_open(&arena, NULL, 0, 256, SIZE_MAX);
+    for (size_t i = 0; i < ARRAY_LENGTH(lines); i++) {
+        assert_int_equal(fields_add(&fs, lines[i].name, lines[i].value, FIELD_OTHER), 0);
+        items[i].dropped = lines[i].dropped;
+    }
+    assert_int_equal(fields_join(&fs, fields_find_name(&fs, SLICE("X-A")), &arena, &all), 0);
+    assert_slice_equal(all, SLICE(", 2"));
+    assert_int_equal(fields_join(&fs, fields_find(&fs, FIELD_VIA), &arena, &all), 0);
+    assert_slice_equal(all, SLICE("1, b, c"));
+    assert_int_equal(fields_join(&fs, fields_find_name(&fs, SLICE("x-b")), &arena, &all), 0);
+    assert_ptr_equal(all.ptr, lines[2].value.ptr);
+    assert_int_equal(fields_join(&fs, NULL, &arena, &all), 0);
+    assert_int_equal(all.len, 0);
+    arena_close(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +316,7 @@ int main(void)
         cmocka_unit_test(a_value_is_judged_alike_eight_bytes_at_a_time_and_one_by_one),
         cmocka_unit_test(a_value_is_judged_alike_at_every_length_and_alignment),
         cmocka_unit_test(lists_respect_quotes_and_skip_empty_elements),
+        cmocka_unit_test(lines_of_a_field_are_joined_in_their_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -336,6 +336,15 @@ def test_an_answer_in_a_coding_that_is_none_is_looked_at_as_it_came(gate, origin
         assert client.get("/").status == 500
 
 
+@pytest.mark.parametrize("first, second", [("identity", "gzip"), ("gzip", "identity")])
+def test_a_second_coding_of_an_answer_hides_nothing(gate, origin, rules, first, second):
+    origin.serve(lambda got, connection: response(gzip.compress(b"<p>ORA-00933"), fields=[
+        "Content-Type: text/html", f"Content-Encoding: {first}", f"Content-Encoding: {second}"]))
+    g = gate(SITE, origin=origin, rules=rules)
+    with g.client() as client:
+        assert client.get("/").status == 500
+
+
 SAID = {  # what would be a stream, if only it were one
     "a handshake": request("/", fields=["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
                                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="]),

@@ -3,9 +3,11 @@ they come in, and leave alone what applications do all day: streams, large bodie
 
 import json
 import os
+import random
 import subprocess
 import threading
 import urllib.parse
+import zlib
 
 import pytest
 from harness import http2
@@ -93,6 +95,19 @@ def test_a_second_field_of_a_name_hides_nothing(g, origin):
             assert client.response().status == 400, (first, second)
         record = g.security_log.wait(1)[0]
         assert record["reason"] == "waf.protocol" and "Content-Type that differ" in str(record["waf"]), record
+    assert origin.has_no_connection()
+
+
+@pytest.mark.parametrize("first, second", [("identity", "deflate"), ("", "deflate"), ("deflate", "identity")])
+def test_a_second_coding_hides_nothing(g, origin, first, second):
+    attack = "q=%27+union+select+1%2C2+from+users--&other="
+    compressed = (zlib.compress((attack + "".join(random.Random(i).choices("abcdefghijklmnop", k=200))).encode()) for i in range(10000))
+    body = next(text for text in compressed if b"\0" not in text)  # which would be refused as it is
+    with g.client() as client:
+        client.send(request(method="POST", fields=["Content-Type: application/x-www-form-urlencoded", f"Content-Encoding: {first}",
+                                                   f"Content-Encoding: {second}"], body=body))
+        assert client.response().status == 403
+    assert g.security_log.wait(1)[0]["reason"] == "waf.sqli"
     assert origin.has_no_connection()
 
 

@@ -105,9 +105,10 @@ TEST(bodies_are_read_by_their_type)
         { "the same type twice is one", "SecRule REQBODY_ERROR `@eq 1` `id:1,phase:2,log,deny`",
           "POST / HTTP/1.1\r\nContent-Type: text/plain\r\ncontent-type:  text/plain\r\n\r\na=1",
           "pass" },
-        { "compressed bodies are read", "SecRule REQBODY_ERROR `@eq 1` `id:1,phase:2,deny,log`",
+        { "compressed bodies are read, by all lines",
+          "SecRule REQBODY_ERROR `@eq 1` `id:1,phase:2,deny,log`",
           "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
-          "Content-Encoding: gzip\r\n\r\nnot gzip",
+          "Content-Encoding: identity\r\ncontent-encoding: gzip\r\n\r\nnot gzip",
           "deny 403 by 1 | 1 REQBODY_ERROR=1" },
         { "chunks are undone", "SecRule ARGS_POST `@rx .` `id:1,phase:2,pass,log`",
           "POST / HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/number.h"
+#include "base/writer.h"
 #include "waf/bodies/decompress.h"
 
 static slice next_line(slice *rest)
@@ -20,19 +21,17 @@ static bool is_folded(slice line)
     return line.len && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
 }
 
-/* A folded line is its field's value with one space before it (RFC 9112 §5.2). */
-static int join(struct arena *arena, struct replay_field *f, slice more)
+static int join(struct arena *arena, struct replay_field *f, slice separator, slice more)
 {
-    more = slice_trim(more);
-    char *text = arena_take(arena, f->value.len + more.len + 1);
+    size_t room = f->value.len + separator.len + more.len;
+    char *text = arena_take(arena, room);
     if (!text)
         return -ENOMEM;
-    if (f->value.len)
-        memcpy(text, f->value.ptr, f->value.len);
-    text[f->value.len] = ' ';
-    if (more.len)
-        memcpy(text + f->value.len + 1, more.ptr, more.len);
-    f->value = slice_of(text, f->value.len + more.len + 1);
+    struct writer w = writer_over(text, room);
+    writer_slice_add(&w, f->value);
+    writer_slice_add(&w, separator);
+    writer_slice_add(&w, more);
+    f->value = writer_slice(&w);
     return 0;
 }
 
@@ -42,8 +41,8 @@ static int split_fields(slice *rest, struct arena *arena, struct replay_message 
         slice line = next_line(rest);
         if (line.len == 0)
             return 0;
-        if (is_folded(line) && m->count) {
-            TRY(join(arena, &m->fields[m->count - 1], line));
+        if (is_folded(line) && m->count) { /* one space instead (RFC 9112 §5.2) */
+            TRY(join(arena, &m->fields[m->count - 1], SLICE(" "), slice_trim(line)));
             continue;
         }
         if (m->count == REPLAY_FIELDS_MAX)
@@ -171,11 +170,28 @@ static int undo_coding(const struct replay_message *m, slice coding, struct aren
     return body.len && !ret->ptr ? -ENOMEM : 0;
 }
 
+/* Content-Encoding, all of its lines. */
+static int coding_of(const struct replay_message *m, struct arena *arena, slice *ret)
+{
+    struct replay_field whole = { 0 };
+    for (unsigned i = 0; i < m->count; i++) {
+        if (!slice_equal_fold(m->fields[i].name, SLICE("Content-Encoding")))
+            continue;
+        if (whole.name.len)
+            TRY(join(arena, &whole, SLICE(", "), m->fields[i].value));
+        else
+            whole = m->fields[i];
+    }
+    *ret = whole.value;
+    return 0;
+}
+
 /* An unreadable coding is for the rules to judge. */
 static int give_request_body(struct waf_transaction *t, const struct replay_message *m,
                              struct arena *arena, struct work *work)
 {
-    slice coding = replay_field(m, SLICE("Content-Encoding")), body = m->body;
+    slice coding, body = m->body;
+    TRY(coding_of(m, arena, &coding));
     int result = coding.len ? undo_coding(m, coding, arena, work, &body) : 0;
     if (result == -EBADMSG) {
         waf_request_body_unreadable(t, body);
