@@ -9,6 +9,7 @@
 #include "control/load_rules_test.h"
 #include "proxy/origin_tls.h"
 #include "proxy/router.h"
+#include "proxy/waf_settings.h"
 #include "shared/log_ring.h"
 
 static struct diagnostics diagnostics;
@@ -606,6 +607,28 @@ TEST(statements_that_name_no_rule_are_told)
 #undef JUDGED
 }
 
+/* Above all `then pass` and types: what stands at the route says all. */
+TEST(of_a_statement_of_the_waf_nothing_is_inherited_that_it_leaves_out)
+{
+    load("listen :1\nsite a.test { respond 200\n"
+         "waf { budget 1s then pass; response 64K text/css within 9s; threshold 9 response 8 }\n"
+         "route /same/* { waf { body 2M } }\n"
+         "route /own/* { waf { budget 50ms; response 32K; threshold 7 } } }");
+    const struct waf_settings *same = BLOCK(route_of("a.test", "/same/x"), FEATURE_WAF),
+                              *own = BLOCK(route_of("a.test", "/own/x"), FEATURE_WAF);
+    assert_int_equal(same->budget_ms, 1000);
+    assert_true(same->budget_passes);
+    assert_int_equal(same->response_ms, 9000);
+    assert_int_equal(same->response_type_count, 1);
+    assert_int_equal(waf_outbound_threshold(same), 8);
+    assert_int_equal(own->budget_ms, 50);
+    assert_false(own->budget_passes);
+    assert_int_equal(own->response_bytes_max, 32 << 10);
+    assert_int_equal(own->response_ms, WAF_RESPONSE_MS);
+    assert_int_equal(own->response_type_count, 0);
+    assert_int_equal(waf_outbound_threshold(own), 4);
+}
+
 /* --- shared memory --- */
 
 static uint32_t wanted;
@@ -781,6 +804,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_said_once_and_with_its_code),
         cmocka_unit_test(errors_do_not_follow_from_errors),
         cmocka_unit_test(statements_that_name_no_rule_are_told),
+        cmocka_unit_test(of_a_statement_of_the_waf_nothing_is_inherited_that_it_leaves_out),
         cmocka_unit_test(every_code_shows_itself_in_its_example_and_is_gone_when_mended),
         cmocka_unit_test(names_and_rows_come_from_shared_memory),
         cmocka_unit_test(files_include_others_and_lists_are_read),

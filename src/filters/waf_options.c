@@ -261,14 +261,15 @@ static bool is_media_type(slice text)
 static int response_apply(struct option_apply *a)
 {
     struct waf_settings *w = a->object;
-    const struct argument_value *size = option_argument(a, 0), *types = option_argument(a, 1);
+    const struct argument_value *size = option_argument(a, 0), *types = option_argument(a, 1),
+                                *within = option_argument(a, 2);
     uint64_t bytes = 0;
     if (!slice_equal(size->text, SLICE("off")) &&
         (value_size(size->text, &bytes) != 0 || bytes == 0 || bytes > RESPONSE_BYTES_MAX))
         return option_refuse(a, size->word, "off, or a size up to 1G such as 512K");
     w->response_bytes_max = bytes;
-    if (types->count)
-        w->response_type_count = 0;
+    w->response_type_count = 0;
+    w->response_ms = within->is_set ? (int64_t)within->number : WAF_RESPONSE_MS;
     for (uint32_t i = 0; i < types->count; i++) {
         slice type = arena_copy(a->arena, types->texts[i]);
         if (!type.ptr)
@@ -278,6 +279,25 @@ static int response_apply(struct option_apply *a)
         TRY(option_append(a->arena, OPTION_ARRAY(w->response_types, w->response_type_count), &type,
                           1));
     }
+    return 0;
+}
+
+/* --- What is not written of a statement is as if nothing had been inherited --------------------
+ */
+
+static int threshold_apply(struct option_apply *a)
+{
+    struct waf_settings *w = a->object;
+    const struct argument_value *response = option_argument(a, 1);
+    w->outbound_threshold = response->is_set ? (uint32_t)response->number : 0;
+    return 0;
+}
+
+static int budget_apply(struct option_apply *a)
+{
+    struct waf_settings *w = a->object;
+    const struct argument_value *then = option_argument(a, 1);
+    w->budget_passes = then->is_set && then->number == 1;
     return 0;
 }
 
@@ -343,14 +363,15 @@ static const struct directive rows[] = {
                        .kind = ARGUMENT_NUMBER,
                        .form = FORM_KEYWORD,
                        .min = 1,
-                       .max = 100000,
-                       STORED(struct waf_settings, outbound_threshold) } },
+                       .max = 100000 } },
       .object = OBJECT_WAF,
       .meaning = "The score from which on a request is refused, and a response",
       .details =
-          "A rule adds 5 when it is critical, 4 for an error, 3 for a warning, 2 for a notice.",
+          "A rule adds 5 when it is critical, 4 for an error, 3 for a warning, 2 for a notice. A "
+          "response is refused from 4 unless written.",
       .example = "threshold 7 response 4",
-      .since = "0.3" },
+      .since = "0.3",
+      .apply = threshold_apply },
     { .name = "exclude",
       .scopes = SCOPE_WAF,
       .is_repeatable = true,
@@ -415,14 +436,13 @@ static const struct directive rows[] = {
                        .kind = ARGUMENT_DURATION,
                        .form = FORM_KEYWORD,
                        .min = 1,
-                       .max = 3600000,
-                       STORED(struct waf_settings, response_ms) } },
+                       .max = 3600000 } },
       .object = OBJECT_WAF,
       .preset = "512K within 2s",
       .meaning = "How much of a response's body is looked at, of which media types; or off",
       .details = "Such a body is held until it has come, up to SIZE and as long as `within`; what "
                  "comes behind is not looked at. Without TYPE: as the rules say, else text/html, "
-                 "text/plain and text/xml. Other responses are not delayed.",
+                 "text/plain and text/xml; without `within`: 2s. Other responses are not delayed.",
       .example = "response 1M text/html application/json within 5s",
       .since = "0.3",
       .apply = response_apply },
@@ -436,15 +456,15 @@ static const struct directive rows[] = {
                      { .name = "then",
                        .kind = ARGUMENT_CHOICE,
                        .form = FORM_KEYWORD,
-                       .choices = "refuse|pass",
-                       STORED(struct waf_settings, budget_passes) } },
+                       .choices = "refuse|pass" } },
       .object = OBJECT_WAF,
       .preset = "200ms",
       .meaning = "Time of the processor that judging one exchange may take, and what comes then",
       .details = "Files in forms have 50 ms more for each MiB. The log names the rule that was at "
                  "work. refuse unless written.",
       .example = "budget 100ms then refuse",
-      .since = "0.3" },
+      .since = "0.3",
+      .apply = budget_apply },
 };
 
 const struct directive_table waf_options = { "Web application firewall", rows, ARRAY_LENGTH(rows) };

@@ -6,6 +6,8 @@
 
 struct word;
 
+enum { WAF_RESPONSE_MS = 2000 }; /* how long a response is held unless it is written */
+
 enum waf_level {
     WAF_LEVEL_OFF,
     WAF_LEVEL_LOW,
