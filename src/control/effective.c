@@ -88,6 +88,41 @@ static slice arguments_text(const struct statement *s)
     return span_text(&span);
 }
 
+/* "waf mode shadow" leaves the level that is inherited. */
+static bool is_inherited_in_parts(const struct directive *row)
+{
+    return row->merges && row->arguments[0].form == FORM_OPTIONAL &&
+           row->arguments[1].form == FORM_KEYWORD;
+}
+
+/* What is written of it, and of the rest what was in force before. */
+static int join_parts(struct loader *l, const struct statement *s,
+                      const struct effective_setting *known, struct effective_setting *setting)
+{
+    const struct argument_value *first = statement_argument(s, 0),
+                                *second = statement_argument(s, 1);
+    if (known) {
+        setting->parts[0] = known->parts[0];
+        setting->parts[1] = known->parts[1];
+    }
+    if (first->is_set)
+        setting->parts[0] = span_text(&first->word->span);
+    if (second->is_set)
+        setting->parts[1] = span_text(&second->word->span);
+    size_t room = setting->parts[0].len + setting->parts[1].len + 64;
+    char *memory = arena_take(&l->scratch, room);
+    if (!memory)
+        return -ENOMEM;
+    struct writer w = writer_over(memory, room);
+    writer_slice_add(&w, setting->parts[0]);
+    if (setting->parts[1].len) {
+        writer_format(&w, "%s%s ", w.len ? " " : "", s->directive->arguments[1].name);
+        writer_slice_add(&w, setting->parts[1]);
+    }
+    setting->value = writer_slice(&w);
+    return 0;
+}
+
 static int add_statement(struct loader *l, struct effective *e, const struct statement *s)
 {
     struct effective_setting setting = { .row = s->directive, .value = arguments_text(s) };
@@ -97,6 +132,8 @@ static int add_statement(struct loader *l, struct effective *e, const struct sta
     TRY(load_where(l, s, &setting.where));
     struct effective_setting *known =
         s->directive->is_repeatable ? NULL : find_setting(e, s->directive);
+    if (is_inherited_in_parts(s->directive))
+        TRY(join_parts(l, s, known, &setting));
     if (known)
         *known = setting;
     else if (e->count < EFFECTIVE_SETTINGS_MAX)
@@ -140,8 +177,9 @@ static int add_builtin(struct loader *l, struct effective *e, const struct direc
     struct writer w = writer_over(name, 127);
     writer_text(&w, block_name(row));
     writer_text(&w, row->name);
+    slice preset = slice_from(row->preset);
     e->settings[e->count++] = (struct effective_setting){
-        .name = name, .value = slice_from(row->preset), .where = SLICE("built in"), .row = row
+        .name = name, .value = preset, .where = SLICE("built in"), .row = row, .parts = { preset }
     };
     return 0;
 }

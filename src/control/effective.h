@@ -12,6 +12,8 @@ struct effective_setting {
     slice value;      /* as written */
     slice where;      /* "portcullis.conf:12:3", or "built in" */
     const struct directive *row;
+    slice
+        parts[2]; /* "strict" and "mode shadow", where a row's arguments are inherited one by one */
 };
 
 struct effective {

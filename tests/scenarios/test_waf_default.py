@@ -166,6 +166,22 @@ def test_show_tells_what_judges_and_who_says_so(g):
     assert ["waf", "balanced", "built", "in"] in told and ["waf", "rules", "builtin", "built", "in"] in told
 
 
+def test_show_tells_the_level_that_a_mode_leaves_and_the_mode_that_a_level_leaves(tmp_path):
+    path = tmp_path / "portcullis.conf"
+    path.write_text("""listen :1
+policy watched { waf strict mode shadow }
+site a.test { respond 200; waf mode shadow; route /in/* { waf mode enforce { body 2M } } }
+site b.test { use watched; respond 200; route /low/* { waf low } route /both/* { waf paranoid mode enforce } }
+""")
+    for host, target, value, line in (
+        ("a.test", "/", "balanced mode shadow", 3), ("a.test", "/in/x", "balanced mode enforce", 3), ("b.test", "/", "strict mode shadow", 2),
+        ("b.test", "/low/x", "low mode shadow", 4), ("b.test", "/both/x", "paranoid mode enforce", 4),
+    ):
+        done = subprocess.run([binary_path(), "show", "effective", host, target, "--json", "-c", path], capture_output=True, text=True, check=True)
+        [told] = [one for one in json.loads(done.stdout)["settings"] if one["setting"] == "waf"]
+        assert (told["value"], told["where"].split(":")[-2]) == (value, str(line)), (host, target)
+
+
 # --- What passes ----------------------------------------------------------------------------------------
 
 
