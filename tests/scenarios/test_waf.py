@@ -108,6 +108,26 @@ def test_what_rules_refuse_never_reaches_the_origin(gate, origin, rules):
     assert origin.has_no_connection()
 
 
+CLASSES = {  # tags of the Core Rule Set, and the reason
+    "attack-rce": "waf.rce", "attack-sqli": "waf.sqli", "attack-xss": "waf.xss", "attack-lfi": "waf.lfi", "attack-rfi": "waf.rfi",
+    "attack-injection-php": "waf.php", "attack-injection-java": "waf.java", "attack-injection-generic": "waf.injection",
+    "attack-ssrf": "waf.injection", "attack-ssti": "waf.injection", "attack-fixation": "waf.fixation", "attack-dos": "waf.dos",
+    "attack-reputation-scanner": "waf.scanner", "attack-reputation-crawler": "waf.scanner", "attack-reputation-scripting": "waf.scanner",
+    "attack-reputation-ip": "waf.reputation", "attack-disclosure": "waf.leak", "attack-multipart-header": "waf.protocol",
+    "attack-protocol": "waf.protocol", "attack-generic": "waf.protocol", "of-nobody": "waf.rule",
+}
+
+
+def test_the_reason_is_the_class_of_the_attack(gate, origin, tmp_path):
+    path = tmp_path / "own.conf"
+    path.write_text("".join(f'SecRule ARGS:is "@streq {tag}" "id:{number},phase:1,deny,log,tag:{tag}"\n' for number, tag in enumerate(CLASSES, 1)))
+    g = gate("site * { to @origin; waf balanced { rules @rules } }", origin=origin, rules=path)
+    with g.client() as client:
+        for tag in CLASSES:
+            assert client.get(f"/?is={tag}").status == 403, tag
+    assert {record["uri"].partition("=")[2]: record["reason"] for record in g.security_log.wait(len(CLASSES))} == CLASSES
+
+
 PASSED = [
     request("/?q=attic"),
     request("/off/?q=attack", fields=["X-Early: stop"]),
