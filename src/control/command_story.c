@@ -134,6 +134,9 @@ static void print_rules(const json_t *x)
     print_text(json_text_of(waf, "where"));
     output_write(STDOUT_FILENO, SLICE(")\n"));
     print_line("not judged", json_text_of(waf, "unjudged"));
+    if (json_number_of(waf, "spent_by"))
+        output_format(STDOUT_FILENO, "  %-12s rule %lld\n", "spent by",
+                      json_number_of(waf, "spent_by"));
     for (size_t i = 0; i < json_array_size(rules); i++)
         print_rule(json_array_get(rules, i));
     if (json_number_of(waf, "more"))

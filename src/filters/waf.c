@@ -159,8 +159,10 @@ static enum verdict refuse_over_budget(struct exchange *x)
 {
     struct waf_exchange *w = x->waf;
     const struct rule *rule = waf_current_rule(w->transaction);
-    if (w->settings->budget_passes || !waf_is_enforced(w->settings))
+    if (w->settings->budget_passes || !waf_is_enforced(w->settings)) {
+        w->spent_by = rule ? rule->id : 0;
         return give_up(w, "waf.budget");
+    }
     char *memory = arena_take(&x->arena, 160);
     struct writer text = writer_over(memory, memory ? 159 : 0);
     writer_literal(&text, "judging took more than `budget` allows; ");

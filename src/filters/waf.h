@@ -36,6 +36,7 @@ struct waf_exchange {
     /* Not all of it was judged, although nobody refused it: the reason that would have been given.
      * NULL: all that should be was. */
     const char *unjudged;
+    uint32_t spent_by; /* the rule at which the budget was spent; 0: none, a body was being read */
 };
 
 /* Rules without a word of their own only add up what others have found, and those of reporting

@@ -173,6 +173,8 @@ void waf_log_findings(struct writer *w, const struct exchange *x)
     writer_format(w, "{\"verdict\":\"%s\"", waf_verdict_name(x));
     if (x->waf->unjudged)
         log_text(w, "unjudged", slice_from(x->waf->unjudged));
+    if (x->waf->spent_by)
+        log_number(w, "spent_by", x->waf->spent_by);
     if (t && waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);

@@ -146,6 +146,8 @@ void waf_write_record(struct writer *w, const struct exchange *x,
                   own->settings->mode == WAF_MODE_ENFORCE ? "enforce" : "shadow");
     if (own->unjudged)
         put(w, "unjudged", slice_from(own->unjudged), NAME_BYTES);
+    if (own->spent_by)
+        log_number(w, "spent_by", own->spent_by);
     if (t && waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);

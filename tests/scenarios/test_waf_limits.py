@@ -2,10 +2,12 @@
 
 import json
 import os
+import subprocess
 
 import pytest
 from harness.client import request
 from harness.deadline import eventually
+from harness.gate import binary_path
 from harness.origin import response
 
 RULES = """
@@ -140,6 +142,31 @@ def test_explain_tells_what_was_not_judged(make):
         assert client.response().status == 200
     told = g.command("explain", g.requests_log.wait(1)[0]["id"], check=0).stdout
     assert "unjudged, shadow" in told and "not judged   limits.held" in told
+
+
+def test_of_a_budget_that_is_spent_the_rule_that_was_at_work_is_told(gate, origin, tmp_path):
+    origin.serve(lambda got, connection: response(b"passed"))
+    path = tmp_path / "own.conf"
+    # 4 KiB become 2 MiB: more steps than a millisecond has, on any processor.
+    path.write_text(f'SecRule ARGS "@rx z" "id:7,phase:1,deny,log{",t:hexEncode" * 9}"\n')
+    g = gate("""
+site * {
+  to @origin
+  waf balanced { rules @rules; budget 1ms }
+  route /pass { waf { budget 1ms then pass } }
+  route /shadow { waf mode shadow }
+}""", origin=origin, rules=path)
+    for target, status in (("/", 403), ("/pass", 200), ("/shadow", 200)):
+        g.security_log.skip()
+        with g.client() as client:
+            assert client.get(f"{target}?q={'a' * (4000 + len(target))}").status == status, target
+        record = g.security_log.wait(1)[0]
+        if status == 403:
+            assert record["reason"] == "waf.budget" and record["text"].endswith("; rule 7 was at work")
+            continue
+        assert [record["waf"][name] for name in ("verdict", "unjudged", "spent_by")] == ["unjudged", "waf.budget", 7]
+        told = subprocess.run([binary_path(), "explain", record["id"], "--state", g.state], capture_output=True, text=True, check=True).stdout
+        assert "  not judged   waf.budget\n  spent by     rule 7\n" in told
 
 
 def test_of_a_budget_that_is_spent_it_is_told_on_what(gate, origin, tmp_path):
