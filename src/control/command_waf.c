@@ -65,9 +65,14 @@ static int fail(const char *what, const char *path, int error)
 static void print_problems(const char *kind, const struct waf_problem *problems, unsigned count,
                            unsigned total)
 {
-    for (unsigned i = 0; i < count; i++)
-        output_format(STDERR_FILENO, "%.*s:%u:%u: %s: %s\n", SLICE_ARGUMENTS(problems[i].file),
-                      problems[i].line, problems[i].column, kind, problems[i].text);
+    for (unsigned i = 0; i < count; i++) {
+        const struct waf_problem *p = &problems[i];
+        if (p->file.len)
+            output_format(STDERR_FILENO, "%.*s:%u:%u: %s: %s\n", SLICE_ARGUMENTS(p->file), p->line,
+                          p->column, kind, p->text);
+        else /* of what the command line names */
+            output_format(STDERR_FILENO, "portcullis: --rules: %s\n", p->text);
+    }
     if (total > count)
         output_format(STDERR_FILENO, "and %u more\n", total - count);
 }
@@ -191,7 +196,7 @@ static void print_score(void *context, slice name, int64_t value)
 }
 
 static int print_text(const struct waf_test *test, const struct waf_transaction *t, struct arena *a,
-                      const char *path)
+                      const char *path, const struct strict_reading *strict)
 {
     const struct waf_decision *d = verdict_of(t);
     bool is_shadow = is_refusal(d) && d != waf_decision(t);
@@ -207,6 +212,9 @@ static int print_text(const struct waf_test *test, const struct waf_transaction 
                       (unsigned long long)test->cost.all_us,
                       (unsigned long long)test->cost.step_us);
     output_write(STDOUT_FILENO, SLICE("\n"));
+    if (strict->status)
+        output_format(STDOUT_FILENO, "  (the proxy refuses it before any rule: %u %s)\n",
+                      strict->status, strict->reason);
     if (test->wanted_lists)
         output_write(STDOUT_FILENO,
                      SLICE("  (lists in the DNS are not asked here: nothing is on them)\n"));
@@ -408,7 +416,7 @@ static int test_one(struct waf_test *test, const char *path, const char *respons
         (result = measure(test, slice_of(id, (size_t)len), request, response)) != 0)
         return fail("judge", path, result);
     result = test->is_json  ? print_json(test, t, &a, path, &strict)
-             : !test->error ? print_text(test, t, &a, path)
+             : !test->error ? print_text(test, t, &a, path, &strict)
                             : 0;
     if (test->error == -EINVAL)
         return fail_to_read(path, response_path);
@@ -453,7 +461,7 @@ static int check_arguments(struct waf_test *test, int count)
     uint64_t level;
     struct ip client;
     if (test->rules_count == 0)
-        return command_refuse("waf test wants --rules FILE or a folder of them");
+        test->rules[test->rules_count++] = "builtin";
     if (count == 0 && !test->from)
         return command_refuse("waf test wants a file with a request, or --from LIST");
     if (test->paranoia &&

@@ -86,12 +86,12 @@ const struct command commands[] = {
       "program's; --samples N shows that many exchanges of a kind (3). Exit code 1 when something "
       "would newly be refused, 2 on errors, 3 when nothing is running.",
       "-c --config --since --from --requests --samples --json --state", command_whatif },
-    { "waf", "test --rules FILE... REQUEST...|rules [ID]...",
+    { "waf", "test [--rules FILE...] REQUEST...|rules [ID]...",
       "Runs requests from files through rules of a WAF, or shows the rules of the program",
       "Each file holds a request as it would come over the wire. Printed are the decision and "
       "every "
       "match, as ModSecurity would log it. --rules is a file of SecLang, a folder of *.conf or "
-      "builtin, and may "
+      "builtin, which it is unless written, and may "
       "be repeated: they are read in this order. --paranoia N and --set tx.NAME=VALUE set "
       "variables "
       "before the first rule; --response FILE is the response to go with the requests; --client "
@@ -110,8 +110,8 @@ const struct command commands[] = {
       command_waf },
     { "help", "[DIRECTIVE|CODE|REASON|COMMAND]...",
       "Explains a directive, an error code, a reason of the log or a command",
-      "--reference directives|codes|reasons|commands prints the reference as Markdown, --man 1|5 "
-      "the manual pages.",
+      "--reference directives|codes|reasons|commands|seclang prints the reference as Markdown, "
+      "--man 1|5 the manual pages.",
       "--reference --man", command_help },
     { "completion", "bash", "Prints the completion for the shell",
       "For example: portcullis completion bash > "

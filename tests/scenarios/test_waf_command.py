@@ -124,7 +124,7 @@ def test_rules_with_errors_are_told_with_their_place(files, tmp_path):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        ([], "wants --rules"),
+        ([], "a file with a request"),
         (["--rules", "x"], "a file with a request"),
         (["--rules", "x", "--paranoia", "5", "y"], "from 1 to 4"),
         (["--rules", "x", "--set", "tx.a", "y"], "NAME=VALUE"),
@@ -139,6 +139,21 @@ def test_what_is_missing_is_said(arguments, words):
 def test_a_file_that_is_not_there(tmp_path, files):
     done = run("--rules", tmp_path / "rules.conf", tmp_path / "nowhere")
     assert done.returncode == 2 and f"cannot read '{tmp_path}/nowhere'" in done.stderr
+    done = run("--rules", tmp_path / "nowhere", files("clean", CLEAN))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f'portcullis: --rules: there is no file "{tmp_path}/nowhere"\n'
+
+
+def test_without_rules_it_is_those_of_the_program_that_judge(files):
+    evil = files("evil", "GET /?q=1%27+or+1=1--+- HTTP/1.1\r\nHost: example.test\r\n\r\n")
+    done, named = run(evil), run("--rules", "builtin", evil)
+    assert (done.returncode, done.stdout, done.stderr) == (1, named.stdout, "")
+
+
+def test_what_the_proxy_refuses_before_any_rule_is_told(files, tmp_path):
+    bare = files("bare", "GET /?q=good HTTP/1.1\nHost: example.test\n\n")
+    done = run("--rules", tmp_path / "rules.conf", bare)
+    assert done.stdout.splitlines() == [f"{bare}: pass", "  (the proxy refuses it before any rule: 400 h1.bare-lf)"]
 
 
 def test_what_cannot_be_judged_is_not_said_to_pass(files):
