@@ -48,11 +48,21 @@ static unsigned row_of(const struct rule *rule)
     return CLASSES;
 }
 
-/* A match that speaks for the decision: it added to the score, or decided by itself. Rules that are
- * not logged only add up. */
-static bool contributed(const struct waf_match *m, const struct waf_decision *d)
+/* The rule that decided looked at a sum that rules keep; else it decided by itself, whatever others
+ * had added to a score that nobody asked for. */
+static bool is_by_score(const struct waf_transaction *t, const struct waf_decision *d)
 {
-    return m->is_logged && (m->score > 0 || m->rule == d->rule);
+    for (const struct waf_match *m = waf_matches(t); m; m = m->next)
+        if (m->rule == d->rule && m->findings)
+            return m->finding[m->findings - 1].variable == VARIABLE_TX;
+    return true;
+}
+
+/* A match that speaks for the decision: it added to the score, or decided. Rules that are not
+ * logged only add up. */
+static bool contributed(const struct waf_match *m, const struct waf_decision *d, bool by_score)
+{
+    return m->is_logged && ((by_score && m->score > 0) || m->rule == d->rule);
 }
 
 /* No rule decided, whatever had been found before. */
@@ -65,10 +75,11 @@ struct waf_class waf_class_of(const struct waf_transaction *t, const struct waf_
 {
     int64_t weights[CLASSES + 1] = { 0 };
     unsigned best = CLASSES;
+    bool by_score = is_by_score(t, d);
     if (is_limit(d))
         return d->phase == WAF_REQUEST_BODY ? request_limit : response_limit;
     for (const struct waf_match *m = waf_matches(t); m; m = m->next)
-        if (contributed(m, d) && m->rule->tag_count)
+        if (contributed(m, d, by_score) && m->rule->tag_count)
             weights[row_of(m->rule)] += m->score > 0 ? m->score : 1;
     for (unsigned i = 0; i < CLASSES; i++)
         if (weights[i] > (best < CLASSES ? weights[best] : 0))
@@ -95,14 +106,14 @@ bool waf_class_score(const struct waf_transaction *t, unsigned phase, int64_t *r
 
 /* The heaviest rule, and how many others. */
 static const struct rule *heaviest(const struct waf_transaction *t, const struct waf_decision *d,
-                                   unsigned *ret_others)
+                                   bool by_score, unsigned *ret_others)
 {
     const struct waf_match *best = NULL;
     unsigned count = 0;
     for (const struct waf_match *m = waf_matches(t); m; m = m->next) {
-        if (!contributed(m, d))
+        if (!contributed(m, d, by_score))
             continue;
-        count += m->score > 0;
+        count += by_score && m->score > 0;
         if (!best || m->score > best->score)
             best = m;
     }
@@ -115,14 +126,15 @@ void waf_class_describe(const struct waf_transaction *t, const struct waf_decisi
 {
     struct writer w = writer_over(to, WAF_CLASS_TEXT_BYTES - 1);
     unsigned others;
-    const struct rule *rule = heaviest(t, d, &others);
+    bool by_score = is_by_score(t, d);
+    const struct rule *rule = heaviest(t, d, by_score, &others);
     int64_t score, threshold;
     writer_text(&w, class->text);
     if (rule && !is_limit(d))
         writer_format(&w, ": rule %u", rule->id);
     if (others && !is_limit(d))
         writer_format(&w, " and %u more", others);
-    if (waf_class_score(t, d->phase, &score, &threshold) && score >= threshold)
+    if (by_score && waf_class_score(t, d->phase, &score, &threshold) && score >= threshold)
         writer_format(&w, ", score %lld, refused from %lld", (long long)score,
                       (long long)threshold);
     if (w.overflowed)

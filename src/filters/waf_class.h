@@ -1,6 +1,6 @@
 /* What kind of attack the rules have found, in a word for logs and metrics and a sentence for
- * people. The kind is that of the matches that weigh most, told by the tags of the Core Rule Set
- * (attack-sqli and so on). */
+ * people. The kind is that of the matches that weigh most, or of the rule that decided without a
+ * score, told by the tags of the Core Rule Set (attack-sqli and so on). */
 #pragma once
 
 #include "waf/waf.h"

@@ -128,6 +128,31 @@ def test_the_reason_is_the_class_of_the_attack(gate, origin, tmp_path):
     assert {record["uri"].partition("=")[2]: record["reason"] for record in g.security_log.wait(len(CLASSES))} == CLASSES
 
 
+def test_a_rule_that_decides_by_itself_is_the_reason_whatever_others_have_added_to_a_score(gate, origin, tmp_path):
+    path = tmp_path / "own.conf"
+    path.write_text("""
+SecRule ARGS:a "@rx ." "id:1,phase:1,pass,log,tag:attack-xss,setvar:tx.anomaly_score=+3"
+SecRule ARGS:b "@rx ." "id:2,phase:1,deny,log,tag:attack-lfi"
+SecRule ARGS:c "@rx ." "id:3,phase:1,deny,log"
+SecRule TX:anomaly_score "@ge %{tx.inbound_anomaly_score_threshold}" "id:4,phase:2,deny,log"
+""")
+    g = gate("site * { to @origin; waf balanced { rules @rules; threshold 3 } }", origin=origin, rules=path)
+    broken = request("/?a=1", method="POST", body=b"{", fields=["Content-Type: application/json"])
+    for sent, status, reason, text in (
+        (request("/?a=1"), 403, "waf.xss", "cross-site scripting: rule 1, score 3, refused from 3"),
+        (request("/?a=1&b=1"), 403, "waf.lfi", "access to files of the server: rule 2"),
+        (request("/?a=1&c=1"), 403, "waf.rule", "a rule matched: rule 3"),
+        (broken, 400, "waf.protocol", "a violation of the protocol: rule 8000011"),
+    ):
+        g.security_log.skip()
+        with g.client() as client:
+            client.send(sent)
+            assert client.response().status == status
+        record = g.security_log.wait(1)[0]
+        assert (record["reason"], record["text"]) == (reason, text)
+        assert 1 in {rule["id"] for rule in record["waf"]["rules"]}
+
+
 PASSED = [
     request("/?q=attic"),
     request("/off/?q=attack", fields=["X-Early: stop"]),
