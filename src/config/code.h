@@ -245,7 +245,8 @@
       "/save until 2099-03-01 }\n}")                                                               \
     X(W, 707, "directive of rules without effect",                                                 \
       "It was read and changes nothing: most often it speaks of a rule that there is not, or "     \
-      "that comes later. The place and the reason stand in the message. own.conf here ends in "    \
+      "that comes later. Or a rule sets for every request what the level of waf, paranoia or "     \
+      "threshold would. The place and the reason stand in the message. own.conf here ends in "     \
       "'SecRuleRemoveById 942999', and no rule has that number.",                                  \
       "listen :80\nsite a.example {\n  to 127.0.0.1:3000\n  waf balanced { rules own.conf }\n}",   \
       "listen :80\nsite a.example { to 127.0.0.1:3000 }")                                          \

@@ -240,6 +240,58 @@ static void report_setup(struct loader *l, const struct waf_source *source,
                     SLICE_ARGUMENTS(place->setup));
 }
 
+/* --- Settings that rules take for themselves ---------------------------------------------------
+ *
+ * `waf LEVEL`, `paranoia` and `threshold` are variables that are there before the first rule; one
+ * that sets them for every request has the last word. */
+
+static const struct {
+    slice variable;
+    const char *word;
+} settings_of_rules[] = {
+    { SLICE("paranoia_level"), "paranoia" }, /* 3.x */
+    { SLICE("blocking_paranoia_level"), "paranoia" },
+    { SLICE("inbound_anomaly_score_threshold"), "threshold" },
+    { SLICE("outbound_anomaly_score_threshold"), "threshold" },
+};
+
+static void report_taken(struct loader *l, const struct waf_source *source, const struct rule *rule,
+                         const struct set_action *set, slice variable)
+{
+    for (size_t i = 0; i < ARRAY_LENGTH(settings_of_rules); i++) {
+        if (!slice_equal(variable, settings_of_rules[i].variable))
+            continue;
+        const char *word = settings_of_rules[i].word;
+        struct diagnostic *item =
+            diagnostics_add(l->diagnostics, W0707, &source->word->span,
+                            "%.*s:%u: rule %u sets tx.%.*s to %.*s: neither the level of `waf` nor "
+                            "`%s` has an effect",
+                            SLICE_ARGUMENTS(rule->file), rule->line, rule->id,
+                            SLICE_ARGUMENTS(variable), SLICE_ARGUMENTS(set->value.source), word);
+        diagnostic_label(l->diagnostics, item, "these rules");
+        diagnostic_help(l->diagnostics, item,
+                        "take it out there, and write here, in `waf`:  %s%s %.*s", word,
+                        i == ARRAY_LENGTH(settings_of_rules) - 1 ? " N response" : "",
+                        SLICE_ARGUMENTS(set->value.source));
+    }
+}
+
+static void report_all_taken(struct loader *l, const struct waf_source *source,
+                             const struct ruleset *rules)
+{
+    for (unsigned i = 0; i < rules->rule_count; i++) {
+        const struct rule *rule = &rules->rules[i];
+        const struct link *link = rule->links;
+        bool is_for_all = rule->link_count == 1 && link->target_count == 0; /* SecAction */
+        for (unsigned j = 0; is_for_all && j < link->set_count; j++) {
+            const struct set_action *set = &link->sets[j];
+            if (set->collection == VARIABLE_TX && set->kind == SET_ASSIGN && !set->is_expiry &&
+                set->slot != WAF_NONE)
+                report_taken(l, source, rule, set, rules->tx_names[set->slot]);
+        }
+    }
+}
+
 /* A file that is being written, or was cut to nothing: sites that name it would be open. */
 static bool holds_no_rule(const struct ruleset *rules)
 {
@@ -328,6 +380,8 @@ static int read_rules(struct loader *l, const struct waf_source *source, struct 
         *ret = NULL;
         return 0;
     }
+    if (result == 0 && source->kind != WAF_SOURCE_BUILTIN)
+        report_all_taken(l, source, *ret);
     if (result == 0)
         result = waf_prepare(*ret);
     return result == -EINVAL ? 0 : result;

@@ -220,6 +220,28 @@ def test_a_pipe_in_place_of_a_file_of_rules_is_told_and_nobody_waits(tmp_path, t
     assert judged.returncode == 2 and kind_told in judged.stderr
 
 
+def test_rules_that_set_the_level_themselves_are_told_by_check(tmp_path):
+    rules = tmp_path / "own.conf"
+    config = tmp_path / "portcullis.conf"
+    config.write_text(f"listen 127.0.0.1:0\nsite * {{ respond 200; waf strict {{ rules {rules} }} }}\n")
+    rules.write_text(RULES + """\
+SecAction "id:900000,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level=1,setvar:tx.detection_paranoia_level=3"
+SecAction "id:900110,phase:1,pass,nolog,setvar:tx.inbound_anomaly_score_threshold=7,setvar:tx.outbound_anomaly_score_threshold=6"
+SecRule &TX:blocking_paranoia_level "@eq 0" "id:901120,phase:1,pass,nolog,setvar:tx.blocking_paranoia_level=1"
+""")
+    done = subprocess.run([binary_path(), "check", config], capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0 and told.count("warning[W0707]") == 3
+    for line in (
+        f"{rules}:8: rule 900000 sets tx.blocking_paranoia_level to 1: neither the level of `waf` nor `paranoia` has an effect",
+        f"{rules}:9: rule 900110 sets tx.inbound_anomaly_score_threshold to 7: neither the level of `waf` nor `threshold` has an effect",
+        "= help: take it out there, and write here, in `waf`:  paranoia 1\n",
+        "= help: take it out there, and write here, in `waf`:  threshold 7\n",
+        "= help: take it out there, and write here, in `waf`:  threshold N response 6\n",
+    ):
+        assert line in told, told
+
+
 def test_what_has_no_effect_in_rules_is_told_by_check(tmp_path):
     rules = tmp_path / "own.conf"
     config = tmp_path / "portcullis.conf"
