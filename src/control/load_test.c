@@ -588,6 +588,7 @@ TEST(statements_that_name_no_rule_are_told)
     assert_one(JUDGED("exclude rule 999 arg a"), W0709);
     assert_one(JUDGED("exclude rule 1-999"), W0709);
     assert_one(JUDGED("exclude attack squli"), W0709);
+    assert_one(JUDGED("exclude attack sql"), W0709); /* the beginning of a class is none */
     load(JUDGED("exclude rule 8103001; exclude rule 8103001-8103999; exclude attack sqli"));
     assert_int_equal(diagnostics.count, 0);
     assert_one(JUDGED("shadow 8103001 999"), W0710);

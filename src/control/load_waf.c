@@ -584,8 +584,7 @@ static bool is_of_class(const struct rule *rule, slice attack)
     static const slice prefix = SLICE("attack-");
     for (unsigned i = 0; i < rule->tag_count; i++) {
         slice tag = rule->tags[i].source;
-        size_t at = slice_find(tag, prefix);
-        if (at < tag.len && slice_starts_with(slice_after(tag, at + prefix.len), attack))
+        if (slice_starts_with(tag, prefix) && slice_equal(slice_after(tag, prefix.len), attack))
             return true;
     }
     return false;
