@@ -9,7 +9,6 @@
 #include "control/load_rules_test.h"
 #include "proxy/origin_tls.h"
 #include "proxy/router.h"
-#include "proxy/waf_settings.h"
 #include "shared/log_ring.h"
 
 static struct diagnostics diagnostics;
@@ -582,54 +581,6 @@ TEST(every_code_shows_itself_in_its_example_and_is_gone_when_mended)
     }
 }
 
-TEST(statements_that_name_no_rule_are_told)
-{
-#define JUDGED(statement) "listen :1\nsite a.test { respond 200; waf { " statement " } }"
-    assert_one(JUDGED("exclude rule 999 arg a"), W0709);
-    assert_one(JUDGED("exclude rule 1-999"), W0709);
-    assert_one(JUDGED("exclude attack squli"), W0709);
-    assert_one(JUDGED("exclude attack sql"), W0709); /* the beginning of a class is none */
-    load(JUDGED("exclude rule 8103001; exclude rule 8103001-8103999; exclude attack sqli"));
-    assert_int_equal(diagnostics.count, 0);
-    assert_one(JUDGED("shadow 8103001 999"), W0710);
-    load(JUDGED("shadow 8103001-8103999"));
-    assert_int_equal(diagnostics.count, 0);
-    /* One of those that inherit it has such a rule, or none is judged. */
-    assert_one("listen :1\ndefaults { waf { exclude rule 999 } }\nsite a { respond 200 }\nsite b { "
-               "respond 200 }",
-               W0709);
-    load("listen :1\ndefaults { waf off { exclude rule 999 } }\nsite a { respond 200 }");
-    assert_int_equal(diagnostics.count, 0);
-    assert_one(JUDGED("mode shadow"), E0201);
-    assert_one(JUDGED("rules CRS"), E0304);
-    assert_one(JUDGED("rules /etc/a.conf crs"), E0304);
-    assert_one(JUDGED("response 1M text/html,text/plain"), E0304);
-    assert_one(JUDGED("response 1M text/"), E0304);
-#undef JUDGED
-}
-
-/* Above all `then pass` and types: what stands at the route says all. */
-TEST(of_a_statement_of_the_waf_nothing_is_inherited_that_it_leaves_out)
-{
-    load("listen :1\nsite a.test { respond 200\n"
-         "waf { budget 1s then pass; response 64K text/css within 9s; threshold 9 response 8 }\n"
-         "route /same/* { waf { body 2M } }\n"
-         "route /own/* { waf { budget 50ms; response 32K; threshold 7 } } }");
-    const struct waf_settings *same = BLOCK(route_of("a.test", "/same/x"), FEATURE_WAF),
-                              *own = BLOCK(route_of("a.test", "/own/x"), FEATURE_WAF);
-    assert_int_equal(same->budget_ms, 1000);
-    assert_true(same->budget_passes);
-    assert_int_equal(same->response_ms, 9000);
-    assert_int_equal(same->response_type_count, 1);
-    assert_int_equal(waf_outbound_threshold(same), 8);
-    assert_int_equal(own->budget_ms, 50);
-    assert_false(own->budget_passes);
-    assert_int_equal(own->response_bytes_max, 32 << 10);
-    assert_int_equal(own->response_ms, WAF_RESPONSE_MS);
-    assert_int_equal(own->response_type_count, 0);
-    assert_int_equal(waf_outbound_threshold(own), 4);
-}
-
 /* --- shared memory --- */
 
 static uint32_t wanted;
@@ -804,8 +755,6 @@ int main(void)
         cmocka_unit_test(what_tls_cannot_mean_is_said),
         cmocka_unit_test(what_is_wrong_is_said_once_and_with_its_code),
         cmocka_unit_test(errors_do_not_follow_from_errors),
-        cmocka_unit_test(statements_that_name_no_rule_are_told),
-        cmocka_unit_test(of_a_statement_of_the_waf_nothing_is_inherited_that_it_leaves_out),
         cmocka_unit_test(every_code_shows_itself_in_its_example_and_is_gone_when_mended),
         cmocka_unit_test(names_and_rows_come_from_shared_memory),
         cmocka_unit_test(files_include_others_and_lists_are_read),
