@@ -387,7 +387,7 @@ static void write_workers(struct writer *w, const struct shared_memory *m)
                  "Client connections of generations before the newest.", draining);
 }
 
-/* Labels of a certificate. */
+/* Labels of a certificate: no two have the same ones, though several may have the same name. */
 static void open_certificate(struct writer *w, const char *name, slice row)
 {
     char memory[512];
@@ -397,6 +397,10 @@ static void open_certificate(struct writer *w, const char *name, slice row)
     write_label(w, writer_slice(&plain));
     writer_literal(w, "\",kind=\"");
     writer_slice_add(w, certificate_row_get(row, "kind"));
+    writer_literal(w, "\",key=\"");
+    writer_slice_add(w, certificate_row_get(row, "key"));
+    writer_literal(w, "\",fingerprint=\"");
+    writer_slice_add(w, certificate_row_get(row, "fingerprint"));
     writer_literal(w, "\"} ");
 }
 

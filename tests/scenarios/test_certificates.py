@@ -272,6 +272,9 @@ def test_two_certificates_side_by_side_are_replaced_each_for_itself(gate, origin
         third = authority.issue("a.test", kind="rsa")
         rsa.put(third)
         eventually(lambda: both() == [fingerprint(first), fingerprint(third)], "the new certificate")
+        metrics = it.metrics()  # a scraper takes no sample twice
+        for key in ("ecdsa", "rsa"):
+            assert metrics.sum("portcullis_certificate_error", certificate="a.test", key=key) == 0
 
 
 # --- The local authority ----------------------------------------------------------------------------
