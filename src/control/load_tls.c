@@ -295,6 +295,8 @@ static int find_context(struct loader *l, struct site_draft *draft, const struct
         if (!made)
             return -ENOMEM;
         int error = make_context(l, t, auth, made, &why);
+        if (error == -EINVAL && !why)
+            return 0; /* a file of `auth`: reported where it is named */
         if (error == -EINVAL) {
             struct span where = statement_span(draft->statement);
             diagnostics_add(l->diagnostics, E0504, &where, "the 'tls' settings in force here: %s",

@@ -51,12 +51,23 @@ static int auth_apply(struct option_apply *a)
     return option_authorities(a, ca->word, t->ca.path, t->ca.text);
 }
 
+/* What a route writes is added to its site's: one file that stands in both is one list. */
+static bool has_crl(const struct auth_settings *t, slice path)
+{
+    for (uint32_t i = 0; i < t->crl_count; i++)
+        if (slice_equal(t->crls[i].path, path))
+            return true;
+    return false;
+}
+
 static int crl_apply(struct option_apply *a)
 {
     struct auth_settings *t = a->object;
     const struct argument_value *files = option_argument(a, 0);
     for (uint32_t i = 0; i < files->count; i++) {
         struct auth_file crl;
+        if (has_crl(t, files->texts[i]))
+            continue;
         if (t->crl_count == AUTH_CRLS_MAX) {
             diagnostics_add(a->diagnostics, E0305, &files->words[i].span,
                             "there are at most %u revocation lists in one place", AUTH_CRLS_MAX);

@@ -311,6 +311,14 @@ def test_a_list_that_does_not_count_lets_nobody_in(serve, origin, world, how):
     assert words[how] in security(g, "/x")["text"]
 
 
+def test_a_list_that_a_route_names_again_is_one_list(serve, origin, world):
+    origin.serve()
+    world.revoke()
+    again = "route /in/* { auth mtls @folder/clients.pem required { crl @folder/crl.pem } } }"
+    g = serve(CRL_SITE.replace("} }\n", f"}} {again}\n"), origin=origin)
+    assert ask(g, context(world.good), "/in/").status == 200
+
+
 # --- Sessions --------------------------------------------------------------------------------------
 
 
@@ -431,4 +439,5 @@ def test_what_cannot_be_meant_is_an_error(world, site, says):
     done = subprocess.run(
         [binary_path(), "check", config], capture_output=True, text=True, timeout=SECONDS
     )
-    assert done.returncode == 1 and says in done.stdout + done.stderr, done.stdout + done.stderr
+    told = done.stdout + done.stderr
+    assert done.returncode == 1 and says in told and "(null)" not in told, told
