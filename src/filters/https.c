@@ -72,12 +72,18 @@ static int64_t max_age_s(const struct exchange *x)
     return written_s != HSTS_UNWRITTEN ? written_s : h->is_hardened ? 365 * DAY_S : DAY_S;
 }
 
+/* A host of a site without TLS comes this way when its name is in the certificate of another one
+ * (421): nobody is to be kept from it. Neither from local names, whose root not everybody has. */
+static bool is_https_only(const struct exchange *x)
+{
+    return x->connection->socket.tls && x->site && x->site->tls.identity &&
+           x->site->tls.identity->kind != TLS_LOCAL && max_age_s(x) != 0;
+}
+
 static enum verdict on_deliver(struct exchange *x)
 {
     static const slice name = SLICE("Strict-Transport-Security");
-    if (!x->site || !x->connection->socket.tls || max_age_s(x) == 0 ||
-        (x->site->tls.identity && x->site->tls.identity->kind == TLS_LOCAL) ||
-        is_sent_by_origin(&x->response.fields, name))
+    if (!is_https_only(x) || is_sent_by_origin(&x->response.fields, name))
         return NEXT;
     char *memory = arena_take(&x->arena, 40);
     if (!memory)

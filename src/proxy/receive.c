@@ -179,9 +179,15 @@ static int judge_tls(struct exchange *x)
     const struct tls_facts *facts = tls_facts_of(&x->connection->socket);
     if (!facts || facts->owner == x->site)
         return 0;
+    char memory[320];
+    struct writer w = writer_over(memory, sizeof memory);
+    writer_literal(&w, "the host is of another site than ");
+    writer_slice_add(&w, facts->server_name.len ? facts->server_name : SLICE("no name"));
+    writer_literal(&w, ", which the TLS handshake was for");
+    const char *text = arena_text(&x->arena, writer_slice(&w));
     x->request.keep_alive = false;
     return exchange_refuse(x, FAULT_CLIENT, 421, "tls.other-site",
-                           "the host is of another site than the name of the TLS handshake");
+                           text ? text : "the host is of another site than the TLS handshake");
 }
 
 int exchange_route(struct exchange *x)

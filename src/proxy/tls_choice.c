@@ -16,13 +16,6 @@
 
 #define SECURITY_TEXT_MAX 256u
 
-static const struct failure unknown_name = {
-    .whose = FAULT_CLIENT,
-    .status = 421,
-    .reason = "tls.unknown-name",
-    .text = "the client asked for a name of no site with TLS, or for none, and no site has the "
-            "default certificate"
-};
 static const struct failure no_proof = {
     .whose = FAULT_CLIENT,
     .status = 421,
@@ -79,6 +72,25 @@ static const struct site *find_site(struct connection *c, slice name)
     return site && (site->listener_mask & (1ull << c->listen)) ? site : NULL;
 }
 
+/* One connection at a time: read at once. */
+static const struct failure *describe_unknown(slice name)
+{
+    static char text[SECURITY_TEXT_MAX];
+    static const struct failure unknown_name = {
+        .whose = FAULT_CLIENT, .status = 421, .reason = "tls.unknown-name", .text = text
+    };
+    if (name.len)
+        (void)snprintf(text, sizeof text,
+                       "the client asked for '%.*s', a name of no site with TLS, and no site has "
+                       "the default certificate",
+                       (int)(name.len < 150 ? name.len : 150), name.ptr);
+    else
+        (void)snprintf(text, sizeof text,
+                       "the client asked for no name, and no site with TLS has this address or "
+                       "the default certificate");
+    return &unknown_name;
+}
+
 /* Why there is none, in its certifier's words. One connection at a time: read at once. */
 static const struct failure *describe_lack(const struct certificate_set *set)
 {
@@ -106,7 +118,8 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     write_name(choice, hello->server_name);
     const struct site *site = find_site(c, choice->server_name);
     if (!site)
-        return refuse(c, choice, &unknown_name, TLS_ALERT_UNRECOGNIZED_NAME);
+        return refuse(c, choice, describe_unknown(choice->server_name),
+                      TLS_ALERT_UNRECOGNIZED_NAME);
     if (tls_proof_is_wanted(hello)) {
         choice->owner = site;
         return tls_proof_choose(site, choice) == 0

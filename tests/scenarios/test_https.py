@@ -82,7 +82,10 @@ def test_the_certificate_is_chosen_by_name(gate, origin, authority):
         assert "UNRECOGNIZED_NAME" in alert_of(secure(g), how, name)
     nameless = context()
     assert "UNRECOGNIZED_NAME" in alert_of(secure(g), nameless, None)
-    assert {r["reason"] for r in g.security_log.wait(4)} == {"tls.unknown-name"}
+    records = g.security_log.wait(4)
+    assert {r["reason"] for r in records} == {"tls.unknown-name"}
+    for record, name in zip(records, ("'b.test'", "'c.test'", "'plain.test'", "no name")):
+        assert f"asked for {name}" in record["text"], record
 
 
 def test_clients_that_name_no_site_get_the_default_certificate(gate, authority):
@@ -141,7 +144,20 @@ def test_requests_for_another_site_belong_on_another_connection(gate, authority)
     with Http2TlsClient(secure(g), context(authority, alpn=["h2"])) as client:
         assert client.get("/", authority="b.test").status == 421
         assert client.get("/", authority="a.test").status == 200
-    assert {r["reason"] for r in g.security_log.wait(2)} == {"tls.other-site"}
+    records = g.security_log.wait(2)
+    assert {r["reason"] for r in records} == {"tls.other-site"}
+    assert all("a.test" in r["text"] for r in records), records
+
+
+def test_no_browser_is_kept_from_a_site_without_tls(gate, authority):
+    """A wildcard covers its name: browsers may ask for it on a connection of another site."""
+    g = gate(
+        "listen 127.0.0.1:0 tls\nsite a.test { respond 200; tls @pair }\nsite b.test { respond 200; tls off }",
+        pair=authority.issue("a.test", "b.test"),
+    )
+    with TlsClient(secure(g), context(authority)) as client:
+        answer = client.get("/", host="b.test")
+    assert answer.status == 421 and not answer.all("strict-transport-security"), answer
 
 
 def test_plain_requests_to_a_site_with_a_certificate_are_sent_to_https(gate, authority):
