@@ -10,6 +10,7 @@
 #include "config/suggest.h"
 #include "control/load.h"
 #include "control/load_rules_test.h"
+#include "control/reason.h"
 #include "control/vocabulary.h"
 #include "proxy/options.h"
 
@@ -561,9 +562,19 @@ static int remove_files(void **state)
     return finish(state);
 }
 
+TEST(every_reason_says_what_it_means_and_what_to_do)
+{
+    for (size_t i = 0; i < reason_description_count; i++) {
+        const struct reason_description *reason = &reason_descriptions[i];
+        if (!reason->status || !reason->meaning || !reason->advice)
+            fail_msg("%s", reason->name);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_reason_says_what_it_means_and_what_to_do),
         cmocka_unit_test(rows_are_complete),
         cmocka_unit_test(every_example_loads_wherever_it_may_stand),
         cmocka_unit_test(every_default_is_written_in_the_language),

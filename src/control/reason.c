@@ -244,7 +244,10 @@ const struct reason_description reason_descriptions[] = {
     { "tls.no-certificate", "alert", "The site that the client named has no certificate yet.",
       "Look at the site's `tls`: its certificate could not be obtained." },
     { "tls.no-proof", "alert",
-      "Somebody asked for the proof of a certificate authority (acme-tls/1) that is not due." },
+      "Somebody asked for the proof of a certificate authority (acme-tls/1) that is not due.",
+      "Nothing, when it is seldom: whoever likes can ask. When an authority says that it was not "
+      "shown "
+      "the proof, `portcullis certs` has its words." },
     { "tls.other-site", "421",
       "The request's host is of another site than the name of its TLS handshake.",
       "Nothing: browsers repeat it on a connection of its own. When a client of yours does not, it "
