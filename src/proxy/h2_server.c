@@ -89,15 +89,22 @@ static const uint8_t leave_ping[8] = { 'l', 'e', 'a', 'v', 'i', 'n', 'g', '.' };
 /* A GOAWAY that allows every stream, and a PING whose answer says that the client has read it. */
 static void announce(struct h2_connection *h)
 {
-    nghttp2_session *ng = h->session.nghttp2;
     if (h->leaving != STAYING)
         return;
     h->leaving = ANNOUNCED;
     h->announced_ms = loop_now_ms();
-    if (nghttp2_submit_shutdown_notice(ng) != 0 ||
-        nghttp2_submit_ping(ng, NGHTTP2_FLAG_NONE, leave_ping) != 0)
+    if (nghttp2_submit_shutdown_notice(h->session.nghttp2) != 0)
         h2_session_fail(&h->session, -ENOMEM);
     h2_session_wake(&h->session);
+}
+
+/* Not before: the library sends a PING in front of every other frame that waits. */
+static void on_goodbye_sent(struct h2_session *s)
+{
+    const struct h2_connection *h = s->owner;
+    if (h->leaving == ANNOUNCED &&
+        nghttp2_submit_ping(s->nghttp2, NGHTTP2_FLAG_NONE, leave_ping) != 0)
+        h2_session_fail(s, -ENOMEM);
 }
 
 static void leave(struct h2_connection *h)
@@ -277,7 +284,8 @@ static const struct h2_events events = { .on_frame = on_frame,
                                          .on_stream_reset = on_stream_reset,
                                          .on_request = on_request,
                                          .on_refused = on_refused,
-                                         .on_ping_answered = on_ping_answered };
+                                         .on_ping_answered = on_ping_answered,
+                                         .on_goodbye_sent = on_goodbye_sent };
 
 /* --- The connection --------------------------------------------------------------------------- */
 

@@ -260,6 +260,8 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
         s->is_going = true;
         if (frame->goaway.error_code != NGHTTP2_NO_ERROR && !s->why)
             s->why = nghttp2_http2_strerror(frame->goaway.error_code);
+        if (frame->goaway.error_code == NGHTTP2_NO_ERROR && s->events->on_goodbye_sent)
+            s->events->on_goodbye_sent(s);
     }
     if (frame->hd.type == NGHTTP2_RST_STREAM)
         note_reset(s, frame);

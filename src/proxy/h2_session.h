@@ -48,6 +48,8 @@ struct h2_events {
     /* Server: one more stream than streams_max was refused. */
     MUST_NOT_WAIT void (*on_refused)(struct h2_session *s);
     MUST_NOT_WAIT void (*on_ping_answered)(struct h2_session *s, const uint8_t *payload);
+    /* A GOAWAY without an error goes out: what is queued now comes behind it. */
+    MUST_NOT_WAIT void (*on_goodbye_sent)(struct h2_session *s);
     /* The peer has reset a stream or provoked its reset; the stream may have been forgotten. */
     MUST_NOT_WAIT void (*on_stream_reset)(struct h2_session *s, uint32_t error_code);
 };

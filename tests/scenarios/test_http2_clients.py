@@ -5,7 +5,7 @@ import threading
 import pytest
 from harness import websocket
 from harness.deadline import eventually
-from harness.http2 import (INITIAL_WINDOW_SIZE, PING, PREFACE, Http2Client, block, data, headers, ping, request,
+from harness.http2 import (GOAWAY, INITIAL_WINDOW_SIZE, PING, PREFACE, Http2Client, block, data, headers, ping, request,
                            request_fields, rst_stream, settings, window_update)
 from harness.origin import response
 
@@ -205,8 +205,10 @@ def test_a_reload_says_goodbye_in_two_steps(served, origin):
         idle.read_to_end()
         assert [(last, code) for last, code, _ in idle.goaways] == [(ALL_STREAMS, "NO_ERROR"), (1, "NO_ERROR")]
         assert idle.ended == "FIN"
-        busy.read_until(lambda: busy.goaways)
+        busy.read_until(lambda: busy.goaways and any(f.kind == PING for f in busy.frames))
         assert busy.goaways[0][0] == ALL_STREAMS
+        # whoever answers the PING has read the GOAWAY
+        assert [f.kind for f in busy.frames if f.kind in (GOAWAY, PING)] == [GOAWAY, PING]
         busy.send(request(3, path="/own"))  # it was on its way
         assert busy.response(3).body == b"own"
         connection.send(response(b"late"))
