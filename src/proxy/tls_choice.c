@@ -14,7 +14,8 @@
 /* The names of RFC 7301 §6, each behind its length: some clients of HTTP/1.0 offer only theirs. */
 #define ALPN_HTTP1 "\x08http/1.1\x08http/1.0"
 
-#define SECURITY_TEXT_MAX 256u
+#define SECURITY_TEXT_MAX 320u
+#define NAME_SHOWN_MAX    150u
 
 static const struct failure no_proof = {
     .whose = FAULT_CLIENT,
@@ -83,7 +84,7 @@ static const struct failure *describe_unknown(slice name)
         (void)snprintf(text, sizeof text,
                        "the client asked for '%.*s', a name of no site with TLS, and no site has "
                        "the default certificate",
-                       (int)(name.len < 150 ? name.len : 150), name.ptr);
+                       SLICE_ARGUMENTS(slice_first(name, NAME_SHOWN_MAX)));
     else
         (void)snprintf(text, sizeof text,
                        "the client asked for no name, and no site with TLS has this address or "
@@ -141,19 +142,32 @@ int tls_choose(void *context, const struct client_hello *hello, struct tls_choic
     return 0;
 }
 
+/* " for 'a.example'": which site it was that the client did not like, or that did not like it. */
+static void write_asked(struct writer *w, const struct connection *c)
+{
+    const struct tls_facts *facts = tls_facts_of(&c->socket);
+    if (!facts || facts->server_name.len == 0)
+        return;
+    writer_literal(w, " for '");
+    writer_slice_add(w, slice_first(facts->server_name, NAME_SHOWN_MAX));
+    writer_literal(w, "'");
+}
+
 /* The library's words for the log. One connection at a time: read at once. */
-static const struct failure *describe(const struct tls_failure *failure)
+static const struct failure *describe(const struct connection *c, const struct tls_failure *failure)
 {
     static char text[SECURITY_TEXT_MAX];
     static struct failure described = {
         .whose = FAULT_CLIENT, .status = 400, .reason = "tls.handshake", .text = text
     };
+    struct writer w = writer_over(text, sizeof text - 1);
+    writer_text(&w, failure->alert_received ? "the client ended the handshake" : "the handshake");
+    write_asked(&w, c);
     if (failure->alert_received)
-        (void)snprintf(text, sizeof text, "the client ended the handshake: %s",
-                       SSL_alert_desc_string_long(failure->alert_received));
+        writer_format(&w, ": %s", SSL_alert_desc_string_long(failure->alert_received));
     else
-        (void)snprintf(text, sizeof text, "the handshake failed: %s",
-                       failure->text ? failure->text : "unknown");
+        writer_format(&w, " failed: %s", failure->text ? failure->text : "unknown");
+    text[w.len] = '\0';
     return &described;
 }
 
@@ -173,7 +187,7 @@ static void note_failure(struct connection *c, int result, const struct tls_fail
         filters_connection_refused(&not_tls, c->peer);
         return;
     case -EPROTO:
-        filters_connection_refused(describe(failure), c->peer);
+        filters_connection_refused(describe(c, failure), c->peer);
         return;
     default:
         filters_connection_refused(&crowd_no_memory, c->peer);

@@ -224,6 +224,11 @@ def test_http2_can_be_switched_off_for_a_site(gate, authority):
         with connect(secure(g), offers, name) as sock:
             assert sock.selected_alpn_protocol() == chosen
     alert_of(secure(g), context(authority, alpn=["h2"]), "a.test")
+    record = g.security_log.wait_for(lambda r: r["reason"] == "tls.handshake")
+    assert record["text"] == "the handshake for 'a.test' failed: no application protocol"
+    with pytest.raises(ssl.SSLError):
+        connect(secure(g), ssl.create_default_context(), "a.test").close()
+    g.security_log.wait_for(lambda r: r.get("text", "").startswith("the client ended the handshake for 'a.test': "))
 
 
 def test_a_client_may_offer_http_1_0_alone(gate, authority):
