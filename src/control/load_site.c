@@ -92,9 +92,12 @@ static void check_listeners(struct loader *l)
     struct diagnostic *item =
         diagnostics_add(l->diagnostics, E0411, &where, "nothing listens for this site");
     diagnostic_label(l->diagnostics, item, "no 'listen' in any file");
+    enum tls_kind kind = l->drafts[0].site->tls.settings->kind;
     diagnostic_help(
         l->diagnostics, item,
-        "add:  listen :80   or, for HTTPS with certificates that come by themselves:  acme");
+        kind == TLS_FILES || kind == TLS_LOCAL
+            ? "add:  listen :443 tls   and, for those who come by plain HTTP:  listen :80"
+            : "add:  listen :80   or, for HTTPS with certificates that come by themselves:  acme");
 }
 
 static void check_any_site(struct loader *l)
