@@ -105,17 +105,24 @@ void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes
     writer_byte(w, '"');
 }
 
-void log_fingerprints(struct writer *w, const struct exchange *x)
+void log_connection_fingerprints(struct writer *w, const struct connection *c,
+                                 const struct h2_session *session)
 {
-    slice ja4 = exchange_ja4(x);
-    if (ja4.len)
-        log_text(w, "ja4", ja4);
-    if (!x->client_stream)
+    const struct tls_facts *facts = tls_facts_of(&c->socket);
+    if (facts && facts->fingerprint[0])
+        log_text(w, "ja4", slice_from(facts->fingerprint));
+    if (!session)
         return;
     char memory[H2_FINGERPRINT_BYTES_MAX];
     struct writer h2 = writer_over(memory, sizeof memory);
-    h2_fingerprint_write(&h2, &x->client_stream->session->fingerprint);
+    h2_fingerprint_write(&h2, &session->fingerprint);
     log_text(w, "h2", writer_slice(&h2));
+}
+
+void log_fingerprints(struct writer *w, const struct exchange *x)
+{
+    log_connection_fingerprints(w, x->connection,
+                                x->client_stream ? x->client_stream->session : NULL);
 }
 
 slice log_request_line(const struct exchange *x)

@@ -40,9 +40,14 @@ void log_write_masked(struct writer *w, slice opening, slice value, size_t bytes
  * one is another; or, when its request line was not understood, that "line". Secrets masked. */
 void log_write_request(struct writer *w, const struct exchange *x);
 
+struct h2_session;
+
 /* What program the client is by the way it speaks: "ja4" of its TLS, "h2" of its HTTP/2, where it
  * has them. */
 void log_fingerprints(struct writer *w, const struct exchange *x);
+/* The same without an exchange. session: NULL: it speaks no HTTP/2 */
+void log_connection_fingerprints(struct writer *w, const struct connection *c,
+                                 const struct h2_session *session);
 
 /* The request line as it came, or what came of it; what stands before its target, and behind. The
  * latter two only when there is a target. */

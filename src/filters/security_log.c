@@ -46,19 +46,40 @@ static void on_finish(struct exchange *x)
     log_line_end(LOG_SECURITY, &w);
 }
 
+static bool begin_connection(struct writer *w, const struct failure *f, struct ip peer)
+{
+    metrics_count_reason(f->reason, true);
+    if (!log_line_begin(LOG_SECURITY, w))
+        return false;
+    log_begin_object(w, gate_wall_ms());
+    write_reason(w, f);
+    log_ip(w, "client", peer);
+    return true;
+}
+
+static void end_connection(struct writer *w)
+{
+    log_number(w, "generation", gate.configuration->generation);
+    log_number(w, "worker", log_worker_pid());
+    writer_byte(w, '}');
+    log_line_end(LOG_SECURITY, w);
+}
+
 void filters_connection_refused(const struct failure *f, struct ip peer)
 {
     struct writer w;
-    metrics_count_reason(f->reason, true);
-    if (!log_line_begin(LOG_SECURITY, &w))
+    if (begin_connection(&w, f, peer))
+        end_connection(&w);
+}
+
+void filters_connection_ended(const struct failure *f, const struct connection *c,
+                              const struct h2_session *session)
+{
+    struct writer w;
+    if (!begin_connection(&w, f, c->peer))
         return;
-    log_begin_object(&w, gate_wall_ms());
-    write_reason(&w, f);
-    log_ip(&w, "client", peer);
-    log_number(&w, "generation", gate.configuration->generation);
-    log_number(&w, "worker", log_worker_pid());
-    writer_byte(&w, '}');
-    log_line_end(LOG_SECURITY, &w);
+    log_connection_fingerprints(&w, c, session);
+    end_connection(&w);
 }
 
 const struct filter security_log_filter = {

@@ -13,6 +13,8 @@ enum verdict {
     BROKEN,   /* x->failure says what went wrong; none: a wait was cancelled */
 };
 
+struct h2_session;
+
 struct filter {
     enum verdict (*on_request)(struct exchange *x); /* head known, route known */
     enum verdict (*on_response)(
@@ -34,3 +36,7 @@ void filters_finish(struct exchange *x);
 /* A connection was refused before any exchange: counted and written to the security log. Defined in
  * src/filters/security_log.c. */
 void filters_connection_refused(const struct failure *f, struct ip peer);
+/* The same of one that has told something about itself: in its handshake, or by how it began HTTP/2
+ * (session; may be NULL). */
+void filters_connection_ended(const struct failure *f, const struct connection *c,
+                              const struct h2_session *session);

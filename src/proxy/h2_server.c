@@ -134,7 +134,7 @@ void h2_server_drain(struct connection *c)
 static void note_refused(const struct failure *why, struct h2_connection *h)
 {
     gate.counters->connections_refused_resources++;
-    filters_connection_refused(why, h->connection->peer);
+    filters_connection_ended(why, h->connection, &h->session);
 }
 
 /* The client has given the stream up, or its connection ended. */
@@ -249,7 +249,7 @@ static void on_stream_reset(struct h2_session *s, uint32_t error_code)
 static int calm(struct h2_connection *h, const struct failure *why)
 {
     gate.counters->h2_abuse++;
-    filters_connection_refused(why, h->connection->peer);
+    filters_connection_ended(why, h->connection, &h->session);
     h->is_told = true;
     if (h->session.failed)
         return h->session.failed; /* it has been told */
@@ -369,7 +369,7 @@ static int read_some(struct h2_connection *h)
         leave(h); /* a client that answers no PING is not waited for */
         return 0;
     }
-    filters_connection_refused(&late_head, h->connection->peer);
+    filters_connection_ended(&late_head, h->connection, &h->session);
     h->is_told = true;
     return -ETIMEDOUT;
 }
@@ -407,7 +407,7 @@ static void note_broken(const struct h2_connection *h)
                               .status = 400,
                               .reason = "h2.protocol-error",
                               .text = h->session.why ? h->session.why : "a protocol error" };
-    filters_connection_refused(&broken, h->connection->peer);
+    filters_connection_ended(&broken, h->connection, &h->session);
 }
 
 /* Ends whatever runs. */

@@ -181,13 +181,13 @@ static void note_failure(struct connection *c, int result, const struct tls_fail
     case -EPIPE:
         return;
     case -ETIMEDOUT:
-        filters_connection_refused(&too_slow, c->peer);
+        filters_connection_ended(&too_slow, c, NULL);
         return;
     case -EBADMSG:
         filters_connection_refused(&not_tls, c->peer);
         return;
     case -EPROTO:
-        filters_connection_refused(describe(c, failure), c->peer);
+        filters_connection_ended(describe(c, failure), c, NULL);
         return;
     default:
         filters_connection_refused(&crowd_no_memory, c->peer);

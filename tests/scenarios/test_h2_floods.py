@@ -122,6 +122,7 @@ def test_a_flood_ends(served, name):
         good.assert_served(20)
     eventually(lambda: records_of(gate, source), "a record")
     assert len(records_of(gate, source)) == 1, records_of(gate, source)
+    assert "|" in records_of(gate, source)[0]["h2"]  # what to know the program by
     assert gate.workers()[0] == worker
     assert anonymous_bytes(worker) - memory < 48 << 20
     assert len(origin.connections) - before <= 300  # of both clients

@@ -226,6 +226,7 @@ def test_http2_can_be_switched_off_for_a_site(gate, authority):
     alert_of(secure(g), context(authority, alpn=["h2"]), "a.test")
     record = g.security_log.wait_for(lambda r: r["reason"] == "tls.handshake")
     assert record["text"] == "the handshake for 'a.test' failed: no application protocol"
+    assert record["ja4"].startswith("t13d")
     with pytest.raises(ssl.SSLError):
         connect(secure(g), ssl.create_default_context(), "a.test").close()
     g.security_log.wait_for(lambda r: r.get("text", "").startswith("the client ended the handshake for 'a.test': "))
