@@ -229,6 +229,7 @@ void worker_slot_release(struct shared_memory *m, uint32_t slot)
     statuses_release(m->statuses, slot);
     dns_answers_release(m->dns_answers, slot);
     s->turn_began_ms = 0;
+    s->accepts = 0;
     s->pid = 0;
 }
 

@@ -68,7 +68,7 @@ static int sleep_ms(void)
     const int64_t moments[] = { supervisor.keyholder_at_ms, supervisor.logger_at_ms,
                                 supervisor.observer_at_ms,  supervisor.sinks_at_ms,
                                 supervisor.certifier_at_ms, supervisor.ticket_keys_at_ms,
-                                generations_due_ms() };
+                                supervisor.settled_at_ms,   generations_due_ms() };
     int64_t at_ms = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(moments); i++)
         if (moments[i] && (at_ms == 0 || moments[i] < at_ms))
@@ -95,7 +95,7 @@ static void do_what_is_due(void)
     helpers_do_what_is_due(now);
     rotate_ticket_keys(now);
     generations_do_what_is_due(now);
-    orders_do_what_is_due();
+    orders_do_what_is_due(now);
 }
 
 static int serve(void)
@@ -170,7 +170,7 @@ int supervisor_continue(struct boot_record *handed_over)
     supervisor.state.ticket_count = 0;
     supervisor.promoted_ms = clock_monotonic_ms();
     log_info("upgraded to version %s", PORTCULLIS_VERSION);
-    orders_conclude(true, "upgraded to version " PORTCULLIS_VERSION);
+    orders_settle("upgraded to version " PORTCULLIS_VERSION);
     helpers_replace(); /* those of the old binary make place */
     reap();
     return run();

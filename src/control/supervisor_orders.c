@@ -16,6 +16,9 @@
 #include "control/status.h"
 #include "control/supervisor_state.h"
 
+#define SETTLED_MS      5000 /* a worker that hangs is not waited for longer */
+#define SETTLED_LOOK_MS 2
+
 /* --- Answers ---------------------------------------------------------------------------------- */
 
 static void answer(int64_t ticket, int status, const char *text)
@@ -76,6 +79,40 @@ void orders_reject(const char *why)
         generations_plan();
 }
 
+/* --- In force --------------------------------------------------------------------------------- */
+
+static const char *settled_text;
+
+void orders_settle(const char *text)
+{
+    int64_t now = clock_monotonic_ms();
+    settled_text = text;
+    supervisor.settled_at_ms = now;
+    supervisor.settled_by_ms = now + SETTLED_MS;
+}
+
+static bool has_acceptors_of_before(void)
+{
+    const struct boot_generation *current = generations_find(GENERATION_CURRENT);
+    for (uint32_t i = 0; current && i < WORKER_SLOTS_MAX; i++) {
+        const struct worker_slot *slot = &supervisor.memory.workers->slots[i];
+        if (slot->pid > 0 && slot->accepts && slot->generation != current->number)
+            return true;
+    }
+    return false;
+}
+
+static void look_whether_settled(int64_t now)
+{
+    if (!supervisor.settled_at_ms || now < supervisor.settled_at_ms)
+        return;
+    supervisor.settled_at_ms = 0;
+    if (now < supervisor.settled_by_ms && has_acceptors_of_before())
+        supervisor.settled_at_ms = now + SETTLED_LOOK_MS;
+    else
+        orders_conclude(true, settled_text);
+}
+
 /* --- Reload and upgrade ----------------------------------------------------------------------- */
 
 static void begin(bool is_upgrade)
@@ -98,7 +135,7 @@ void orders_reload(int64_t ticket, bool is_upgrade)
         answer(ticket, 409, "the program is stopping");
         return;
     }
-    bool loads = generations_find(GENERATION_LOADING) != NULL;
+    bool loads = generations_find(GENERATION_LOADING) || supervisor.settled_at_ms;
     if (ticket)
         take_ticket(loads ? &supervisor.waiting : &supervisor.loading, ticket);
     if (!loads) {
@@ -109,9 +146,11 @@ void orders_reload(int64_t ticket, bool is_upgrade)
     supervisor.upgrade_again |= is_upgrade;
 }
 
-void orders_do_what_is_due(void)
+void orders_do_what_is_due(int64_t now)
 {
-    if (!supervisor.reload_again || supervisor.stopping || generations_find(GENERATION_LOADING))
+    look_whether_settled(now);
+    if (!supervisor.reload_again || supervisor.stopping || supervisor.settled_at_ms ||
+        generations_find(GENERATION_LOADING))
         return;
     bool is_upgrade = supervisor.upgrade_again;
     supervisor.reload_again = supervisor.upgrade_again = false;
@@ -129,6 +168,7 @@ void orders_stop(bool quickly)
     notify_send("STOPPING=1\nSTATUS=%s", quickly ? "stopping" : "draining, then stopping");
     supervisor.stopping = true;
     supervisor.stopping_quickly |= quickly;
+    supervisor.settled_by_ms = 0;
     if (supervisor.state.observer_channel >= 0)
         message_tell(supervisor.state.observer_channel, MESSAGE_DRAIN, 1, 0); /* not ready */
     supervisor.generation_at_ms = 0;

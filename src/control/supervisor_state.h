@@ -27,8 +27,9 @@ struct supervisor {
     int exit_code;
     bool announced; /* a generation has served */
     bool stopping, stopping_quickly;
-    bool reload_again, upgrade_again; /* asked for while one was loading */
-    struct tickets loading, waiting;  /* for the one that loads, and for the one after it */
+    bool reload_again, upgrade_again;     /* asked for while one was loading */
+    struct tickets loading, waiting;      /* for the one that loads, and for the one after it */
+    int64_t settled_at_ms, settled_by_ms; /* orders_settle: look at, and at the latest; 0: no */
     bool last_reload_failed;
     char last_reload[512];
     int certifier_keys; /* of the certifiers' family of channels to the keyholder; -1: none yet */
@@ -143,8 +144,11 @@ void orders_reload(int64_t ticket, bool is_upgrade); /* ticket 0: nobody waits *
 void orders_stop(bool quickly);
 /* The outcome of the reload that was loading. */
 void orders_conclude(bool ok, const char *text);
+/* It is in force: that is said when no worker of before takes connections any more, so that whoever
+ * connects then meets the new configuration; or after a while. text: static */
+void orders_settle(const char *text);
 /* The new configuration does not come into force. */
 void orders_reject(const char *why);
-void orders_do_what_is_due(void);
+void orders_do_what_is_due(int64_t now);
 /* The observer is gone, and who waited with it. */
 void orders_forget(void);

@@ -47,6 +47,7 @@ static void accept_from(uint32_t place)
 static void accept_from_own(void)
 {
     serving = true;
+    slot->accepts = 1;
     for (uint32_t i = 0; i < worker->listener_count; i++)
         if (worker->listeners[i].owner == worker->index)
             accept_from(i);
@@ -59,6 +60,7 @@ static void drain(uint64_t closed, bool is_last)
     for (uint32_t i = 0; i < worker->listener_count && !draining; i++)
         if (i == 0 || worker->listeners[i].fd != worker->listeners[i - 1].fd)
             close(worker->listeners[i].fd);
+    slot->accepts = 0;
     draining = true;
 }
 

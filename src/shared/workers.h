@@ -13,7 +13,7 @@ struct worker_slot {
     _Atomic uint64_t generation;
     _Atomic int64_t turn_began_ms; /* CLOCK_MONOTONIC; 0: it sleeps in epoll_wait */
     _Atomic uint32_t restarts;     /* of this index in this generation */
-    _Atomic uint32_t unused;
+    _Atomic uint32_t accepts;      /* 1: it takes connections from listeners */
 };
 
 struct workers_segment {

@@ -3,11 +3,12 @@
 import os
 import signal
 import socket
+import subprocess
 
 import pytest
 from harness import processes, websocket
 from harness.client import Client, request
-from harness.deadline import eventually
+from harness.deadline import SECONDS, eventually
 from harness.load import Load, echo
 
 CONFIG = "timeout { header 60s }\nsite example.test { to @origin }"  # a busy machine reloads for seconds
@@ -132,7 +133,7 @@ def test_connections_in_the_accept_queue_are_taken_by_the_new_generation(gate, o
     clients = [gate.client() for _ in range(20)]
     for i, client in enumerate(clients):
         client.send(request(f"/{i}"))
-    gate.reload(drains=False)
+    gate.reload()
     for i, client in enumerate(clients):
         assert client.response().body == b"GET /%d " % i
     gate.kill(worker, signal.SIGCONT)
@@ -140,23 +141,33 @@ def test_connections_in_the_accept_queue_are_taken_by_the_new_generation(gate, o
     assert {r["generation"] for r in gate.requests_log.wait(20)} == {2}
 
 
+@pytest.mark.parametrize("command", ["reload", "upgrade"])
+def test_it_is_said_to_be_in_force_when_the_old_workers_accept_nothing(gate, origin, command):
+    """So whoever connects then meets the new configuration."""
+    origin.serve(echo)
+    gate = gate("workers 2\n" + CONFIG, origin=origin)
+    before = gate.workers()
+    gate.kill(before[0], signal.SIGSTOP)
+    process = gate.start_command(command)
+    gate.wait_stderr("generation 2 serves with 2 workers")
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=0.5)
+    gate.kill(before[0], signal.SIGCONT)
+    assert process.communicate(timeout=SECONDS)[1] == "" and process.returncode == 0
+    assert not any(map(processes.listens, before))
+
+
 # --- The end of a drain ---------------------------------------------------------------------------
 
 
 def open_tunnel(gate, origin):
-    """Through a worker of the newest generation: just after a reload an older one may still take
-    what was on its way to it."""
-    while True:
-        client = gate.client()
-        client.send(websocket.handshake())
-        connection = origin.accept()
-        connection.request_head()
-        connection.send(websocket.agreement())
-        assert client.response_head().status == 101
-        if gate.status()["generations"][-1]["connections"] == 1:
-            return client
-        client.close()
-        connection.close()
+    client = gate.client()
+    client.send(websocket.handshake())
+    connection = origin.accept()
+    connection.request_head()
+    connection.send(websocket.agreement())
+    assert client.response_head().status == 101
+    return client
 
 
 def test_what_outlasts_drain_is_told_logged_and_closed(gate, origin):
@@ -347,7 +358,7 @@ def test_a_removed_listener_serves_its_queue_and_then_refuses(gate, origin):
     queued = [Client(second) for _ in range(10)]
     for client in queued:
         client.send(GET)
-    gate.reload(CONFIG, drains=False)
+    gate.reload(CONFIG)
     gate.kill(worker, signal.SIGCONT)
     for client in queued:
         answer = client.response()

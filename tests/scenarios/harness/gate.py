@@ -233,22 +233,12 @@ class Gate:
         assert answer.get("content-type").startswith("text/plain; version=0.0.4"), answer.head
         return Metrics(answer.body.decode())
 
-    def reload(self, config=None, check=0, drains=True, **values):
-        """Another configuration, taken over by `reload`; see take_over."""
+    def reload(self, config=None, check=0, **values):
+        """Another configuration, taken over by `reload`."""
         self.values.update(values)
         if config is not None:
             self.write_config(config)
-        return self.take_over("reload", check, drains)
-
-    def take_over(self, command, check=0, drains=True):
-        """`reload` or `upgrade`. They return when the new generation is in force, while workers of the old one may
-        not have heard of it: what such a one still accepts ends behind its first answer. So this waits until they
-        accept nothing; with drains=False, for who stopped them or looks at just that moment, it does not."""
-        before = self.members("pc-worker")
-        done = self.command(command, check=check)
-        if drains and done.returncode == 0:
-            eventually(lambda: not any(map(processes.listens, before)), "the old workers to drain")
-        return done
+        return self.command("reload", check=check)
 
     def send_signal(self, number):
         os.kill(self.process.pid, number)
