@@ -39,7 +39,7 @@ _portcullis() {
     certs) options='--json --state --storage --help';;
     fmt) options='-w --write --help';;
     show) options='-c --config --json --help';;
-    explain) options='-c --config --json --from --method -H --header --data --on --ja4 --phases --state --help';;
+    explain) options='-c --config --json --from --method -H --header --data --on --ja4 --h2 --phases --state --help';;
     exclude) options='--for --because --rule --broad --everywhere --yes --print -c --config --from --state --help';;
     whatif) options='-c --config --since --from --requests --samples --json --state --help';;
     waf) options='--rules --paranoia --set --response --client --from --repeat --json --proxy --remember --help';;
@@ -207,6 +207,7 @@ W0710
 W0711
 W0712
 access.deny
+access.h2
 access.ja4
 access.method
 answer.too-large

@@ -15,6 +15,7 @@
 #include "filters/waf.h"
 #include "filters/waf_shown.h"
 #include "proxy/endpoint.h"
+#include "wire/h2_fingerprint.h"
 #include "wire/ja4.h"
 
 #define HEADERS_MAX 64u
@@ -27,7 +28,7 @@
 
 /* The request that is asked about. */
 struct question {
-    const char *url, *from, *method, *on, *ja4;
+    const char *url, *from, *method, *on, *ja4, *h2;
     const char *data; /* the body, or @FILE; NULL: none */
     const char *headers[HEADERS_MAX];
     uint32_t header_count;
@@ -170,6 +171,7 @@ static void note_facts(struct explanation *e)
     e->request.now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
     e->request.scheme = is_tls ? SLICE("https") : SLICE("http");
     e->request.ja4 = slice_from(e->question->ja4);
+    e->request.h2 = slice_from(e->question->h2);
     e->request.id = SLICE("explain");
 }
 
@@ -186,6 +188,8 @@ static const char *read_question(struct explanation *e)
         problem = "--method is a word such as GET";
     if (!problem && e->question->ja4 && !ja4_is_valid(slice_from(e->question->ja4)))
         problem = "--ja4 is a fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1";
+    if (!problem && e->question->h2 && !h2_fingerprint_is_valid(slice_from(e->question->h2)))
+        problem = "--h2 is a fingerprint such as '1:65536;4:131072|12517377|0|m,p,a,s'";
     if (!problem)
         problem = read_body(e);
     return problem ? problem : write_head(e);
@@ -392,6 +396,7 @@ int command_explain(int argc, char **argv)
         { .name = "--method", .value = &question.method },
         { .name = "--on", .value = &question.on },
         { .name = "--ja4", .value = &question.ja4 },
+        { .name = "--h2", .value = &question.h2 },
         { .name = "--data", .value = &question.data },
         { .name = "--header",
           .short_name = "-H",

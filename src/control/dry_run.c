@@ -190,7 +190,8 @@ static int find_route(struct dry *d)
                                          .query = d->target.query,
                                          .fields = &d->request.fields,
                                          .client = d->asked->client,
-                                         .ja4 = d->asked->ja4 };
+                                         .ja4 = d->asked->ja4,
+                                         .h2 = d->asked->h2 };
     r->route = router_find(r->site, &question);
     if (!r->route)
         return dry_refuse(d, 400, "route.undecided",
@@ -255,7 +256,8 @@ static int judge_access(struct dry *d)
 {
     const struct access_settings *access = d->result->route->blocks[FEATURE_ACCESS];
     const struct network_entry *entry = network_set_find(&access->networks, d->asked->client);
-    const struct denied_fingerprint *denied = access_find_fingerprint(access, d->asked->ja4);
+    const struct denied_fingerprint *denied =
+        access_find_fingerprint(access, d->asked->ja4, d->asked->h2);
     char text[256];
     struct writer w = writer_over(text, sizeof text);
     write_entry(&w, entry, d->asked->client);
@@ -265,9 +267,10 @@ static int judge_access(struct dry *d)
         return dry_refuse(d, 403, "access.deny", "`deny` covers the client's address");
     }
     if (denied) {
-        TRY(dry_step(d, "access", SLICE("`deny ja4` covers the client"), denied->where));
+        const struct access_refusal *refusal = &access_refusals[denied->kind];
+        TRY(dry_step(d, "access", slice_from(refusal->text), denied->where));
         d->result->where = denied->where;
-        return dry_refuse(d, 403, "access.ja4", "`deny ja4` covers the client's TLS fingerprint");
+        return dry_refuse(d, 403, refusal->reason, refusal->text);
     }
     if (!access_method_is_allowed(access, d->request.method, d->request.method_text)) {
         TRY(dry_step(d, "access", SLICE("the method is not allowed"), SLICE("")));

@@ -25,7 +25,7 @@ struct dry_request {
     uint16_t client_port;
     uint32_t listener; /* of the configuration */
     slice scheme;      /* that the client has used: "http" or "https" */
-    slice ja4;         /* empty: none */
+    slice ja4, h2;     /* fingerprints; empty: none */
     slice id;
     int64_t now_ms; /* since 1970: the time that rules see, and exclusions with a date */
 };

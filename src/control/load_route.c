@@ -5,7 +5,7 @@
 
 #include "control/loader.h"
 #include "proxy/router.h"
-#include "wire/ja4.h"
+#include "wire/fingerprint.h"
 
 /* One entry of the sorted list: patterns of one statement that are equally specific. */
 struct entry {
@@ -275,7 +275,7 @@ static bool fingerprints_differ(const struct condition *a, const struct conditio
 {
     for (uint32_t i = 0; i < a->value_count; i++)
         for (uint32_t j = 0; j < b->value_count; j++)
-            if (!ja4_patterns_differ(a->values[i], b->values[j]))
+            if (!fingerprint_patterns_differ(a->values[i], b->values[j]))
                 return false;
     return true;
 }
@@ -309,7 +309,8 @@ static bool conditions_exclude(const struct condition *a, const struct condition
         return !a->negated && !b->negated && networks_differ(&a->networks, &b->networks);
     if (a->negated || b->negated)
         return a->negated ? values_within(b, a) : values_within(a, b);
-    return a->kind == CONDITION_JA4 ? fingerprints_differ(a, b) : values_differ(a, b);
+    return a->kind == CONDITION_JA4 || a->kind == CONDITION_H2 ? fingerprints_differ(a, b)
+                                                               : values_differ(a, b);
 }
 
 static bool routes_exclude(const struct route *a, const struct route *b)

@@ -56,10 +56,10 @@ const struct command commands[] = {
       "ID is that of an exchange, as the logs and the refusal page have it: its whole story, with "
       "what each rule found and what would undo it. For a URL nothing is sent. --header 'Name: "
       "value' may be repeated; --data BODY, or @FILE, is the body; --on ADDRESS chooses the "
-      "listener; --ja4 FINGERPRINT says who the TLS client is. The rules of the WAF judge the "
+      "listener; --ja4 and --h2 FINGERPRINT say who the client is. The rules of the WAF judge the "
       "request too; what they keep between requests is empty, and their budget is not counted. "
       "--phases lists the one order in which requests are judged. Takes -c FILE and --json too.",
-      "-c --config --json --from --method -H --header --data --on --ja4 --phases --state",
+      "-c --config --json --from --method -H --header --data --on --ja4 --h2 --phases --state",
       command_explain },
     { "exclude", "ID [--for 90d] [--because TEXT]",
       "Lets through from now on what the rules found in one exchange",

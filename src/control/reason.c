@@ -10,6 +10,9 @@ const struct reason_description reason_descriptions[] = {
     { "access.deny", "403", "`deny` covers the client's address.",
       "`portcullis explain URL --from IP` names the entry that decided. Behind another proxy the "
       "address may be that proxy's: see `trust proxies`." },
+    { "access.h2", "403", "`deny h2` covers the fingerprint of the client's HTTP/2.",
+      "The request log shows the fingerprint as `h2`. Many people use the same program: look at "
+      "what else has it before denying it." },
     { "access.ja4", "403", "`deny ja4` covers the fingerprint of the client's TLS.",
       "The request log shows the fingerprint as `ja4`. Many people use the same program: look at "
       "what else has it before denying it." },

@@ -110,6 +110,7 @@ int recorded_read(const json_t *json, struct arena *a, struct recorded *ret)
     ret->request.client_port = (uint16_t)port;
     ret->request.scheme = json_text_of(json, "scheme");
     ret->request.ja4 = json_text_of(json, "ja4");
+    ret->request.h2 = json_text_of(json, "h2");
     ret->request.id = ret->id;
     ret->request.now_ms = (int64_t)number_of(json, "time_ms");
     if (ret->body_is_missing) /* the head counted in: near enough for `limits body` */

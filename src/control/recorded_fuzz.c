@@ -20,20 +20,11 @@ static size_t sum(slice s)
 
 static void check(const struct recorded *r)
 {
-    const slice all[] = { r->request.head,
-                          r->request.body,
-                          r->request.response,
-                          r->request.scheme,
-                          r->request.ja4,
-                          r->request.id,
-                          r->id,
-                          r->time,
-                          r->listener,
-                          r->line,
-                          r->reason,
-                          r->fault,
-                          r->site,
-                          r->route,
+    const slice all[] = { r->request.head,   r->request.body, r->request.response,
+                          r->request.scheme, r->request.ja4,  r->request.h2,
+                          r->request.id,     r->id,           r->time,
+                          r->listener,       r->line,         r->reason,
+                          r->fault,          r->site,         r->route,
                           r->configuration };
     size_t total = 0;
     for (size_t i = 0; i < ARRAY_LENGTH(all); i++)

@@ -46,7 +46,7 @@ void show_write_answer(struct writer *w, const struct route *route)
 
 void show_write_conditions(struct writer *w, const struct route *route)
 {
-    static const char *const words[] = { "method", "header", "query", "cookie", "ip", "ja4" };
+    static const char *const words[] = { "method", "header", "query", "cookie", "ip", "ja4", "h2" };
     for (uint32_t i = 0; i < route->condition_count; i++) {
         const struct condition *c = &route->conditions[i];
         writer_format(w, "  when %s%s", c->negated ? "not " : "", words[c->kind]);

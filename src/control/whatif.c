@@ -238,6 +238,7 @@ static bool chooses_by_secrets(const struct site *site)
             case CONDITION_METHOD:
             case CONDITION_IP:
             case CONDITION_JA4:
+            case CONDITION_H2:
                 break;
             }
     return false;

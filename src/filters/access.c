@@ -1,10 +1,11 @@
 /* `allow` and `deny`: by address (longest prefix decides; of equals the nearer block, then deny),
- * by TLS fingerprint and by method. Whoever is denied gets 403; a method that is not allowed gets
+ * by fingerprint and by method. Whoever is denied gets 403; a method that is not allowed gets
  * 405. */
 #include "filters/access.h"
 
 #include "filters/filters.h"
-#include "wire/ja4.h"
+#include "wire/fingerprint.h"
+#include "wire/h2_fingerprint.h"
 
 static bool list_has(const struct slice_list *list, slice token)
 {
@@ -14,12 +15,31 @@ static bool list_has(const struct slice_list *list, slice token)
     return false;
 }
 
-const struct denied_fingerprint *access_find_fingerprint(const struct access_settings *a, slice ja4)
+const struct access_refusal access_refusals[] = {
+    [FINGERPRINT_JA4] = { "access.ja4", "`deny ja4` covers the client's TLS fingerprint" },
+    [FINGERPRINT_H2] = { "access.h2", "`deny h2` covers the client's HTTP/2 fingerprint" }
+};
+
+const struct denied_fingerprint *access_find_fingerprint(const struct access_settings *a, slice ja4,
+                                                         slice h2)
 {
-    for (uint32_t i = 0; ja4.len && i < a->fingerprint_count; i++)
-        if (ja4_matches(a->fingerprints[i].pattern, ja4))
-            return &a->fingerprints[i];
+    for (uint32_t i = 0; i < a->fingerprint_count; i++) {
+        const struct denied_fingerprint *f = &a->fingerprints[i];
+        if (fingerprint_matches(f->pattern, f->kind == FINGERPRINT_H2 ? h2 : ja4))
+            return f;
+    }
     return NULL;
+}
+
+static const struct denied_fingerprint *find_fingerprint(const struct access_settings *a,
+                                                         const struct exchange *x)
+{
+    char memory[H2_FINGERPRINT_BYTES_MAX];
+    struct writer h2 = writer_over(memory, sizeof memory);
+    const struct h2_fingerprint *noted = a->denies_h2 ? exchange_h2_fingerprint(x) : NULL;
+    if (noted)
+        h2_fingerprint_write(&h2, noted);
+    return access_find_fingerprint(a, exchange_ja4(x), writer_slice(&h2));
 }
 
 bool access_method_is_allowed(const struct access_settings *a, enum method method, slice text)
@@ -69,10 +89,11 @@ static enum verdict on_request(struct exchange *x)
         x->failure.where = *entry->where;
         return ANSWERED;
     }
-    const struct denied_fingerprint *fingerprint = access_find_fingerprint(a, exchange_ja4(x));
+    const struct denied_fingerprint *fingerprint =
+        a->fingerprint_count ? find_fingerprint(a, x) : NULL;
     if (fingerprint) {
-        (void)exchange_refuse(x, FAULT_POLICY, 403, "access.ja4",
-                              "`deny ja4` covers the client's TLS fingerprint");
+        const struct access_refusal *refusal = &access_refusals[fingerprint->kind];
+        (void)exchange_refuse(x, FAULT_POLICY, 403, refusal->reason, refusal->text);
         x->failure.where = fingerprint->where;
         return ANSWERED;
     }

@@ -4,12 +4,11 @@
 #include <errno.h>
 
 #include "wire/field.h"
-#include "wire/ja4.h"
 
 /* The words of `allow` and `deny`. */
-enum access_word { ACCESS_IP, ACCESS_LIST, ACCESS_METHOD, ACCESS_ALL, ACCESS_JA4 };
+enum access_word { ACCESS_IP, ACCESS_LIST, ACCESS_METHOD, ACCESS_ALL, ACCESS_JA4, ACCESS_H2 };
 #define ALLOW_WORDS "ip|list|method|all"
-#define DENY_WORDS  ALLOW_WORDS "|ja4" /* a claim: it lets nobody in */
+#define DENY_WORDS  ALLOW_WORDS "|ja4|h2" /* claims: they let nobody in */
 
 struct access_statement {
     struct option_apply *a;
@@ -94,15 +93,14 @@ static int add_methods(struct access_statement *s)
     return 0;
 }
 
-static int add_fingerprints(struct access_statement *s)
+static int add_fingerprints(struct access_statement *s, enum fingerprint_kind kind)
 {
     struct access_settings *settings = s->settings;
     for (uint32_t i = 0; i < s->values->count; i++) {
-        struct denied_fingerprint item = { .where = *s->where };
-        if (!ja4_pattern_is_valid(s->values->texts[i])) {
-            option_refuse(s->a, &s->values->words[i], JA4_EXPECTED);
+        struct denied_fingerprint item = { .kind = kind, .where = *s->where };
+        if (option_fingerprint(s->a, &s->values->words[i], s->values->texts[i], kind) != 0)
             continue;
-        }
+        settings->denies_h2 |= kind == FINGERPRINT_H2;
         item.pattern = arena_copy(s->a->arena, s->values->texts[i]);
         if (!item.pattern.ptr)
             return -ENOMEM;
@@ -142,7 +140,9 @@ static int apply(struct option_apply *a, bool denies)
     case ACCESS_ALL:
         return add_all(&s);
     case ACCESS_JA4:
-        return add_fingerprints(&s);
+        return add_fingerprints(&s, FINGERPRINT_JA4);
+    case ACCESS_H2:
+        return add_fingerprints(&s, FINGERPRINT_H2);
     }
     return 0;
 }
@@ -180,8 +180,9 @@ static const struct directive rows[] = {
       .example = "allow ip 192.0.2.0/24", .apply = allow_apply },
     { ACCESS_ROW(DENY_WORDS), .name = "deny", .meaning = "Refuses clients (403) or methods (405)",
       .details = "ja4: TLS clients with one of these fingerprints, or one that begins like "
-                 "t13d1516h2_8daaf6152771_* or t13d1516h2_*. It tells programs apart, not people, "
-                 "and can be forged: good against a flood of one tool, no proof of anything.",
+                 "t13d1516h2_8daaf6152771_* or t13d1516h2_*. h2: clients of HTTP/2, likewise, in "
+                 "quotes: \"1:65536;2:0;*\". They tell programs apart, not people, and can be "
+                 "forged: good against a flood of one tool, no proof of anything.",
       .example = "deny all", .apply = deny_apply },
     { .name = "list",
       .scopes = SCOPE_TOP,

@@ -12,6 +12,7 @@
 #include "proxy/template.h"
 #include "proxy/tls_settings.h"
 #include "shared/counters.h"
+#include "wire/fingerprint.h"
 #include "wire/uri.h"
 
 struct origin_tls;
@@ -134,10 +135,12 @@ struct access_settings {
     } other_methods_allowed, other_methods_denied; /* tokens of METHOD_OTHER */
     slice methods_where; /* the last statement about methods; it decides for the reader of a log */
     struct denied_fingerprint {
-        slice pattern; /* of JA4 */
+        enum fingerprint_kind kind;
+        slice pattern;
         slice where;
     } * fingerprints;
     uint32_t fingerprint_count;
+    bool denies_h2; /* one of them is of HTTP/2 */
 };
 
 enum header_edit_kind { HEADER_SET, HEADER_ADD, HEADER_REMOVE };
@@ -172,13 +175,14 @@ enum condition_kind {
     CONDITION_QUERY,
     CONDITION_COOKIE,
     CONDITION_IP,
-    CONDITION_JA4
+    CONDITION_JA4,
+    CONDITION_H2
 };
 struct condition {
     enum condition_kind kind;
     bool negated;
     slice name;    /* header, query, cookie */
-    slice *values; /* any of them; none: it is present. ja4: patterns */
+    slice *values; /* any of them; none: it is present. ja4, h2: patterns */
     uint32_t value_count;
     struct network_set networks; /* ip */
 };

@@ -11,6 +11,7 @@
 #include "proxy/fetch.h"
 #include "proxy/filter.h"
 #include "proxy/gate_state.h"
+#include "proxy/h2_stream.h"
 #include "proxy/receive.h"
 #include "proxy/refusal.h"
 #include "proxy/tunnel.h"
@@ -191,6 +192,11 @@ slice exchange_ja4(const struct exchange *x)
 {
     const struct tls_facts *facts = tls_facts_of(&x->connection->socket);
     return facts ? slice_from(facts->fingerprint) : slice_of(NULL, 0);
+}
+
+const struct h2_fingerprint *exchange_h2_fingerprint(const struct exchange *x)
+{
+    return x->client_stream ? &x->client_stream->session->fingerprint : NULL;
 }
 
 const void *exchange_block(const struct exchange *x, enum feature_slot slot)

@@ -215,6 +215,8 @@ int exchange_refuse_total(struct exchange *x, enum fault whose);
 
 /* The fingerprint of the client's TLS (wire/ja4.h); empty: it has none. */
 slice exchange_ja4(const struct exchange *x);
+/* That of its HTTP/2 (wire/h2_fingerprint.h); NULL: it speaks another version. */
+const struct h2_fingerprint *exchange_h2_fingerprint(const struct exchange *x);
 
 /* now + span, but never after the exchange's own deadline. */
 int64_t exchange_deadline(const struct exchange *x, int64_t span_ms);

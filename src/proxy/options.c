@@ -6,6 +6,8 @@
 #include "config/suggest.h"
 #include "net/tls_trust.h"
 #include "proxy/endpoint.h"
+#include "wire/h2_fingerprint.h"
+#include "wire/ja4.h"
 
 #define WHY_BYTES 256u
 
@@ -103,6 +105,20 @@ int option_network(const struct option_apply *a, const struct word *word, slice 
     diagnostic_label(a->diagnostics, item, "got %.*s", SLICE_ARGUMENTS(span_text(&word->span)));
     diagnostic_help(a->diagnostics, item, "write the network's first address, or drop the prefix");
     return -EINVAL;
+}
+
+int option_fingerprint(const struct option_apply *a, const struct word *word, slice text,
+                       enum fingerprint_kind kind)
+{
+    if (kind == FINGERPRINT_H2 ? h2_fingerprint_pattern_is_valid(text) : ja4_pattern_is_valid(text))
+        return 0;
+    return option_refuse(
+        a, word,
+        kind == FINGERPRINT_H2
+            ? "an HTTP/2 fingerprint in quotes, such as \"1:65536;4:131072|12517377|0|m,p,a,s\", "
+              "or its beginning and a star: \"1:65536;*\""
+            : "a JA4 fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1, or its first parts "
+              "and a star: t13d1516h2_*");
 }
 
 static void report_path(const struct option_apply *a, const struct word *word, slice text)

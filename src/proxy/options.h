@@ -73,9 +73,6 @@ MUST_CHECK int option_append(struct arena *a, struct option_array array, const v
 
 /* Reports E0304 with what was written: "'to' expects <expected>". Always -EINVAL. */
 int option_refuse(const struct option_apply *a, const struct word *word, const char *expected);
-#define JA4_EXPECTED                                                                               \
-    "a JA4 fingerprint such as t13d1516h2_8daaf6152771_e5627efa2ab1, or its first parts and a "    \
-    "star: t13d1516h2_*"
 
 /* Reports E0504, "cannot use FILE: why". Always -EINVAL. */
 int option_refuse_file(const struct option_apply *a, const struct word *word, slice path,
@@ -84,6 +81,10 @@ int option_refuse_file(const struct option_apply *a, const struct word *word, sl
  * 0 · -EINVAL reported · -ENOMEM */
 MUST_CHECK int option_authorities(const struct option_apply *a, const struct word *word, slice path,
                                   slice pem);
+
+/* A fingerprint of clients, or its beginning and a star. 0 · -EINVAL reported */
+MUST_CHECK int option_fingerprint(const struct option_apply *a, const struct word *word, slice text,
+                                  enum fingerprint_kind kind);
 
 /* Compiles a text with variables; reports an unknown variable. 0 · -EINVAL reported · -ENOMEM */
 MUST_CHECK int option_template(const struct option_apply *a, const struct word *word, slice text,

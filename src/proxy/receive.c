@@ -153,6 +153,7 @@ static int find_route(struct exchange *x)
         .fields = &x->request.fields,
         .client = x->client,
         .ja4 = exchange_ja4(x),
+        .h2_noted = exchange_h2_fingerprint(x),
     };
     x->route = router_find(x->site, &question);
     if (!x->route) {

@@ -4,7 +4,8 @@
 
 #include "waf/patterns/pattern.h"
 #include "wire/cookie.h"
-#include "wire/ja4.h"
+#include "wire/fingerprint.h"
+#include "wire/h2_fingerprint.h"
 #include "wire/query.h"
 #include "wire/uri.h"
 
@@ -83,12 +84,21 @@ static bool any_query_is(const struct condition *c, slice query)
     return false;
 }
 
-static bool any_fingerprint_is(const struct condition *c, slice ja4)
+static bool any_fingerprint_is(const struct condition *c, slice fingerprint)
 {
     for (uint32_t i = 0; i < c->value_count; i++)
-        if (ja4_matches(c->values[i], ja4))
+        if (fingerprint_matches(c->values[i], fingerprint))
             return true;
     return false;
+}
+
+static bool any_h2_fingerprint_is(const struct condition *c, const struct routing_question *q)
+{
+    char memory[H2_FINGERPRINT_BYTES_MAX];
+    struct writer w = writer_over(memory, sizeof memory);
+    if (q->h2_noted)
+        h2_fingerprint_write(&w, q->h2_noted);
+    return any_fingerprint_is(c, q->h2_noted ? writer_slice(&w) : q->h2);
 }
 
 bool condition_holds(const struct condition *c, const struct routing_question *q)
@@ -112,6 +122,9 @@ bool condition_holds(const struct condition *c, const struct routing_question *q
         break;
     case CONDITION_JA4:
         holds = any_fingerprint_is(c, q->ja4);
+        break;
+    case CONDITION_H2:
+        holds = any_h2_fingerprint_is(c, q);
         break;
     }
     return holds != c->negated;

@@ -14,6 +14,8 @@ struct routing_question {
     const struct fields *fields;
     struct ip client;
     slice ja4; /* empty: a client without TLS */
+    slice h2;  /* the fingerprint of an HTTP/2 client as a text, or … */
+    const struct h2_fingerprint *h2_noted; /* … as its connection has it. Neither: no such client */
 };
 
 /* NULL: whether a route's expression matches could not be decided within the steps that one may

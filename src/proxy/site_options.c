@@ -2,12 +2,11 @@
  * builds both; here stand their rows and the conditions of a route. */
 #include "proxy/options.h"
 #include "wire/field.h"
-#include "wire/ja4.h"
 
 #include <errno.h>
 
 /* The words of `when`, in the order of enum condition_kind. */
-#define CONDITION_WORDS "method|header|query|cookie|ip|ja4"
+#define CONDITION_WORDS "method|header|query|cookie|ip|ja4|h2"
 
 static int copy_values(struct option_apply *a, const struct argument_value *v, uint32_t from,
                        struct condition *c)
@@ -48,11 +47,10 @@ static int take_networks(struct option_apply *a, const struct argument_value *v,
 }
 
 static int take_fingerprints(struct option_apply *a, const struct argument_value *v,
-                             struct condition *c)
+                             enum fingerprint_kind kind, struct condition *c)
 {
     for (uint32_t i = 0; i < v->count; i++)
-        if (!ja4_pattern_is_valid(v->texts[i]))
-            return option_refuse(a, &v->words[i], JA4_EXPECTED);
+        TRY(option_fingerprint(a, &v->words[i], v->texts[i], kind));
     return copy_values(a, v, 0, c);
 }
 
@@ -75,7 +73,9 @@ static int when_apply(struct option_apply *a)
     else if (c.kind == CONDITION_IP)
         TRY(take_networks(a, values, &c));
     else if (c.kind == CONDITION_JA4)
-        TRY(take_fingerprints(a, values, &c));
+        TRY(take_fingerprints(a, values, FINGERPRINT_JA4, &c));
+    else if (c.kind == CONDITION_H2)
+        TRY(take_fingerprints(a, values, FINGERPRINT_H2, &c));
     else
         TRY(take_named(a, values, &c));
     return option_append(a->arena, OPTION_ARRAY(route->conditions, route->condition_count), &c, 1);
@@ -153,7 +153,8 @@ static const struct directive rows_of_routes[] = {
       .details = "method: one of these. header, query, cookie: a name, then the values it may "
                  "have; none: it is there. ip: the client is in one of these networks. ja4: the "
                  "TLS client has one of these fingerprints, or one that begins like "
-                 "t13d1516h2_8daaf6152771_* or t13d1516h2_*; a client without TLS has none.",
+                 "t13d1516h2_8daaf6152771_* or t13d1516h2_*; a client without TLS has none. h2: a "
+                 "client of HTTP/2, likewise, in quotes: \"1:65536;2:0;*\".",
       .example = "when method GET HEAD",
       .since = "0.1",
       .apply = when_apply },

@@ -1,5 +1,7 @@
 #include "wire/h2_fingerprint.h"
 
+#include <string.h>
+
 void h2_fingerprint_setting(struct h2_fingerprint *f, uint16_t id, uint32_t value)
 {
     if (f->is_complete || f->has_settings || f->setting_count == H2_FINGERPRINT_SETTINGS_MAX)
@@ -87,4 +89,36 @@ void h2_fingerprint_write(struct writer *w, const struct h2_fingerprint *f)
             writer_byte(w, ',');
         writer_byte(w, f->pseudo[i]);
     }
+}
+
+/* --- What people write ------------------------------------------------------------------------ */
+
+enum { PARTS = 4 };
+static const char *const part_bytes[PARTS] = { "0123456789:;", "0123456789", "0123456789:,",
+                                               "masp," };
+
+/* The number of its parts, all of them of the bytes that they may have; 0: it has others. */
+static unsigned count_parts(slice text)
+{
+    unsigned part = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '|' && part + 1 < PARTS)
+            part++;
+        else if (!text.ptr[i] || !strchr(part_bytes[part], text.ptr[i]))
+            return 0;
+    }
+    return part + 1;
+}
+
+bool h2_fingerprint_is_valid(slice text)
+{
+    return text.len <= H2_FINGERPRINT_BYTES_MAX && count_parts(text) == PARTS;
+}
+
+bool h2_fingerprint_pattern_is_valid(slice text)
+{
+    if (!slice_ends_with(text, SLICE("*")))
+        return h2_fingerprint_is_valid(text);
+    slice fixed = slice_first(text, text.len - 1);
+    return fixed.len > 0 && fixed.len <= H2_FINGERPRINT_BYTES_MAX && count_parts(fixed) > 0;
 }

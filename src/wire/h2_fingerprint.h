@@ -56,3 +56,9 @@ void h2_fingerprint_end(struct h2_fingerprint *f);
 
 /* At most H2_FINGERPRINT_BYTES_MAX bytes: digits, letters and ":;|,". */
 void h2_fingerprint_write(struct writer *w, const struct h2_fingerprint *f);
+
+/* Whether the text has the form of such a fingerprint. */
+bool h2_fingerprint_is_valid(slice text);
+/* What people write (wire/fingerprint.h): a whole one, or its beginning and a star:
+ * "1:65536;2:0;*". */
+bool h2_fingerprint_pattern_is_valid(slice text);

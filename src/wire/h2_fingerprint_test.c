@@ -1,4 +1,5 @@
 #include "base/test.h"
+#include "wire/fingerprint.h"
 #include "wire/h2_fingerprint.h"
 
 static void assert_written(const struct h2_fingerprint *f, slice expected)
@@ -88,6 +89,41 @@ TEST(the_longest_one_fits)
     assert_true(w.len > H2_FINGERPRINT_BYTES_MAX - 8);
 }
 
+TEST(people_write_a_whole_one_or_its_beginning)
+{
+    static const slice browser = SLICE("1:65536;4:131072;5:16384|12517377|3:0:0:201|m,p,a,s");
+    static const slice good[] = { SLICE("1:65536;4:131072;5:16384|12517377|3:0:0:201|m,p,a,s"),
+                                  SLICE("1:65536;4:131072;5:16384|12517377|*"), SLICE("1:65536;*"),
+                                  SLICE("1*") };
+    static const slice others[] = { SLICE("1:65536;4:131072;5:16384|12517377|3:0:0:201|m,p,a"),
+                                    SLICE("1:65536;4:131072;5:16384|12517378|*"), SLICE("2*"),
+                                    SLICE("|00|0|p,s,a,m") };
+    static const slice bad[] = { SLICE(""),
+                                 SLICE("*"),
+                                 SLICE("chrome"),
+                                 SLICE("1:65536"),
+                                 SLICE("1:65536;*|00|0|m"),
+                                 SLICE("1:65536|00|0|m,x"),
+                                 SLICE("1:65536|0:0|0|m"),
+                                 SLICE("1:65536|00|0|m|*"),
+                                 SLICE("1:65536|00|0;|m"),
+                                 SLICE("1:65536|00|0|m**"),
+                                 SLICE("1:65536|00|0|m\0") };
+    for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
+        assert_true(h2_fingerprint_pattern_is_valid(good[i]));
+        assert_int_equal(h2_fingerprint_is_valid(good[i]), i == 0);
+        assert_true(fingerprint_matches(good[i], browser));
+        assert_false(fingerprint_matches(good[i], SLICE("")));
+        assert_true(h2_fingerprint_pattern_is_valid(others[i]));
+        assert_false(fingerprint_matches(others[i], browser));
+        assert_true(fingerprint_patterns_differ(others[i], browser));
+        for (size_t j = 0; j < ARRAY_LENGTH(good); j++)
+            assert_false(fingerprint_patterns_differ(good[i], good[j]));
+    }
+    for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
+        assert_false(h2_fingerprint_pattern_is_valid(bad[i]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +132,7 @@ int main(void)
         cmocka_unit_test(a_client_that_says_nothing_has_one_too),
         cmocka_unit_test(nothing_counts_behind_the_first_request),
         cmocka_unit_test(the_longest_one_fits),
+        cmocka_unit_test(people_write_a_whole_one_or_its_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

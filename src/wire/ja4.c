@@ -249,23 +249,3 @@ bool ja4_pattern_is_valid(slice text)
            (slice_equal(rest, SLICE("*")) ||
             (text.len == THIRD + 1 && is_hash(slice_first(rest, 2 * HASH_BYTES))));
 }
-
-/* What a text stands for from its front: all of it, or what is before the star. */
-static slice fixed_part(slice pattern)
-{
-    return slice_first(pattern, slice_find_byte(pattern, '*'));
-}
-
-bool ja4_matches(slice pattern, slice fingerprint)
-{
-    slice fixed = fixed_part(pattern);
-    return fixed.len < pattern.len ? slice_starts_with(fingerprint, fixed)
-                                   : slice_equal(fingerprint, pattern);
-}
-
-bool ja4_patterns_differ(slice a, slice b)
-{
-    a = fixed_part(a);
-    b = fixed_part(b);
-    return !slice_starts_with(a, b) && !slice_starts_with(b, a);
-}

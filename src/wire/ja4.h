@@ -39,9 +39,6 @@ MUST_CHECK int ja4_write(const struct client_hello *hello, char ret[static JA4_B
 /* Whether the text has the form of a JA4 fingerprint. */
 bool ja4_is_valid(slice text);
 
-/* What people write: a whole fingerprint, or one or two parts of it and a star for the rest:
- * "t13d1516h2_8daaf6152771_*". */
+/* What people write (wire/fingerprint.h): a whole fingerprint, or one or two parts of it and a star
+ * for the rest: "t13d1516h2_8daaf6152771_*". */
 bool ja4_pattern_is_valid(slice text);
-bool ja4_matches(slice pattern, slice fingerprint);
-/* Whether no fingerprint matches both. */
-bool ja4_patterns_differ(slice a, slice b);

@@ -3,6 +3,7 @@
 
 #include "base/test.h"
 #include "base/writer.h"
+#include "wire/fingerprint.h"
 #include "wire/ja4.h"
 
 /* --- Real clients ----------------------------------------------------------------------------- */
@@ -285,13 +286,13 @@ TEST(ja4_is_matched_whole_or_by_its_first_parts)
     };
     for (size_t i = 0; i < ARRAY_LENGTH(good); i++) {
         assert_true(ja4_pattern_is_valid(good[i]));
-        assert_true(ja4_matches(good[i], chrome));
-        assert_false(ja4_matches(good[i], SLICE("")));
+        assert_true(fingerprint_matches(good[i], chrome));
+        assert_false(fingerprint_matches(good[i], SLICE("")));
         assert_true(ja4_pattern_is_valid(others[i]));
-        assert_false(ja4_matches(others[i], chrome));
-        assert_true(ja4_patterns_differ(others[i], chrome));
+        assert_false(fingerprint_matches(others[i], chrome));
+        assert_true(fingerprint_patterns_differ(others[i], chrome));
         for (size_t j = 0; j < ARRAY_LENGTH(good); j++)
-            assert_false(ja4_patterns_differ(good[i], good[j]));
+            assert_false(fingerprint_patterns_differ(good[i], good[j]));
     }
     for (size_t i = 0; i < ARRAY_LENGTH(bad); i++)
         assert_false(ja4_pattern_is_valid(bad[i]));

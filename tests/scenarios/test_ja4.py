@@ -198,3 +198,72 @@ def test_the_fingerprint_of_http_2_is_in_the_log(gate):
     with g.client() as client:
         client.get("/", host="a.test")
     assert "h2" not in g.requests_log.wait(7)[6]
+
+
+HTTP2 = """listen 127.0.0.1:0 h2c
+site a.test { respond 200 "plain"
+@words
+}"""
+CURL = http2.settings((3, 100), (4, 10485760), (2, 0)) + http2.window_update(0, 1048510465)
+CURL_SAYS = "3:100;4:10485760;2:0|1048510465|0|m,p,s,a"
+
+
+def of_http_2(g, preface=CURL, target="/x/y", order="mpsa"):
+    fields = {"m": (":method", "GET"), "a": (":authority", "a.test"), "s": (":scheme", "http"), "p": (":path", target)}
+    with http2.Http2Client(g.addresses()[1], preface=http2.PREFACE + preface) as client:
+        client.send(http2.headers(1, http2.block(*[fields[letter] for letter in order])))
+        return client.response(1)
+
+
+def test_a_fingerprint_of_http_2_is_denied_with_its_place(gate):
+    g = gate(HTTP2, words="")
+    for pattern in (CURL_SAYS, "3:100;4:10485760;*", "3:100;4:10485760;2:0|1048510465|0|m*"):
+        g.reload(HTTP2, words=f'deny h2 "9:9;*" "{pattern}"')
+        assert of_http_2(g).status == 403, pattern
+        assert of_http_2(g, http2.settings((3, 100))).status == 200, pattern
+        assert of_http_2(g, order="masp").status == (200 if pattern == CURL_SAYS else 403), pattern
+        with g.client() as client:  # HTTP/1 has none
+            assert client.get("/", host="a.test").status == 200
+    records = g.security_log.wait(5)
+    assert {r["reason"] for r in records} == {"access.h2"} and records[0]["h2"] == CURL_SAYS
+    with open(g.config_path) as file:
+        line = [number for number, text in enumerate(file, 1) if "deny h2" in text][0]
+    assert {r["where"] for r in records} == {f"{g.config_path}:{line}:1"}
+    told = run("explain", "-c", g.config_path, "http://a.test/x", "--h2", CURL_SAYS)
+    assert "access.h2" in told.stdout and "`deny h2` covers the client's HTTP/2 fingerprint" in told.stdout, told
+    told = g.command("explain", records[0]["id"], check=0).stdout
+    assert "access.h2" in told
+
+
+def test_a_route_is_chosen_by_the_fingerprint_of_http_2(gate):
+    g = gate(HTTP2, words=f"""route /* {{ when h2 "3:100;*"; respond 200 "known" }}
+    route /x/* {{ when not h2 "{CURL_SAYS}"; respond 200 "other" }}""")
+    assert of_http_2(g).body == b"known"
+    assert of_http_2(g, order="masp").body == b"other"
+    with g.client() as client:
+        assert client.get("/x/y", host="a.test").body == b"other"
+    told = run("explain", "-c", g.config_path, "http://a.test/x/y", "--h2", CURL_SAYS)
+    assert told.returncode == 0 and '/*  when h2 3:100;*' in told.stdout, told
+    assert run("explain", "-c", g.config_path, "http://a.test/x", "--h2", "curl").returncode == 2
+
+
+@pytest.mark.parametrize("words, told", [
+    ('deny h2 "curl"', "expects an HTTP/2 fingerprint in quotes, such as"),
+    ("deny h2", "expects values behind it"),
+    ('route /x { when h2 "1:2|x" }', "expects an HTTP/2 fingerprint in quotes, such as"),
+    ('allow h2 "1:*"', "h2"),
+])
+def test_what_is_no_fingerprint_of_http_2_is_said(gate, words, told):
+    done = run("check", "-c", gate(HTTP2, start=False, words=words).config_path)
+    assert done.returncode == 1 and told in done.stderr, done.stderr
+
+
+def test_what_a_denied_fingerprint_of_http_2_would_have_changed_is_told(gate):
+    g = gate(HTTP2, words="")
+    assert of_http_2(g).status == 200
+    g.requests_log.wait(1)
+    changed = f"{g.directory}/changed.conf"
+    with open(g.config_path) as file, open(changed, "w") as to:
+        to.write(file.read().replace('"plain"', '"plain"\ndeny h2 "3:100;*"'))
+    told = g.command("whatif", changed)
+    assert told.returncode == 1 and "access.h2" in told.stdout, told
