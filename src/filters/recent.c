@@ -5,7 +5,7 @@
 #include "proxy/gate_state.h"
 
 #define BODY_BYTES_MAX (12u << 10)
-#define RULES_MAX      10u
+#define RULES_MAX      32u
 
 static bool is_kept(const struct exchange *x)
 {

@@ -25,8 +25,6 @@ static void on_finish(struct exchange *x)
     log_text(&w, "id", x->request_id);
     if (is_refusal)
         write_reason(&w, &x->failure);
-    if (has_record)
-        waf_log_findings(&w, x);
     if (x->failure.where.len || x->route)
         log_text(&w, "where", x->failure.where.len ? x->failure.where : x->route->where);
     log_ip(&w, "client", x->client);
@@ -42,6 +40,8 @@ static void on_finish(struct exchange *x)
         log_text(&w, "agent", x->user_agent);
     log_number(&w, "generation", x->configuration->generation);
     log_number(&w, "worker", log_worker_pid());
+    if (has_record)
+        waf_log_findings(&w, x);
     writer_byte(&w, '}');
     log_line_end(LOG_SECURITY, &w);
 }

@@ -1,7 +1,8 @@
 /* What the rules found, for the logs:
  * ,"waf":{"verdict":"refused","score":15,"threshold":5,"rules":[{"id":942100,…}]}. Every rule that
  * contributed is named, with what it matched as it was after decoding; values of arguments whose
- * names tell that they open doors are not shown. */
+ * names tell that they open doors are not shown. They come last in a line: what room it has left is
+ * theirs. */
 #include "filters/filters.h"
 #include "filters/log_line.h"
 #include "filters/waf.h"
@@ -9,9 +10,9 @@
 #include "filters/waf_shown.h"
 #include "proxy/waf_settings.h"
 
-/* Together with everything else in a line they fit in LOG_LINE_BYTES_MAX. */
-#define RULES_MAX         8u
+#define RULES_MAX         32u
 #define IDS_MAX           100u
+#define REST_BYTES        (IDS_MAX * 11u + 64u) /* of a line, behind the rules in full */
 #define MSG_BYTES_MAX     100u
 #define TARGET_BYTES_MAX  64u
 #define MATCHED_BYTES_MAX 160u
@@ -124,6 +125,20 @@ enum rule_verdict waf_verdict(const struct waf_transaction *t)
     return waf_would_be(t)->disposition > WAF_ALLOW ? RULE_WOULD_REFUSE : RULE_NOTICED;
 }
 
+/* False: it has no room in full. */
+static bool write_match_in_room(struct writer *w, const struct exchange *x,
+                                const struct waf_match *m, bool is_first)
+{
+    struct writer before = *w;
+    if (!is_first)
+        writer_byte(w, ',');
+    write_match(w, x, m);
+    if (!w->overflowed && w->capacity - w->len >= REST_BYTES)
+        return true;
+    *w = before;
+    return false;
+}
+
 /* In full as many as fit; of the rest the ids, so that none goes unnamed. */
 static void write_rules(struct writer *w, const struct exchange *x)
 {
@@ -135,9 +150,9 @@ static void write_rules(struct writer *w, const struct exchange *x)
     for (; m && written < RULES_MAX; m = m->next) {
         if (!waf_is_told(m))
             continue;
-        if (written++)
-            writer_byte(w, ',');
-        write_match(w, x, m);
+        if (!write_match_in_room(w, x, m, written == 0))
+            break;
+        written++;
     }
     writer_byte(w, ']');
     unsigned named = 0, left = 0;
