@@ -170,8 +170,8 @@ int supervisor_continue(struct boot_record *handed_over)
     supervisor.state.ticket_count = 0;
     supervisor.promoted_ms = clock_monotonic_ms();
     log_info("upgraded to version %s", PORTCULLIS_VERSION);
-    orders_settle("upgraded to version " PORTCULLIS_VERSION);
-    helpers_replace(); /* those of the old binary make place */
+    /* Those of the old binary make place then: one of them has to pass on the answer. */
+    orders_settle("upgraded to version " PORTCULLIS_VERSION, helpers_replace);
     reap();
     return run();
 }

@@ -228,7 +228,7 @@ static void say_in_force(const char *warnings)
     static char text[MESSAGE_TEXT_MAX + 1];
     (void)snprintf(text, sizeof text, "the new configuration is in force%s%s",
                    warnings[0] ? "\n" : "", warnings);
-    orders_settle(text);
+    orders_settle(text, NULL);
 }
 
 static void promote(struct boot_generation *g, const struct message *m)

@@ -82,11 +82,13 @@ void orders_reject(const char *why)
 /* --- In force --------------------------------------------------------------------------------- */
 
 static const char *settled_text;
+static void (*do_then)(void);
 
-void orders_settle(const char *text)
+void orders_settle(const char *text, void (*then)(void))
 {
     int64_t now = clock_monotonic_ms();
     settled_text = text;
+    do_then = then;
     supervisor.settled_at_ms = now;
     supervisor.settled_by_ms = now + SETTLED_MS;
 }
@@ -106,11 +108,14 @@ static void look_whether_settled(int64_t now)
 {
     if (!supervisor.settled_at_ms || now < supervisor.settled_at_ms)
         return;
-    supervisor.settled_at_ms = 0;
-    if (now < supervisor.settled_by_ms && has_acceptors_of_before())
+    if (now < supervisor.settled_by_ms && has_acceptors_of_before()) {
         supervisor.settled_at_ms = now + SETTLED_LOOK_MS;
-    else
-        orders_conclude(true, settled_text);
+        return;
+    }
+    supervisor.settled_at_ms = 0;
+    orders_conclude(true, settled_text);
+    if (do_then)
+        do_then();
 }
 
 /* --- Reload and upgrade ----------------------------------------------------------------------- */

@@ -145,8 +145,9 @@ void orders_stop(bool quickly);
 /* The outcome of the reload that was loading. */
 void orders_conclude(bool ok, const char *text);
 /* It is in force: that is said when no worker of before takes connections any more, so that whoever
- * connects then meets the new configuration; or after a while. text: static */
-void orders_settle(const char *text);
+ * connects then meets the new configuration; or after a while. text: static
+ * then: what is done behind that; NULL: nothing */
+void orders_settle(const char *text, void (*then)(void));
 /* The new configuration does not come into force. */
 void orders_reject(const char *why);
 void orders_do_what_is_due(int64_t now);
