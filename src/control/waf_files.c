@@ -4,6 +4,7 @@
 
 #include "base/writer.h"
 #include "control/geo_file.h"
+#include "filters/log_text.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -59,9 +60,17 @@ static int open_geo(UNUSED void *context, slice path, slice beside, struct geo_d
     return waf_files_geo(path, beside, ret, &made, ret_why);
 }
 
+static bool is_masked(slice name)
+{
+    return log_name_is_secret(name) || slice_equal_fold(name, SLICE("cookie")) ||
+           slice_equal_fold(name, SLICE("set-cookie"));
+}
+
 struct seclang_world waf_files(const struct reader *reader)
 {
-    return (struct seclang_world){
-        .context = (void *)(uintptr_t)reader, .geo_open = open_geo, .list = list, .read = read_one
-    };
+    return (struct seclang_world){ .context = (void *)(uintptr_t)reader,
+                                   .geo_open = open_geo,
+                                   .list = list,
+                                   .read = read_one,
+                                   .is_masked = is_masked };
 }

@@ -257,3 +257,11 @@ def test_what_has_no_effect_in_rules_is_told_by_check(tmp_path):
     rules.write_text(RULES + "SecRuleRemoveById 5\n")
     done = check()
     assert done.returncode == 0 and "0 warnings" in done.stdout
+    masking = 'SecAction "id:99,phase:1,pass,nolog,sanitiseArg:%s,sanitiseRequestHeader:%s,sanitiseResponseHeader:%s"\n'
+    rules.write_text(RULES + masking % ("new_password", "X-Api-Key", "Set-Cookie"))
+    assert "0 warnings" in check().stdout
+    rules.write_text(RULES + masking % ("card", "X-Card", "Set-Cookie2"))
+    told = check().stderr
+    assert told.count("warning[W0707]") == 3
+    assert f"{rules}:8:49: sanitiseArg has no effect here: records mask what stands under names of secrets (password, token, api_key)" in told
+    assert 'and "card" is no such name; where no request may be kept, write `recent off`' in told

@@ -296,7 +296,30 @@ static int apply_ctl(struct rule_build *b, const struct action *a)
     return 0;
 }
 
-#define MASKED "secrets are masked in all records, whatever the rules say"
+/* --- sanitise… ---------------------------------------------------------------------------------
+ *
+ * What is masked is decided by names, for all records alike. A rule that asks for what is done
+ * anyway is right; the others are told that they are not heard. */
+
+#define MASKED                                                                                     \
+    "records mask what stands under names of secrets (password, token, api_key), whatever rules "  \
+    "say"
+#define UNKEPT "; where no request may be kept, write `recent off`"
+
+static int read_masked_name(struct seclang *l, struct action *a)
+{
+    if (!l->world.is_masked || !l->world.is_masked(a->value))
+        load_warning(l, a->value.ptr,
+                     "%s has no effect here: " MASKED ", and \"%.*s\" is no such name" UNKEPT,
+                     a->row->name, SLICE_ARGUMENTS(a->value));
+    return 0;
+}
+
+static int read_masked_match(struct seclang *l, struct action *a)
+{
+    load_warning(l, a->value.ptr, "%s has no effect here: " MASKED UNKEPT, a->row->name);
+    return 0;
+}
 
 /* clang-format off */
 const struct action_row waf_actions[] = {
@@ -329,16 +352,16 @@ const struct action_row waf_actions[] = {
     { "proxy", ACTION_REFUSED, VALUE_NEEDED, NULL, NULL, "routes of the configuration say where requests go" },
     { "redirect", ACTION_DISRUPTIVE, VALUE_NEEDED, read_macro, apply_redirect, "sends the client elsewhere: a URL" },
     { "rev", ACTION_METADATA, VALUE_NEEDED, read_text, apply_rev, "revision of the rule" },
-    { "sanitiseArg", ACTION_NOTHING, VALUE_NEEDED, NULL, NULL, MASKED },
-    { "sanitiseMatched", ACTION_NOTHING, VALUE_NONE, NULL, NULL, MASKED },
-    { "sanitiseMatchedBytes", ACTION_NOTHING, VALUE_OPTIONAL, NULL, NULL, MASKED },
-    { "sanitiseRequestHeader", ACTION_NOTHING, VALUE_NEEDED, NULL, NULL, MASKED },
-    { "sanitiseResponseHeader", ACTION_NOTHING, VALUE_NEEDED, NULL, NULL, MASKED },
-    { "sanitizeArg", ACTION_NOTHING, VALUE_NEEDED, NULL, NULL, MASKED },
-    { "sanitizeMatched", ACTION_NOTHING, VALUE_NONE, NULL, NULL, MASKED },
-    { "sanitizeMatchedBytes", ACTION_NOTHING, VALUE_OPTIONAL, NULL, NULL, MASKED },
-    { "sanitizeRequestHeader", ACTION_NOTHING, VALUE_NEEDED, NULL, NULL, MASKED },
-    { "sanitizeResponseHeader", ACTION_NOTHING, VALUE_NEEDED, NULL, NULL, MASKED },
+    { "sanitiseArg", ACTION_NOTHING, VALUE_NEEDED, read_masked_name, NULL, MASKED },
+    { "sanitiseMatched", ACTION_NOTHING, VALUE_NONE, read_masked_match, NULL, MASKED },
+    { "sanitiseMatchedBytes", ACTION_NOTHING, VALUE_OPTIONAL, read_masked_match, NULL, MASKED },
+    { "sanitiseRequestHeader", ACTION_NOTHING, VALUE_NEEDED, read_masked_name, NULL, MASKED },
+    { "sanitiseResponseHeader", ACTION_NOTHING, VALUE_NEEDED, read_masked_name, NULL, MASKED },
+    { "sanitizeArg", ACTION_NOTHING, VALUE_NEEDED, read_masked_name, NULL, MASKED },
+    { "sanitizeMatched", ACTION_NOTHING, VALUE_NONE, read_masked_match, NULL, MASKED },
+    { "sanitizeMatchedBytes", ACTION_NOTHING, VALUE_OPTIONAL, read_masked_match, NULL, MASKED },
+    { "sanitizeRequestHeader", ACTION_NOTHING, VALUE_NEEDED, read_masked_name, NULL, MASKED },
+    { "sanitizeResponseHeader", ACTION_NOTHING, VALUE_NEEDED, read_masked_name, NULL, MASKED },
     { "setenv", ACTION_LINK, VALUE_NEEDED, action_read_setenv, apply_set, "sets a variable of ENV: name=value, !name deletes" },
     { "setrsc", ACTION_LINK, VALUE_NEEDED, action_read_session, apply_initcol, "which record RESOURCE is" },
     { "setsid", ACTION_LINK, VALUE_NEEDED, action_read_session, apply_initcol, "which record SESSION is" },

@@ -42,6 +42,9 @@ struct seclang_world {
      * -ENOMEM. NULL: there are none, @geoLookup matches nothing. */
     int (*geo_open)(void *context, slice path, slice beside, struct geo_database **ret,
                     const char **ret_why);
+
+    /* Whether records mask what stands in an argument or field of this name. NULL: never. */
+    bool (*is_masked)(slice name);
 };
 
 /* 0 · -ENOMEM */

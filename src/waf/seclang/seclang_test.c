@@ -22,10 +22,16 @@ static int print_problem(char *into, size_t room, const struct waf_problem *p)
                     p->text);
 }
 
+static bool is_password(slice name)
+{
+    return slice_equal(name, SLICE("password"));
+}
+
 /* All errors and, behind them, warnings, of a text; "" when it is good. */
 static void load(const char *text, char *into, size_t room)
 {
     struct seclang_world world = memory_world(files);
+    world.is_masked = is_password;
     struct seclang *l;
     assert_int_equal(seclang_open(&world, &l), 0);
     int read = seclang_text(l, SLICE("t"), slice_from(text));
@@ -315,6 +321,31 @@ TEST(wrong_chains_and_defaults_are_told)
     check(cases, ARRAY_LENGTH(cases));
 }
 
+TEST(what_is_not_masked_for_a_rule_is_told)
+{
+    static const struct problem_case cases[] = {
+        { "SecAction \"id:1,sanitiseArg:password,sanitizeRequestHeader:password\"", "" },
+        { "SecAction \"id:1,sanitiseArg:card\"",
+          "t:1:29: sanitiseArg has no effect here: records mask what stands under names of secrets "
+          "(password, token, api_key), whatever rules say, and \"card\" is no such name; where no "
+          "request may be kept, write `recent off`\n" },
+        { "SecAction \"id:1,sanitizeResponseHeader:'X-Card'\"",
+          "t:1:41: sanitizeResponseHeader has no effect here: records mask what stands under names "
+          "of secrets (password, token, api_key), whatever rules say, and \"X-Card\" is no such "
+          "name; where no request may be kept, write `recent off`\n" },
+        { "SecRule ARGS a \"id:1,sanitiseMatched\"",
+          "t:1:22: sanitiseMatched has no effect here: records mask what stands under names of "
+          "secrets (password, token, api_key), whatever rules say; where no request may be kept, "
+          "write `recent off`\n" },
+        { "SecRule ARGS a \"id:1,sanitiseMatchedBytes:1/4\"",
+          "t:1:43: sanitiseMatchedBytes has no effect here: records mask what stands under names "
+          "of "
+          "secrets (password, token, api_key), whatever rules say; where no request may be kept, "
+          "write `recent off`\n" },
+    };
+    check(cases, ARRAY_LENGTH(cases));
+}
+
 TEST(exclusions_that_have_no_effect_are_told)
 {
     static const struct problem_case cases[] = {
@@ -379,6 +410,7 @@ int main(void)
         cmocka_unit_test(wrong_actions_are_told),
         cmocka_unit_test(wrong_options_of_ctl_are_told),
         cmocka_unit_test(wrong_chains_and_defaults_are_told),
+        cmocka_unit_test(what_is_not_masked_for_a_rule_is_told),
         cmocka_unit_test(exclusions_that_have_no_effect_are_told),
         cmocka_unit_test(all_errors_of_a_load_are_told_up_to_a_bound),
     };
