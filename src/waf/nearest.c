@@ -1,11 +1,9 @@
 #include "waf/nearest.h"
 
-enum { NAME_LENGTH_MAX = 48 };
-
 /* Levenshtein's distance of two short names, case folded. */
 static unsigned distance(slice a, slice b)
 {
-    unsigned row[NAME_LENGTH_MAX + 1];
+    unsigned row[NEAREST_LENGTH_MAX + 1];
     for (unsigned j = 0; j <= b.len; j++)
         row[j] = j;
     for (unsigned i = 1; i <= a.len; i++) {
@@ -29,7 +27,7 @@ struct nearest nearest_to(slice wanted)
 void nearest_try(struct nearest *n, const char *name)
 {
     slice candidate = slice_from(name);
-    if (n->wanted.len > NAME_LENGTH_MAX || candidate.len > NAME_LENGTH_MAX)
+    if (n->wanted.len > NEAREST_LENGTH_MAX || candidate.len > NEAREST_LENGTH_MAX)
         return;
     unsigned d = distance(n->wanted, candidate);
     if (d < n->distance) {

@@ -3,6 +3,8 @@
 
 #include "base/slice.h"
 
+enum { NEAREST_LENGTH_MAX = 48 }; /* of names that are compared */
+
 struct nearest {
     slice wanted;
     unsigned distance; /* the least so far; at first the most that is taken */

@@ -257,6 +257,10 @@ def test_what_has_no_effect_in_rules_is_told_by_check(tmp_path):
     rules.write_text(RULES + "SecRuleRemoveById 5\n")
     done = check()
     assert done.returncode == 0 and "0 warnings" in done.stdout
+    rules.write_text(RULES + 'SecAction "id:98,phase:1,pass,nolog,skipAfter:END_LOGIN"\nSecMarker END-LOGIN\n')
+    done = check()
+    assert done.returncode == 0 and done.stderr.count("warning[W0707]") == 1
+    assert f'{rules}:8:1: rule 98: no marker "END_LOGIN" follows: skipAfter ends the phase; did you mean END-LOGIN?' in done.stderr
     masking = 'SecAction "id:99,phase:1,pass,nolog,sanitiseArg:%s,sanitiseRequestHeader:%s,sanitiseResponseHeader:%s"\n'
     rules.write_text(RULES + masking % ("new_password", "X-Api-Key", "Set-Cookie"))
     assert "0 warnings" in check().stdout

@@ -1,6 +1,9 @@
 #include "waf/seclang/build.h"
 
+#include <stdio.h>
+
 #include "base/number.h"
+#include "waf/nearest.h"
 #include "waf/patterns/prefilter.h"
 #include "waf/seclang/action.h"
 #include "waf/transforms/transform.h"
@@ -188,6 +191,46 @@ static uint32_t find_destination(const struct seclang *l, const struct draft_rul
     return order != UINT32_MAX && order > d->order ? order + 1 : UINT32_MAX;
 }
 
+/* The marker behind the rule whose name is nearest to what its skipAfter says; len 0: none is near.
+ */
+static slice suggest_marker(const struct seclang *l, const struct draft_rule *d)
+{
+    slice found = { 0 };
+    struct nearest near = nearest_to(d->skip_after);
+    for (unsigned i = 0; i < l->markers.count; i++) {
+        char name[NEAREST_LENGTH_MAX + 2]; /* what is longer stays too long */
+        slice marker = l->markers.items[i].name;
+        if (l->markers.items[i].order <= d->order)
+            continue;
+        snprintf(name, sizeof name, "%.*s", SLICE_ARGUMENTS(marker));
+        near.name = NULL;
+        nearest_try(&near, name);
+        if (near.name)
+            found = marker;
+    }
+    return found;
+}
+
+static bool has_marker(const struct seclang *l, slice name)
+{
+    for (unsigned i = 0; i < l->markers.count; i++)
+        if (slice_equal_fold(l->markers.items[i].name, name))
+            return true;
+    return false;
+}
+
+static void warn_of_marker(struct seclang *l, const struct draft_rule *d)
+{
+    struct waf_problem p = { .file = d->file, .line = d->line, .column = 1 };
+    slice near = suggest_marker(l, d);
+    waf_problem_set(&p, "rule %u: %s \"%.*s\" %s: skipAfter ends the phase%s%.*s%s", d->id,
+                    has_marker(l, d->skip_after) ? "the marker" : "no marker",
+                    SLICE_ARGUMENTS(d->skip_after),
+                    has_marker(l, d->skip_after) ? "stands before the rule" : "follows",
+                    near.len ? "; did you mean " : "", SLICE_ARGUMENTS(near), near.len ? "?" : "");
+    load_note(l, &p);
+}
+
 /* Turns names of markers into places of the phase. drafts: of all rules, by index. */
 static void resolve_skips(struct seclang *l, struct draft_rule *const *drafts)
 {
@@ -198,12 +241,8 @@ static void resolve_skips(struct seclang *l, struct draft_rule *const *drafts)
         struct rule *rule = &l->rules->rules[i];
         const struct rule_phase *phase = &l->rules->phases[rule->phase];
         uint32_t order = find_destination(l, d), low = 0, high = phase->count;
-        if (order == UINT32_MAX) {
-            struct waf_problem p = { .file = d->file, .line = d->line, .column = 1 };
-            waf_problem_set(&p, "rule %u: no marker \"%.*s\" follows: skipAfter ends the phase",
-                            d->id, SLICE_ARGUMENTS(d->skip_after));
-            load_note(l, &p);
-        }
+        if (order == UINT32_MAX)
+            warn_of_marker(l, d);
         while (low < high) {
             uint32_t middle = low + (high - low) / 2;
             if (drafts[phase->rules[middle]->index]->order < order)

@@ -373,6 +373,14 @@ TEST(exclusions_that_have_no_effect_are_told)
           "t:2:27: phase of a rule cannot be changed afterwards\n" },
         { "SecAction id:7,skipAfter:X",
           "t:1:1: rule 7: no marker \"X\" follows: skipAfter ends the phase\n" },
+        { "SecAction id:7,skipAfter:END_SQL\nSecMarker END-XSS\nSecMarker END-SQL\nSecMarker OTHER",
+          "t:1:1: rule 7: no marker \"END_SQL\" follows: skipAfter ends the phase; did you mean "
+          "END-SQL?\n" },
+        { "SecMarker END\nSecAction id:7,skipAfter:END",
+          "t:2:1: rule 7: the marker \"END\" stands before the rule: skipAfter ends the phase\n" },
+        { "SecMarker ENDS\nSecAction id:7,skipAfter:END\nSecMarker "
+          "END-OF-A-VERY-LONG-NAME-THAT-GOES-ON-FOR-MORE-THAN-FORTY-EIGHT-LETTERS",
+          "t:2:1: rule 7: no marker \"END\" follows: skipAfter ends the phase\n" },
     };
     check(cases, ARRAY_LENGTH(cases));
 }
