@@ -137,6 +137,9 @@ static void print_rules(const json_t *x)
     if (json_number_of(waf, "spent_by"))
         output_format(STDOUT_FILENO, "  %-12s rule %lld\n", "spent by",
                       json_number_of(waf, "spent_by"));
+    if (json_number_of(waf, "decided_by"))
+        output_format(STDOUT_FILENO, "  %-12s rule %lld\n", "decided by",
+                      json_number_of(waf, "decided_by"));
     for (size_t i = 0; i < json_array_size(rules); i++)
         print_rule(json_array_get(rules, i));
     if (json_number_of(waf, "more"))

@@ -181,6 +181,32 @@ static bool any_adds(const json_t *rules)
     return false;
 }
 
+/* Which rules are the reason. */
+struct reason {
+    uint32_t decider;  /* decided by itself; 0: none */
+    bool only_decider; /* others have changed nothing: it has refused */
+    bool only_adding;  /* others only add up what these have found */
+};
+
+static struct reason reason_of(const json_t *waf)
+{
+    json_int_t score = json_integer_value(json_object_get(waf, "score"));
+    json_int_t threshold = json_integer_value(json_object_get(waf, "threshold"));
+    uint32_t decider = (uint32_t)json_integer_value(json_object_get(waf, "decided_by"));
+    bool is_watched = slice_equal(json_text_of(waf, "verdict"), SLICE("would-refuse"));
+    bool any = any_adds(json_object_get(waf, "rules"));
+    return (struct reason){ .decider = decider,
+                            .only_decider = decider && (!is_watched || (any && score < threshold)),
+                            .only_adding = any };
+}
+
+static bool is_reason(const struct reason *reason, const json_t *rule)
+{
+    if (reason->decider && json_integer_value(json_object_get(rule, "id")) == reason->decider)
+        return true;
+    return !reason->only_decider && (!reason->only_adding || adds_to_score(rule));
+}
+
 static bool is_offered(const struct exclusion_offers *offers, const struct exclusion_offer *offer)
 {
     for (uint32_t i = 0; i < offers->count; i++)
@@ -189,14 +215,10 @@ static bool is_offered(const struct exclusion_offers *offers, const struct exclu
     return false;
 }
 
-static int offer_for(struct exclusion_offers *ret, struct arena *a, const json_t *rule,
-                     slice target)
+static int offer_rule(struct exclusion_offers *ret, struct arena *a, uint32_t rule, slice msg,
+                      slice target)
 {
-    struct exclusion_offer offer = {
-        .rule = (uint32_t)json_integer_value(json_object_get(rule, "id")),
-        .msg = json_text_of(rule, "msg"),
-        .target = target,
-    };
+    struct exclusion_offer offer = { .rule = rule, .msg = msg, .target = target };
     if (offer.rule == 0 || ret->count == EXCLUSION_OFFERS_MAX)
         return 0;
     TRY(set_words(a, ret->path, &offer));
@@ -233,22 +255,28 @@ static slice target_of(const json_t *rule)
 
 static int offers_for(struct exclusion_offers *ret, struct arena *a, const json_t *rule)
 {
-    return offer_for(ret, a, rule, target_of(rule));
+    return offer_rule(ret, a, (uint32_t)json_integer_value(json_object_get(rule, "id")),
+                      json_text_of(rule, "msg"), target_of(rule));
 }
 
 int exclusion_offers(const json_t *exchange, struct arena *a, struct exclusion_offers *ret)
 {
     const json_t *request = json_object_get(exchange, "request");
-    const json_t *rules = json_object_get(json_object_get(exchange, "waf"), "rules");
+    const json_t *waf = json_object_get(exchange, "waf"), *rules = json_object_get(waf, "rules");
     slice head = json_text_of(request, "head");
     *ret = (struct exclusion_offers){ .host = host_of(head), .path = path_of(head) };
     if (!json_is_object(exchange) || !json_is_object(request))
         return -EINVAL;
-    bool only_adding = any_adds(rules);
+    struct reason reason = reason_of(waf);
+    bool is_listed = false;
     for (size_t i = 0; i < json_array_size(rules); i++) {
         const json_t *rule = json_array_get(rules, i);
-        if (!only_adding || adds_to_score(rule))
-            TRY(offers_for(ret, a, rule));
+        if (!is_reason(&reason, rule))
+            continue;
+        is_listed = is_listed || json_integer_value(json_object_get(rule, "id")) == reason.decider;
+        TRY(offers_for(ret, a, rule));
     }
+    if (reason.decider && !is_listed) /* `nolog` */
+        TRY(offer_rule(ret, a, reason.decider, slice_of("", 0), slice_of("", 0)));
     return 0;
 }

@@ -40,7 +40,8 @@ struct exclusion_offers {
 };
 
 /* Texts are in the arena, or in the JSON value as long as that lives. Rules that only add up what
- * others have found are left out where others have. 0, also when there is nothing to offer ·
+ * others have found are left out where others have, and all but the one that has refused by itself
+ * where one has. 0, also when there is nothing to offer ·
  * -EINVAL it is no such object · -ENOMEM */
 MUST_CHECK int exclusion_offers(const json_t *exchange, struct arena *a,
                                 struct exclusion_offers *ret);

@@ -1,5 +1,6 @@
 #include "filters/waf_class.h"
 
+#include "base/number.h"
 #include "base/writer.h"
 
 /* By tag, the most telling first: of equal weight the first row wins. */
@@ -48,14 +49,32 @@ static unsigned row_of(const struct rule *rule)
     return CLASSES;
 }
 
+/* TX:1: what a link before has captured, and no sum. */
+static bool is_capture(slice name)
+{
+    uint64_t number;
+    size_t colon = slice_find_byte(name, ':');
+    return number_parse(slice_after(name, colon + 1), 9, &number) == 0;
+}
+
 /* The rule that decided looked at a sum that rules keep; else it decided by itself, whatever others
  * had added to a score that nobody asked for. */
 static bool is_by_score(const struct waf_transaction *t, const struct waf_decision *d)
 {
     for (const struct waf_match *m = waf_matches(t); m; m = m->next)
-        if (m->rule == d->rule && m->findings)
-            return m->finding[m->findings - 1].variable == VARIABLE_TX;
+        if (m->rule == d->rule && m->findings) {
+            const struct waf_finding *last = &m->finding[m->findings - 1];
+            return last->variable == VARIABLE_TX && !is_capture(last->name);
+        }
     return true;
+}
+
+const struct rule *waf_class_decider(const struct waf_transaction *t)
+{
+    const struct waf_decision *d = waf_decision(t);
+    if (d->disposition <= WAF_ALLOW)
+        d = waf_would_be(t);
+    return d->disposition > WAF_ALLOW && d->rule && !is_by_score(t, d) ? d->rule : NULL;
 }
 
 /* A match that speaks for the decision: it added to the score, or decided. Rules that are not

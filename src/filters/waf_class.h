@@ -14,6 +14,9 @@ struct waf_class {
 
 struct waf_class waf_class_of(const struct waf_transaction *t, const struct waf_decision *d);
 
+/* The rule that has refused by itself, or would have, without a score; NULL: none. */
+const struct rule *waf_class_decider(const struct waf_transaction *t);
+
 /* "SQL injection: rule 942100 and 3 more, score 20, refused from 5"; to: WAF_CLASS_TEXT_BYTES,
  * NUL-terminated. */
 void waf_class_describe(const struct waf_transaction *t, const struct waf_decision *d,

@@ -148,6 +148,9 @@ void waf_write_record(struct writer *w, const struct exchange *x,
         put(w, "unjudged", slice_from(own->unjudged), NAME_BYTES);
     if (own->spent_by)
         log_number(w, "spent_by", own->spent_by);
+    const struct rule *decider = t ? waf_class_decider(t) : NULL;
+    if (decider)
+        log_number(w, "decided_by", decider->id);
     if (t && waf_class_score(t, waf_decision(t)->phase, &score, &threshold))
         writer_format(w, ",\"score\":%lld,\"threshold\":%lld", (long long)score,
                       (long long)threshold);

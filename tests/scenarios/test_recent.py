@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import socket
 import subprocess
 
@@ -425,6 +426,38 @@ def test_a_name_that_needs_quoting_is_read_back(g):
     exclude(g, ask(g, target, 403), "--yes", "--because", "x")
     ask(g, target, 200)
     ask(g, "/x?a=attack", 403)
+
+
+DECIDERS = """
+SecRule ARGS:a "@rx ." "id:1,phase:1,pass,log,setvar:tx.anomaly_score=+3"
+SecRule ARGS:b "@rx ." "id:2,phase:1,deny,log"
+SecRule ARGS:c "@rx (.)" "id:3,phase:1,deny,log,capture,chain"
+  SecRule TX:1 "@rx ."
+SecRule ARGS:d "@rx ." "id:4,phase:1,deny,nolog"
+SecRule ARGS:e "@rx ." "id:6,phase:1,deny,log"
+SecRule TX:anomaly_score "@ge %{tx.inbound_anomaly_score_threshold}" "id:5,phase:2,deny,log"
+"""
+
+
+@pytest.mark.parametrize("threshold,mode,target,decider,offered", [
+    (3, "", "/x?a=1", None, ["1 arg a"]),
+    (3, "", "/x?a=1&b=1", 2, ["2 arg b"]),
+    (3, "", "/x?a=1&c=1", 3, ["3 arg c"]),
+    (3, "", "/x?a=1&d=1", 4, ["4"]),
+    (3, "mode shadow", "/x?a=1&b=1", 2, ["1 arg a", "2 arg b"]),
+    (3, "mode shadow", "/x?b=1&e=1", 2, ["2 arg b", "6 arg e"]),
+    (9, "mode shadow", "/x?a=1&b=1", 2, ["2 arg b"]),
+])
+def test_the_rule_that_decided_by_itself_is_offered_and_no_other(gate, origin, rules, threshold, mode, target, decider, offered):
+    origin.serve(lambda got, connection: response(b"hello"))
+    rules.write_text(DECIDERS)
+    g = gate(f"site a.test {{\n  to @origin\n  waf balanced {mode} {{ rules @rules; threshold {threshold} }}\n}}\n", origin=origin, rules=rules)
+    id_ = ask(g, target, 200 if mode else 403)
+    assert exchange(g, id_)["waf"].get("decided_by") == decider
+    assert sorted(re.findall(r"exclude rule (.*?) on /x", exclude(g, id_, "--print").stdout)) == offered
+    told = g.command("explain", id_).stdout
+    assert (f"  decided by   rule {decider}\n" in told) == (decider is not None)
+    assert f"  exclude rule {offered[-1]} on /x\n" in told
 
 
 def test_a_configuration_with_errors_is_left_alone(g, rules):
