@@ -375,9 +375,15 @@ const struct reason_description reason_descriptions[] = {
       "the route so that both forms belong to it, such as ~ `^/login(;|$)`." },
     { "uri.userinfo", "400", "The request target holds a user name before the host.",
       "Mend the client." },
-    { "waf.body", "413", "The request's body is longer than the rules look at.",
-      "Raise it for the route: `waf balanced { body 4M }`. Contents of uploaded files do not "
-      "count. Where the text names `SecRequestBodyLimit`, raise that in the rules." },
+    { "waf.body", "413, 500",
+      "The body of a request (413) or of a response (500) is longer than the rules look at, or "
+      "takes "
+      "more memory in them than one exchange may have.",
+      "Of requests raise it for the route: `waf balanced { body 4M }`. Contents of uploaded files "
+      "do "
+      "not count. Where the text names `SecRequestBodyLimit` or `SecResponseBodyLimit`, raise that "
+      "in the rules; responses are refused only where these say `SecResponseBodyLimitAction "
+      "Reject`." },
     { "waf.budget", "403", "Judging the request took more of the processor than `budget` allows.",
       "The text names the rule that was at work, or says that a body was being read. Raise "
       "`budget` of the route, or exclude the rule there." },

@@ -125,6 +125,19 @@ def test_fields_of_a_multipart_body_obey_its_limit_and_files_do_not_count(make, 
     assert unjudged(g)["unjudged"] == "waf.body"
 
 
+@pytest.mark.parametrize("action, status", [("Reject", 500), ("ProcessPartial", 200)])
+def test_a_response_that_is_longer_than_the_rules_say_is_refused_where_they_say_so(make, tmp_path, action, status):
+    (tmp_path / "own.conf").write_text(f"{RULES}SecResponseBodyLimit 1000\nSecResponseBodyLimitAction {action}\n")
+    g = make(page=b"x" * 2000)
+    with g.client() as client:
+        assert client.get("/").status == status
+    if status == 500:
+        record = g.security_log.wait(1)[0]
+        assert (record["reason"], record["text"]) == ("waf.body", "the response body is longer than `SecResponseBodyLimit` of the rules")
+        told = subprocess.run([binary_path(), "help", record["reason"]], capture_output=True, text=True, check=True).stdout
+        assert "500" in told and "a response" in told and "SecResponseBodyLimitAction" in told
+
+
 def test_in_shadow_the_beginning_of_a_body_that_is_too_long_is_judged(make):
     g = make("64M")
     body = b"a=attack&b=" + b"x" * 10_000
