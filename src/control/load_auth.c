@@ -1,6 +1,8 @@
 /* What a site asks of its clients' certificates: the one demand that fits all of its routes. */
 #include <errno.h>
 #include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "base/file.h"
 #include "control/loader.h"
@@ -25,25 +27,63 @@ int load_read_file(void *context, const struct option_apply *a, const struct wor
     return -EINVAL;
 }
 
-static bool files_equal(const struct auth_settings *a, const struct auth_settings *b)
+static bool lists_equal(const struct auth_settings *a, const struct auth_settings *b)
 {
-    if (!slice_equal(a->ca.path, b->ca.path) || a->crl_count != b->crl_count)
+    if (a->crl_count != b->crl_count)
         return false;
     for (uint32_t i = 0; i < a->crl_count; i++)
         if (!slice_equal(a->crls[i].path, b->crls[i].path))
             return false;
-    return a->depth_max == b->depth_max && a->is_strict == b->is_strict && a->ocsp == b->ocsp &&
-           slice_equal(a->responder, b->responder);
+    return true;
+}
+
+__attribute__((format(printf, 2, 3))) static void write_difference(struct writer *w,
+                                                                   const char *format, ...)
+{
+    char text[64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    writer_text(w, w->len ? ", " : "");
+    writer_text(w, text);
+}
+
+static const char *on_or_off(bool is_on)
+{
+    return is_on ? "on" : "off";
+}
+
+/* In which of what one handshake can only have once they differ; nothing is written: in none. */
+static void write_differences(struct writer *w, const struct auth_settings *a,
+                              const struct auth_settings *b)
+{
+    static const char *const ocsp[] = {
+        [AUTH_OCSP_OFF] = "off", [AUTH_OCSP_SOFT] = "soft", [AUTH_OCSP_HARD] = "hard"
+    };
+    if (!slice_equal(a->ca.path, b->ca.path))
+        write_difference(w, "other authorities");
+    if (!lists_equal(a, b))
+        write_difference(w, "other lists ('crl')");
+    if (a->depth_max != b->depth_max)
+        write_difference(w, "'depth' %u and %u", a->depth_max, b->depth_max);
+    if (a->is_strict != b->is_strict)
+        write_difference(w, "'strict' %s and %s", on_or_off(a->is_strict), on_or_off(b->is_strict));
+    if (a->ocsp != b->ocsp)
+        write_difference(w, "'ocsp' %s and %s", ocsp[a->ocsp], ocsp[b->ocsp]);
+    else if (!slice_equal(a->responder, b->responder))
+        write_difference(w, "'ocsp' with two responders");
 }
 
 static void report_two_demands(struct loader *l, const struct site_draft *draft,
-                               const struct auth_settings *a, const struct auth_settings *b)
+                               const struct auth_settings *a, const struct auth_settings *b,
+                               slice differences)
 {
     struct span where = statement_span(draft->statement);
     struct diagnostic *item = diagnostics_add(
         l->diagnostics, E0406, &where,
-        "the routes of this site ask for certificates in two ways, at %.*s and %.*s",
-        SLICE_ARGUMENTS(a->where), SLICE_ARGUMENTS(b->where));
+        "the routes of this site ask for certificates in two ways, at %.*s and %.*s: %.*s",
+        SLICE_ARGUMENTS(a->where), SLICE_ARGUMENTS(b->where), SLICE_ARGUMENTS(differences));
     diagnostic_label(l->diagnostics, item, "one handshake is made for all of them");
     diagnostic_help(l->diagnostics, item,
                     "write the authorities and lists in the site, and in its routes only: "
@@ -71,8 +111,12 @@ static bool find_demand(struct loader *l, const struct site_draft *draft,
         all_require = all_require && a->mode == AUTH_REQUIRED;
         if (a->mode == AUTH_OFF)
             continue;
-        if (found && !files_equal(found, a)) {
-            report_two_demands(l, draft, found, a);
+        char memory[256];
+        struct writer differences = writer_over(memory, sizeof memory);
+        if (found)
+            write_differences(&differences, found, a);
+        if (differences.len) {
+            report_two_demands(l, draft, found, a, writer_slice(&differences));
             return false;
         }
         found = a;

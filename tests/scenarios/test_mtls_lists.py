@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import ssl
+import subprocess
 import tempfile
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from harness import tls
 from harness.deadline import eventually
+from harness.gate import binary_path
 from harness.identities import Authority
 
 
@@ -197,3 +199,16 @@ def test_a_list_that_may_not_be_read_is_told(serve, world):
     g = serve()
     g.wait_stderr(r"crl.pem\": Permission denied .the user of the workers has to be able to read it.; the one")
     assert ask(g, world.alice) == 200
+
+
+def test_routes_with_other_lists_are_told_of_them(world, tmp_path):
+    config = tmp_path / "portcullis.conf"
+    config.write_text(
+        f"""listen 127.0.0.1:0 tls
+site a.test {{ respond 200; tls {world.folder}/site.pem {world.folder}/site.key; auth mtls {world.folder}/clients.pem
+  route /x {{ auth mtls {world.folder}/clients.pem {{ crl {world.folder}/crl.pem }} }}
+}}
+"""
+    )
+    told = subprocess.run([binary_path(), "check", config], capture_output=True, text=True).stderr
+    assert f"in two ways, at {config}:3:" in told and ": other lists ('crl')\n" in told, told

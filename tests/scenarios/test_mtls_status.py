@@ -257,7 +257,8 @@ def test_sessions_are_not_resumed(serve, save, responder):
         ("ocsp off http://x/", "nothing behind 'off'"),
         ("ocsp hard ftp://x/", "the responder's URL, http:// or https://"),
         ("ocsp hard http://", "the responder's URL, http:// or https://"),
-        ("} ; route /x { auth mtls @/clients.pem { ocsp soft }", "ask for certificates in two ways"),
+        ("} ; route /x { auth mtls @/clients.pem { ocsp soft }", "'ocsp' soft and off"),
+        ("ocsp hard } ; route /x { auth mtls @/clients.pem { ocsp hard http://x/ }", "'ocsp' with two responders"),
     ],
 )
 def test_what_is_written_wrongly_is_told(clients, tmp_path, written, words):
