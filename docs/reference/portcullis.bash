@@ -206,6 +206,7 @@ W0709
 W0710
 W0711
 W0712
+W0713
 access.deny
 access.h2
 access.ja4

@@ -276,7 +276,12 @@
       "It has ended, or it begins later, by the clock of this machine: whoever is shown it "       \
       "refuses it. A file that is renewed is presented without a reload.",                         \
       "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls ended.pem ended.key\n}",      \
-      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls renewed.pem renewed.key\n}")
+      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls renewed.pem renewed.key\n}")  \
+    X(W, 713, "certificate for other names",                                                       \
+      "None of the hosts of the site stands in the certificate, not even by a wildcard: clients "  \
+      "refuse it. Files are mixed up, or a site inherits a certificate that is not for it.",       \
+      "listen :443 tls\nsite a.example {\n  to 127.0.0.1:3000\n  tls b.pem b.key\n}",              \
+      "listen :443 tls\nsite b.example {\n  to 127.0.0.1:3000\n  tls b.pem b.key\n}")
 
 enum diagnostic_code {
 #define DIAGNOSTIC_CODE_ENUM(letter, number, ...) letter##0##number = number,

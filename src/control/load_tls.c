@@ -426,6 +426,8 @@ int load_site_tls(struct loader *l, struct site_draft *draft, const struct block
     TRY(policy_name(l, t, auth, &policy));
     bind_sessions(site, policy, site->tls.session_context);
     site->tls.https = https_listen(l->c, site);
+    if (kind == TLS_FILES)
+        load_check_names(l, draft);
     TRY(note_default(l, draft, t));
     return find_context(l, draft, t, auth, policy);
 }

@@ -1,11 +1,14 @@
-/* Certificates that others obtain for the names of a site: the local CA. What is wanted is said
- * here; obtaining them is the certifier's. */
+/* Certificates and the names of sites: what others have to obtain, the local CA or an authority, is
+ * said here, obtaining it is the certifier's; and whether what files hold is for a site at all. */
 #include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
 
 #include "acme/settings.h"
 #include "control/loader.h"
 #include "net/address.h"
 #include "net/certificate_record.h"
+#include "net/x509_text.h"
 #include "wire/authority.h"
 
 bool load_site_is_local(const struct site *site)
@@ -111,4 +114,55 @@ int load_named_identity(struct loader *l, struct site_draft *draft, enum tls_kin
     (*ret)->hosts = names;
     (*ret)->host_count = site->host_count;
     return 0;
+}
+
+/* --- From files ------------------------------------------------------------------------------- */
+
+#define NAMES_TOLD_MAX 8u
+
+/* ".example.com": of all names below it one is enough. */
+static bool names_host(X509 *leaf, slice host)
+{
+    char text[64];
+    if (!is_address(host))
+        return X509_check_host(leaf, host.ptr, host.len, 0, NULL) == 1;
+    if (host.len > 2 && host.ptr[0] == '[')
+        host = slice_of(host.ptr + 1, host.len - 2);
+    struct writer w = writer_over(text, sizeof text - 1);
+    writer_slice_add(&w, host);
+    text[w.len] = '\0';
+    return !w.overflowed && X509_check_ip_asc(leaf, text, 0) == 1;
+}
+
+static bool names_any(X509 *leaf, const struct site *site)
+{
+    for (uint32_t i = 0; i < site->host_count; i++)
+        if (slice_equal(site->hosts[i], SLICE("*")) || names_host(leaf, site->hosts[i]))
+            return true;
+    return site->host_count == 0; /* they were reported */
+}
+
+static void report_foreign(struct loader *l, const struct site_draft *draft,
+                           const struct tls_pair *pair)
+{
+    char memory[512];
+    struct writer names = writer_over(memory, sizeof memory);
+    struct span where = statement_span(draft->statement);
+    struct diagnostic *item =
+        diagnostics_add(l->diagnostics, W0713, &where,
+                        "the certificate '%.*s' names none of the hosts of site '%.*s'",
+                        SLICE_ARGUMENTS(pair->certificate), SLICE_ARGUMENTS(draft->site->name));
+    diagnostic_label(l->diagnostics, item, "whoever asks for them refuses it");
+    x509_write_alternatives(&names, pair->loaded->leaf, NAMES_TOLD_MAX);
+    if (names.len)
+        diagnostic_note(l->diagnostics, item, "it is for %.*s", (int)names.len, names.ptr);
+}
+
+void load_check_names(struct loader *l, const struct site_draft *draft)
+{
+    const struct tls_identity *identity = draft->site->tls.identity;
+    for (uint32_t i = 0; i < identity->pair_count; i++)
+        if (!names_any(identity->pairs[i].loaded->leaf, draft->site))
+            report_foreign(l, draft, &identity->pairs[i]);
+    ERR_clear_error();
 }

@@ -1,4 +1,5 @@
-/* Pairs of certificate and key that are replaced while a configuration is loaded. */
+/* Pairs of certificate and key that are replaced while a configuration is loaded, or are not for
+ * the names of their sites. */
 #include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -88,9 +89,88 @@ TEST(a_pair_that_is_just_being_replaced_is_awaited)
     X509_free(pair.new);
 }
 
+/* --- For which names ------------------------------------------------------------------------ */
+
+static X509 *shown; /* whatever file is asked for */
+
+static int read_shown(UNUSED void *context, struct arena *a, UNUSED slice path,
+                      UNUSED size_t bytes_max, slice *ret)
+{
+    char *text = testing_pem(shown, NULL);
+    *ret = arena_copy(a, slice_from(text));
+    free(text);
+    return ret->ptr ? 0 : -ENOMEM;
+}
+
+static bool is_told_of_names(const char *text)
+{
+    static const struct reader reader = { .read_file = read_shown };
+    const struct load_options options = { .text = slice_from(text), .reader = &reader };
+    forget();
+    diagnostics_open(&diagnostics);
+    assert_int_equal(configuration_load(&options, &c, &diagnostics), 0);
+    if (diagnostics.count == 0)
+        return false;
+    assert_int_equal(diagnostics.count, 1);
+    assert_int_equal(diagnostics.items[0].code, W0713);
+    return true;
+}
+
+static void make_shown(const char *name, const char *alternatives)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    int64_t now = time(NULL);
+    X509_free(shown);
+    shown = testing_make(&(struct testing_certificate){
+        .name = name,
+        .key = key,
+        .from_s = now - 60,
+        .until_s = now + 3600,
+        .extensions = { { alternatives ? "subjectAltName" : NULL, alternatives } } });
+    EVP_PKEY_free(key);
+}
+
+TEST(a_certificate_for_none_of_its_sites_names_is_told)
+{
+    static const struct {
+        const char *alternatives, *hosts;
+        bool is_told;
+    } cases[] = {
+        { "DNS:b.example", "b.example", false },
+        { "DNS:b.example", "B.Example", false },
+        { "DNS:b.example", "a.example", true },
+        { "DNS:b.example", "a.example b.example", false },
+        { "DNS:b.example", "sub.b.example", true },
+        { "DNS:b.example,DNS:*.c.example", "x.c.example", false },
+        { "DNS:*.c.example", "x.y.c.example", true },
+        { "DNS:*.c.example", "c.example", true },
+        { "DNS:*.c.example", "*.c.example", false },
+        { "DNS:x.c.example", "*.c.example", false },
+        { "DNS:c.example", "*.c.example", true },
+        { "DNS:b.example", "*", false },
+        { "IP:192.0.2.1", "192.0.2.1", false },
+        { "IP:192.0.2.1", "192.0.2.2", true },
+    };
+    for (size_t i = 0; i < ARRAY_LENGTH(cases); i++) {
+        char text[256];
+        make_shown("name.example", cases[i].alternatives);
+        snprintf(text, sizeof text, "listen :443 tls\nsite %s { respond 200; tls b.pem b.key }",
+                 cases[i].hosts);
+        if (is_told_of_names(text) != cases[i].is_told)
+            fail_msg("%s: %s", cases[i].hosts, cases[i].alternatives);
+    }
+    make_shown("b.example", "DNS:b.example");
+    const struct code_description *code = code_find(SLICE("W0713"));
+    assert_true(is_told_of_names(code->example));
+    assert_false(is_told_of_names(code->mended));
+    forget();
+    X509_free(shown);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_certificate_for_none_of_its_sites_names_is_told),
         cmocka_unit_test(a_pair_that_is_just_being_replaced_is_awaited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -156,7 +156,9 @@ MUST_CHECK int load_site_tls(struct loader *l, struct site_draft *draft, const s
 /* One more identity of the configuration; NULL: out of memory. */
 struct tls_identity *load_new_identity(struct loader *l, enum tls_kind kind, slice name);
 
-/* load_tls_names.c: certificates that others obtain for the names of a site. */
+/* load_tls_names.c: certificates and the names of a site. */
+/* Warns of those from files that name none of its hosts. */
+void load_check_names(struct loader *l, const struct site_draft *draft);
 /* Does nobody but ourselves issue for any of its hosts? */
 bool load_site_is_local(const struct site *site);
 /* Can an authority be asked for all of them? Wildcards only where there is a `dns hook`. */

@@ -43,7 +43,7 @@ def make_files(folder):
         ("revoked.pem", authority.revoke()),
     ):
         (folder / name).write_bytes(data)
-    pair = authority.issue("app.example.com")
+    pair = authority.issue("app.example.com", "api.example.com")
     (folder / "cert.pem").write_bytes(pair.pem())
     (folder / "key.pem").write_bytes(pair.key_pem())
     (folder / "key.pem").chmod(0o600)
