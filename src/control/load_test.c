@@ -1,40 +1,12 @@
 /* From text to the structures that the proxy reads. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/test.h"
-#include "control/load.h"
-#include "control/load_rules_test.h"
+#include "control/load_text_test.h"
 #include "proxy/origin_tls.h"
 #include "proxy/router.h"
 #include "shared/log_ring.h"
-
-static struct diagnostics diagnostics;
-static struct configuration *c;
-
-static void forget(void)
-{
-    configuration_free(c);
-    c = NULL;
-    diagnostics_close(&diagnostics);
-}
-
-static int finish(UNUSED void **state)
-{
-    forget();
-    return 0;
-}
-
-static void load_slice(slice text)
-{
-    forget();
-    diagnostics_open(&diagnostics);
-    int result = configuration_load(&(struct load_options){ .text = text, .rules = test_rules() },
-                                    &c, &diagnostics);
-    assert_int_equal(result, diagnostics.errors ? -EINVAL : 0);
-}
 
 static void load(const char *text)
 {

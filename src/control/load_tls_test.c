@@ -4,20 +4,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "base/test.h"
 #include "certifier/testing.h"
-#include "control/load.h"
+#include "control/load_text_test.h"
 #include "net/remote_key.h"
-
-static struct diagnostics diagnostics;
-static struct configuration *c;
-
-static void forget(void)
-{
-    configuration_free(c);
-    c = NULL;
-    diagnostics_close(&diagnostics);
-}
 
 static struct {
     char path[64];

@@ -1,36 +1,11 @@
 /* `waf`: what statements mean for a route, and which of them mean nothing. */
-#include <errno.h>
-
-#include "base/test.h"
-#include "control/load.h"
-#include "control/load_rules_test.h"
+#include "control/load_text_test.h"
 #include "proxy/router.h"
 #include "proxy/waf_settings.h"
 
-static struct diagnostics diagnostics;
-static struct configuration *c;
-
-static void forget(void)
-{
-    configuration_free(c);
-    c = NULL;
-    diagnostics_close(&diagnostics);
-}
-
-static int finish(UNUSED void **state)
-{
-    forget();
-    return 0;
-}
-
 static void load(const char *text)
 {
-    forget();
-    diagnostics_open(&diagnostics);
-    int result = configuration_load(
-        &(struct load_options){ .text = slice_from(text), .rules = test_rules() }, &c,
-        &diagnostics);
-    assert_int_equal(result, diagnostics.errors ? -EINVAL : 0);
+    load_slice(slice_from(text));
 }
 
 /* Exactly one diagnostic, with this code. */
