@@ -88,7 +88,8 @@ void orders_settle(const char *text, void (*then)(void))
 {
     int64_t now = clock_monotonic_ms();
     settled_text = text;
-    do_then = then;
+    if (then) /* else one that waits already goes on waiting */
+        do_then = then;
     supervisor.settled_at_ms = now;
     supervisor.settled_by_ms = now + SETTLED_MS;
 }
@@ -114,8 +115,10 @@ static void look_whether_settled(int64_t now)
     }
     supervisor.settled_at_ms = 0;
     orders_conclude(true, settled_text);
-    if (do_then)
-        do_then();
+    void (*then)(void) = do_then;
+    do_then = NULL;
+    if (then)
+        then();
 }
 
 /* --- Reload and upgrade ----------------------------------------------------------------------- */
